@@ -1,0 +1,25 @@
+{
+    'name': "Exact Online",
+    'version': '19.0.1.0.0',
+    'category': 'Accounting/Accounting',
+    'summary': "Invoices, bills and expenses become verified entries in Exact, exactly once",
+    'author': "account_exact contributors",
+    'website': "https://github.com/account-exact/account_exact",
+    'license': 'LGPL-3',
+    'depends': ['account'],
+    'external_dependencies': {
+        'python': ['authlib', 'cryptography', 'lxml', 'requests'],
+    },
+    'data': [
+        # Security
+        'security/ir.model.access.csv',
+        'security/ir_rules.xml',
+        # Record data
+        'data/ir_cron_data.xml',
+        'data/ir_config_parameter_data.xml',
+        # Menus come first: views hang their entries below them
+        'views/menus.xml',
+        # Views
+    ],
+    'application': True,
+}

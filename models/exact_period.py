@@ -1,0 +1,29 @@
+from odoo import fields, models
+
+
+class ExactPeriod(models.Model):
+    """A reporting period; years may be broken, so it is never the month."""
+
+    _name = 'exact.period'
+    _description = "Exact Period"
+    _inherit = ['exact.master.mixin']
+    _order = 'start_date desc, id'
+
+    year = fields.Integer(readonly=True)
+    number = fields.Integer(string="Period", readonly=True)
+    start_date = fields.Date(readonly=True)
+    end_date = fields.Date(readonly=True)
+
+
+class ExactJournalPeriod(models.Model):
+    """Whether a journal is closed in a period (Exact's JournalStatusList)."""
+
+    _name = 'exact.journal.period'
+    _description = "Exact Journal Period"
+    _inherit = ['exact.master.mixin']
+    _order = 'year desc, period desc, journal_code'
+
+    journal_code = fields.Char(readonly=True)
+    year = fields.Integer(readonly=True)
+    period = fields.Integer(readonly=True)
+    is_closed = fields.Boolean(string="Closed", readonly=True)

@@ -1,0 +1,42 @@
+from odoo import api, fields, models
+
+
+class ExactRelation(models.Model):
+    """Exact calls it Account: a customer, a supplier or both."""
+
+    _name = 'exact.relation'
+    _description = "Exact Relation"
+    _inherit = ['exact.master.mixin']
+    _rec_names_search = ['code', 'name', 'vat_number']
+
+    status = fields.Selection(
+        [('A', "None"), ('S', "Suspect"), ('P', "Prospect"), ('C', "Customer")], readonly=True,
+    )
+    is_customer = fields.Boolean(compute='_compute_is_customer', store=True)
+    is_supplier = fields.Boolean(string="Supplier", readonly=True)
+    vat_number = fields.Char(string="VAT Number", readonly=True)
+    vat_key = fields.Char(index='btree_not_null', readonly=True)
+    chamber_of_commerce = fields.Char(string="Chamber of Commerce", index='btree_not_null', readonly=True)
+    country_code = fields.Char(string="Country", readonly=True)
+    email = fields.Char(readonly=True)
+    street = fields.Char(readonly=True)
+    zip = fields.Char(string="Postcode", readonly=True)
+    city = fields.Char(readonly=True)
+    is_blocked = fields.Boolean(string="Blocked", readonly=True)
+    bank_ids = fields.One2many('exact.relation.bank', 'relation_id', string="Bank Accounts", readonly=True)
+
+    @api.depends('status')
+    def _compute_is_customer(self):
+        for relation in self:
+            relation.is_customer = relation.status == 'C'
+
+
+class ExactRelationBank(models.Model):
+    _name = 'exact.relation.bank'
+    _description = "Exact Relation Bank Account"
+    _inherit = ['exact.master.mixin']
+
+    relation_id = fields.Many2one('exact.relation', index=True, ondelete='cascade', readonly=True)
+    iban = fields.Char(string="Bank Account", readonly=True)
+    iban_key = fields.Char(index='btree_not_null', readonly=True)
+    is_main = fields.Boolean(readonly=True)

@@ -1,0 +1,23 @@
+from odoo import fields, models
+
+
+class ExactVatCode(models.Model):
+    _name = 'exact.vat.code'
+    _description = "Exact VAT Code"
+    _inherit = ['exact.master.mixin']
+
+    vat_type = fields.Selection(
+        [('E', "Excluding"), ('I', "Including"), ('B', "Base Only (0%)"), ('N', "No VAT")],
+        string="Type", readonly=True,
+    )
+    transaction_type = fields.Selection(
+        [('B', "Both"), ('P', "Purchase"), ('S', "Sales")], string="Used In", readonly=True,
+    )
+    percentage = fields.Float(string="Percentage", digits=(16, 4), readonly=True)
+    charged = fields.Boolean(string="Reverse Charge", readonly=True)
+    eu_sales_listing = fields.Selection(
+        [('L', "Goods"), ('N', "No Listing"), ('S', "Services"), ('T', "Triangulation")],
+        string="EU Sales Listing", readonly=True,
+    )
+    oss_country = fields.Char(string="One-Stop-Shop Country", readonly=True)
+    is_blocked = fields.Boolean(string="Blocked", readonly=True)
