@@ -1,0 +1,336 @@
+"""What Exact says it has booked, against what was meant.
+
+Exact drops unknown references silently and takes defaults for what is left out, so an answer of
+"created" proves little. The rows of TransactionLines do: every amount there is debit positive.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+
+from .entry import Booking, Line
+from .payload import has_reference
+from .text import fit_reference
+
+# G/L account types (facts: GLAccount.Type).
+RECEIVABLE, PAYABLE, VAT_ACCOUNT = 20, 22, 24
+# Rows that Exact adds by itself when a line is deferred (Transaction.Type 84, 86).
+_DEFERRALS = (84, 86)
+# VATType letters of rows that hold an amount of VAT, used where the account's type is not known.
+_VAT_ROWS = frozenset('AOPQYZ')
+
+# What `read_entry` looks at: the $select of a read-back.
+READ_FIELDS = (
+    'EntryID', 'EntryNumber', 'Division', 'JournalCode', 'Account', 'Date', 'DueDate', 'Currency',
+    'ExchangeRate', 'FinancialYear', 'FinancialPeriod', 'YourRef', 'InvoiceNumber',
+    'PaymentReference', 'Description', 'Document', 'Status', 'Type', 'LineNumber', 'GLAccount',
+    'AmountFC', 'AmountVATFC', 'VATCode', 'VATType', 'CostCenter', 'CostUnit', 'Project',
+)
+
+
+class Difference(NamedTuple):
+    """One thing that is not as meant.
+
+    :param field: a stable name, see `compare`.
+    :param line: position among the booking's lines, None for the header. A line that is only in
+        Exact has None, too.
+    """
+
+    field: str
+    meant: Any
+    found: Any
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class ReadLine:
+    """One row of TransactionLines: amounts debit positive, in the entry's currency."""
+
+    gl_account: str
+    amount: Decimal
+    gl_type: int | None = None
+    vat_code: str = ''
+    vat_amount: Decimal = Decimal(0)
+    vat_type: str = ''
+    cost_center: str = ''
+    cost_unit: str = ''
+    project: str = ''
+    relation: str = ''
+    description: str = ''
+    document: str = ''
+    date: date | None = None
+    line_number: int = 0
+
+    @property
+    def is_control(self) -> bool:
+        return self.gl_type in (RECEIVABLE, PAYABLE)
+
+    @property
+    def is_vat(self) -> bool:
+        if self.gl_type is None:
+            return self.vat_type in _VAT_ROWS
+        return self.gl_type == VAT_ACCOUNT
+
+
+@dataclass(frozen=True)
+class ReadEntry:
+    """One entry as Exact has it. The header is that of the receivable or payable row, if any."""
+
+    entry_id: str
+    entry_number: int | None
+    division: int
+    journal: str
+    relation: str
+    entry_date: date | None
+    due_date: date | None
+    currency: str
+    rate: Decimal | None
+    year: int | None
+    period: int | None
+    your_ref: str
+    description: str
+    document: str
+    lines: tuple[ReadLine, ...]
+    status: int | None = None
+    type: int | None = None
+    invoice_number: int | None = None
+    payment_reference: str = ''
+
+
+def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntry | None:
+    """One entry from its rows of TransactionLines.
+
+    :param rows: dicts with Exact's names (READ_FIELDS) and Python values: dates, Decimals, texts
+        ('' or None for nothing). All rows must be of one entry.
+    :param gl_types: type of each G/L account of the division, by lower-case GUID.
+    :return: None if there are no rows: the entry is not there (or not yet).
+    :raise ValueError: rows of several entries.
+    """
+    rows = [row for row in rows if row.get('Type') not in _DEFERRALS]
+    if not rows:
+        return None
+    if len({_guid(row.get('EntryID')) for row in rows}) > 1:
+        raise ValueError("rows of more than one entry")
+    rows.sort(key=lambda row: row.get('LineNumber') or 0)
+    lines = tuple(_read_line(row, gl_types) for row in rows)
+    head = next((row for row, line in zip(rows, lines) if line.is_control), rows[0])
+
+    def first(name):
+        return head.get(name) or next((row[name] for row in rows if row.get(name)), None)
+
+    return ReadEntry(
+        entry_id=_guid(head.get('EntryID')),
+        entry_number=head.get('EntryNumber'),
+        division=head.get('Division'),
+        journal=_text(head.get('JournalCode')),
+        relation=_guid(head.get('Account')),
+        entry_date=_day(head.get('Date')),
+        due_date=_day(first('DueDate')),
+        currency=_text(head.get('Currency')),
+        rate=head.get('ExchangeRate'),
+        year=head.get('FinancialYear'),
+        period=head.get('FinancialPeriod'),
+        your_ref=_text(first('YourRef')),
+        description=_text(head.get('Description')),
+        document=_guid(first('Document')),
+        lines=lines,
+        status=head.get('Status'),
+        type=head.get('Type'),
+        invoice_number=first('InvoiceNumber'),
+        payment_reference=_text(first('PaymentReference')),
+    )
+
+
+def _read_line(row, gl_types):
+    gl_account = _guid(row.get('GLAccount'))
+    return ReadLine(
+        gl_account=gl_account,
+        gl_type=gl_types.get(gl_account),
+        amount=_cents(row.get('AmountFC')),
+        vat_code=_text(row.get('VATCode')),
+        vat_amount=_cents(row.get('AmountVATFC')),
+        vat_type=_text(row.get('VATType')),
+        cost_center=_text(row.get('CostCenter')),
+        cost_unit=_text(row.get('CostUnit')),
+        project=_guid(row.get('Project')),
+        relation=_guid(row.get('Account')),
+        description=_text(row.get('Description')),
+        document=_guid(row.get('Document')),
+        date=_day(row.get('Date')),
+        line_number=row.get('LineNumber') or 0,
+    )
+
+
+def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
+    """Everything that Exact has otherwise than meant; () if the entry is right.
+
+    Names of differences: missing_entry, division, journal, relation, entry_date, due_date,
+    currency, rate, period, your_ref, document, total, vat, line_count, and per line gl_account,
+    amount, vat_code, vat, cost_center, cost_unit, project, relation, entry_date, your_ref.
+    Amounts are compared to the cent, in the sign of the booking. What Exact computes is compared
+    only where a value was given (due date, rate, VAT code and VAT of a line). The order of lines
+    does not matter. A line that Exact has and nobody meant is a `line_count` with meant None.
+    """
+    if read is None:
+        return (Difference('missing_entry', booking.your_ref, None),)
+    found = list(_compare_header(booking, read))
+    if booking.kind == 'general':
+        pairs, missing, extra = _match(booking, read.lines)
+        vat_rows = [row for row in extra if row.is_vat]
+        extra = [row for row in extra if not row.is_vat]
+    else:
+        control = [row for row in read.lines if row.is_control]
+        vat_rows = [row for row in read.lines if row.is_vat and not row.is_control]
+        others = [row for row in read.lines if not row.is_control and not row.is_vat]
+        total = sum((row.amount for row in control), Decimal(0)) * -booking.debit_sign
+        if total != _cents(booking.total):
+            found.append(Difference('total', _cents(booking.total), total))
+        pairs, missing, extra = _match(booking, others)
+    vat = sum((row.amount for row in vat_rows), Decimal(0)) * booking.debit_sign
+    if vat != _cents(booking.vat_total):
+        found.append(Difference('vat', _cents(booking.vat_total), vat))
+    for index, row in pairs:
+        found.extend(_compare_line(booking, index, row))
+    for index in missing:
+        line = booking.lines[index]
+        found.append(Difference('line_count', _summary(line.gl_account, line.amount), None, index))
+    for row in extra:
+        summary = _summary(row.gl_account, row.amount * booking.debit_sign)
+        found.append(Difference('line_count', None, summary))
+    return tuple(found)
+
+
+def _compare_header(booking, read):
+    def differs(field, meant, actual):
+        if meant != actual:
+            yield Difference(field, meant, actual)
+
+    yield from differs('division', booking.division, read.division)
+    yield from differs('journal', booking.journal, read.journal)
+    yield from differs('currency', booking.currency, read.currency)
+    yield from differs('period', (booking.year, booking.period), (read.year, read.period))
+    if booking.rate != 1 and read.rate is not None and not _same_rate(booking.rate, read.rate):
+        yield Difference('rate', booking.rate, read.rate)
+    if booking.document:
+        yield from differs('document', booking.document, read.document)
+    if booking.kind == 'general':
+        return
+    yield from differs('relation', booking.relation, read.relation)
+    yield from differs('entry_date', booking.entry_date, read.entry_date)
+    if booking.due_date:
+        yield from differs('due_date', booking.due_date, read.due_date)
+    yield from differs('your_ref', fit_reference(booking.your_ref), read.your_ref)
+
+
+def _compare_line(booking: Booking, index: int, row: ReadLine) -> list[Difference]:
+    line, sign = booking.lines[index], booking.debit_sign
+    result = []
+
+    def differs(field, meant, actual):
+        if meant != actual:
+            result.append(Difference(field, meant, actual, index))
+
+    differs('gl_account', line.gl_account, row.gl_account)
+    differs('amount', _cents(line.amount), row.amount * sign + 0)
+    if line.vat_code is not None:
+        differs('vat_code', line.vat_code, row.vat_code)
+    if line.vat_amount is not None:
+        differs('vat', _cents(line.vat_amount), row.vat_amount * sign + 0)
+    differs('cost_center', line.cost_center, row.cost_center)
+    differs('cost_unit', line.cost_unit, row.cost_unit)
+    differs('project', line.project, row.project)
+    if booking.kind == 'general':
+        if line.relation:
+            differs('relation', line.relation, row.relation)
+        differs('entry_date', line.date or booking.entry_date, row.date)
+        reference = fit_reference(booking.your_ref)
+        if reference and not has_reference(row.description, reference):
+            result.append(Difference('your_ref', reference, row.description, index))
+    return result
+
+
+def _match(booking: Booking, rows: Iterable[ReadLine]):
+    """Pair lines with rows: equal ones first, then what is most alike.
+
+    :return: pairs (line index, row), indexes of lines without a row, rows without a line.
+    """
+    rows = list(rows)
+    buckets: dict[tuple, list[ReadLine]] = {}
+    for row in rows:
+        key = (row.gl_account, row.amount * booking.debit_sign + 0)
+        buckets.setdefault(key, []).append(row)
+    pairs, open_lines = [], []
+    # The most specific lines choose first, so that none takes the only row another can have.
+    order = sorted(range(len(booking.lines)), key=lambda i: (_wishes(booking.lines[i]), i))
+    for index in order:
+        line = booking.lines[index]
+        bucket = buckets.get((line.gl_account, _cents(line.amount)), [])
+        hit = next((row for row in bucket if not _compare_line(booking, index, row)), None)
+        if hit is None:
+            open_lines.append(index)
+        else:
+            pairs.append((index, hit))
+            _remove(bucket, hit)
+    rest = [row for bucket in buckets.values() for row in bucket]
+    # VAT rows that Exact adds to a general entry are not what became of a line, unless the line
+    # itself was on that account.
+    scores = []
+    for index in open_lines:
+        line = booking.lines[index]
+        for position, row in enumerate(rest):
+            if row.is_vat and row.gl_account != line.gl_account:
+                continue
+            differences = _compare_line(booking, index, row)
+            weight = sum(4 if d.field in ('gl_account', 'amount') else 1 for d in differences)
+            if weight < 8 or not {'gl_account', 'amount'} <= {d.field for d in differences}:
+                scores.append((weight, index, position))
+    used_lines, used_rows = set(), set()
+    for _weight, index, position in sorted(scores):
+        if index not in used_lines and position not in used_rows:
+            used_lines.add(index)
+            used_rows.add(position)
+            pairs.append((index, rest[position]))
+    missing = [index for index in sorted(open_lines) if index not in used_lines]
+    extra = [row for position, row in enumerate(rest) if position not in used_rows]
+    return sorted(pairs, key=lambda pair: pair[0]), missing, extra
+
+
+def _wishes(line: Line) -> int:
+    return (line.vat_code is None) + (line.vat_amount is None) + (not line.relation)
+
+
+def _remove(bucket, row):
+    for position, other in enumerate(bucket):
+        if other is row:
+            del bucket[position]
+            return
+
+
+def _summary(gl_account, amount):
+    return (gl_account, _cents(amount))
+
+
+def _same_rate(meant, found):
+    # Exact hands rates out as doubles; six decimals is what its own screens show.
+    unit = Decimal('1E-6')
+    return meant.quantize(unit, ROUND_HALF_UP) == Decimal(found).quantize(unit, ROUND_HALF_UP)
+
+
+def _cents(value):
+    """An amount without noise: doubles arrive as 0.30000000000000004, 100 equals 100.00."""
+    result = Decimal(value or 0).quantize(Decimal('0.01'), ROUND_HALF_UP)
+    return result if result else abs(result)
+
+
+def _text(value):
+    return str(value).strip() if value is not None else ''
+
+
+def _guid(value):
+    return _text(value).strip('{}').lower()
+
+
+def _day(value):
+    return value.date() if hasattr(value, 'date') else value
