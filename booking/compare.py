@@ -4,9 +4,9 @@ Exact drops unknown references silently and takes defaults for what is left out,
 "created" proves little. The rows of TransactionLines do: every amount there is debit positive.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class ReadLine:
     relation: str = ''
     description: str = ''
     document: str = ''
-    date: date | None = None
+    date: dt.date | None = None
     line_number: int = 0
 
     @property
@@ -83,8 +83,8 @@ class ReadEntry:
     division: int
     journal: str
     relation: str
-    entry_date: date | None
-    due_date: date | None
+    entry_date: dt.date | None
+    due_date: dt.date | None
     currency: str
     rate: Decimal | None
     year: int | None

@@ -14,9 +14,9 @@ general    debit                                        nothing: lines sum to ze
 Credit notes have negative amounts and a negative total in all of them.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
 from decimal import Decimal
 
 KINDS = ('sale', 'purchase', 'general')
@@ -40,7 +40,7 @@ def _settle(record):
             # 0 and -0 are the same money, and only one of them may reach a payload.
             object.__setattr__(record, spec.name, value if value else abs(value))
         elif spec.name in _DATES and value is not None:
-            if isinstance(value, datetime) or not isinstance(value, date):
+            if isinstance(value, dt.datetime) or not isinstance(value, dt.date):
                 raise TypeError(f"{spec.name} must be a date, not {type(value).__name__}")
         elif spec.name in _GUIDS:
             object.__setattr__(record, spec.name, (value or '').strip().strip('{}').lower())
@@ -72,12 +72,12 @@ class Line:
     cost_unit: str = ''
     project: str = ''
     quantity: Decimal | None = None
-    from_date: date | None = None
-    to_date: date | None = None
+    from_date: dt.date | None = None
+    to_date: dt.date | None = None
     notes: str = ''
     relation: str = ''
     sources: tuple[int, ...] = ()
-    date: date | None = None
+    date: dt.date | None = None
     document: str = ''
 
     def __post_init__(self):
@@ -102,13 +102,13 @@ class Booking:
     kind: str
     division: int
     journal: str
-    entry_date: date
+    entry_date: dt.date
     currency: str
     year: int
     period: int
     lines: tuple[Line, ...]
     relation: str = ''
-    due_date: date | None = None
+    due_date: dt.date | None = None
     rate: Decimal = Decimal(1)
     your_ref: str = ''
     description: str = ''
@@ -157,7 +157,7 @@ def _plain(record):
         value = getattr(record, spec.name)
         if isinstance(value, Decimal):
             value = format(value, 'f')
-        elif isinstance(value, date):
+        elif isinstance(value, dt.date):
             value = value.isoformat()
         elif isinstance(value, tuple):
             value = list(value)
@@ -174,6 +174,6 @@ def _rich(kind, data):
         if value is not None and spec.name in _DECIMALS:
             value = Decimal(value)
         elif value is not None and spec.name in _DATES:
-            value = date.fromisoformat(value)
+            value = dt.date.fromisoformat(value)
         result[spec.name] = value
     return result
