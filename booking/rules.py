@@ -1,0 +1,431 @@
+"""The rules that Exact applies, applied before anything is sent.
+
+An entry that Exact refuses costs one of ten errors an hour, and tells one problem at a time. Here
+all problems of an entry are told at once, each as a stable code with the values of its sentence;
+the sentence itself is made elsewhere, in the language of the person.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from .compare import PAYABLE, RECEIVABLE, VAT_ACCOUNT
+from .entry import Booking, Line
+from .text import LIMITS, fit_reference, fit_text
+from .vat import VatCode, computed_vat, exact_totals, rounded
+
+BLOCKS, WARNS, INFORMS = 'blocks', 'warns', 'informs'
+
+# Journal types that fit each kind of entry (facts: Journal.Type).
+JOURNAL_TYPES = {'sale': ('20',), 'purchase': ('22',), 'general': ('90',)}
+_DIRECTIONS = {'sale': 'S', 'purchase': 'P'}
+_INT32 = 2**31 - 1
+# A VAT amount given on a line and the computed one may differ by rounding and discounts; beyond
+# this share of the VAT it looks like a wrong code.
+_LARGE_OVERRIDE = Decimal('0.05')
+
+
+class Finding(NamedTuple):
+    """One result of a check.
+
+    :param severity: 'blocks' (Exact would refuse it, or book something else), 'warns', 'informs'.
+    :param code: stable name of what was found.
+    :param params: plain values for its sentence.
+    :param line: position of the line, None for the header.
+    """
+
+    severity: str
+    code: str
+    params: dict
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class JournalFacts:
+    type: str
+    currency: str = ''
+    allow_vat: bool = True
+    allow_variable_currency: bool = True
+    allow_variable_rate: bool = True
+    blocked: bool = False
+    gl_account: str = ''
+    name: str = ''
+
+
+@dataclass(frozen=True)
+class GlFacts:
+    """use_cost_center and use_cost_unit: '0' optional, '1' mandatory, '2' not allowed."""
+
+    code: str
+    type: int
+    blocked: bool = False
+    use_cost_center: str = '0'
+    use_cost_unit: str = '0'
+    name: str = ''
+
+
+@dataclass(frozen=True)
+class RelationFacts:
+    name: str = ''
+    is_customer: bool = True
+    is_supplier: bool = True
+    blocked: bool = False
+
+
+class Period(NamedTuple):
+    """A financial period: first and last day."""
+
+    year: int
+    number: int
+    start: dt.date
+    end: dt.date
+
+
+class LineTax(NamedTuple):
+    """What the sender computed on a line: a fraction, and whether it is a reverse charge."""
+
+    percentage: Decimal
+    reverse_charge: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a division. None = not known: what depends on it is not checked.
+
+    :param journals: by code; likewise vat_codes, cost_centers and cost_units (code -> active).
+    :param gl_accounts: by lower-case GUID; likewise relations and projects (GUID -> active).
+    :param closed: (journal code, year, period); '' as journal closes it for all.
+    :param references: other entries that are there: (kind, relation GUID, reference as sent) ->
+        anything that names the entry. Compared without regard to case.
+    :param known_numbers: (journal code, entry number) already in use.
+    :param decimals: of the currency of the entry.
+    """
+
+    division: int
+    currency: str = 'EUR'
+    journals: Mapping[str, JournalFacts] = field(default_factory=dict)
+    gl_accounts: Mapping[str, GlFacts] = field(default_factory=dict)
+    vat_codes: Mapping[str, VatCode] = field(default_factory=dict)
+    cost_centers: Mapping[str, bool] | None = None
+    cost_units: Mapping[str, bool] | None = None
+    projects: Mapping[str, bool] | None = None
+    periods: Iterable[Period] | None = None
+    closed: AbstractSet[tuple[str, int, int]] = frozenset()
+    relations: Mapping[str, RelationFacts] | None = None
+    payment_conditions: AbstractSet[str] | None = None
+    references: Mapping[tuple[str, str, str], object] = field(default_factory=dict)
+    known_numbers: AbstractSet[tuple[str, int]] = frozenset()
+    decimals: int = 2
+
+
+def reference_key(kind: str, relation: str, reference: str) -> tuple[str, str, str]:
+    """Under which `Facts.references` finds an entry: sales of any relation share their numbers,
+    suppliers number each for themselves."""
+    relation = relation.strip().lower() if kind == 'purchase' else ''
+    return (kind, relation, fit_reference(reference).casefold())
+
+
+def period_of(periods: Iterable[Period], day: dt.date) -> Period | None:
+    """The period that a day falls in; of overlapping ones (closing periods) the first."""
+    return min((p for p in periods if p.start <= day <= p.end), default=None)
+
+
+def is_closed(closed: AbstractSet[tuple[str, int, int]], journal: str, period: Period) -> bool:
+    return ((journal, period.year, period.number) in closed
+            or ('', period.year, period.number) in closed)
+
+
+def next_open_period(facts: Facts, journal: str, day: dt.date) -> Period | None:
+    """The period of the day if open, else the first open one that begins later."""
+    current = period_of(facts.periods or (), day)
+    later = sorted(p for p in facts.periods or () if p.start > day)
+    return next(
+        (p for p in ([current] if current else []) + later
+         if not is_closed(facts.closed, journal, p)),
+        None)
+
+
+def check(booking: Booking, facts: Facts, *,
+          taxes: Mapping[int, LineTax] | None = None) -> tuple[Finding, ...]:
+    """All findings: those of the header, then those of the lines in order; () = it would book.
+
+    :param taxes: what the sender computed, per line position; compared with the VAT codes.
+    """
+    findings = []
+    if booking.division != facts.division:
+        # GUIDs and codes of another division say nothing about this one.
+        return (Finding(BLOCKS, 'division_differs',
+                        {'meant': booking.division, 'division': facts.division}),)
+    findings.extend(_check_journal(booking, facts))
+    findings.extend(_check_period(booking, facts))
+    findings.extend(_check_relation(booking, facts))
+    findings.extend(_check_references(booking, facts))
+    findings.extend(_check_totals(booking, facts))
+    for index, line in enumerate(booking.lines):
+        own = list(_check_account(booking, line, facts))
+        own.extend(_check_vat(booking, line, facts, (taxes or {}).get(index)))
+        own.extend(_check_dimensions(line, facts))
+        own.extend(_check_line(booking, line, facts))
+        findings.extend(finding._replace(line=index) for finding in own)
+    return tuple(findings)
+
+
+def blocks(findings: Iterable[Finding]) -> bool:
+    """Whether any of them stops the entry."""
+    return any(finding.severity == BLOCKS for finding in findings)
+
+
+def _check_journal(booking, facts):
+    code = booking.journal
+    journal = facts.journals.get(code) if code else None
+    if journal is None:
+        yield Finding(BLOCKS, 'journal_missing' if not code else 'journal_unknown',
+                      {'journal': code})
+        return
+    if journal.blocked:
+        yield Finding(BLOCKS, 'journal_blocked', {'journal': code})
+    if journal.type not in JOURNAL_TYPES[booking.kind]:
+        yield Finding(BLOCKS, 'journal_type',
+                      {'journal': code, 'type': journal.type, 'kind': booking.kind})
+    if not journal.allow_vat:
+        with_vat = [i for i, line in enumerate(booking.lines) if line.vat_code]
+        if with_vat:
+            yield Finding(BLOCKS, 'journal_without_vat', {'journal': code, 'lines': with_vat})
+    own_currency = journal.currency or facts.currency
+    if booking.currency != own_currency and not journal.allow_variable_currency:
+        yield Finding(BLOCKS, 'journal_currency', {
+            'journal': code, 'currency': booking.currency, 'journal_currency': own_currency})
+    if booking.rate <= 0:
+        yield Finding(BLOCKS, 'rate_missing', {'currency': booking.currency})
+    elif booking.currency == facts.currency:
+        if booking.rate != 1:
+            yield Finding(BLOCKS, 'rate_of_own_currency',
+                          {'currency': booking.currency, 'rate': booking.rate})
+    elif not journal.allow_variable_rate:
+        yield Finding(BLOCKS, 'journal_rate', {
+            'journal': code, 'currency': booking.currency, 'rate': booking.rate})
+    elif booking.rate == 1:
+        # A rate of 1 is not sent, so that Exact takes its own: hardly what was meant.
+        yield Finding(WARNS, 'rate_is_one', {'currency': booking.currency})
+
+
+def _check_period(booking, facts):
+    values = {'year': booking.year, 'period': booking.period, 'date': booking.entry_date}
+    if facts.periods is not None:
+        period = next((p for p in facts.periods
+                       if (p.year, p.number) == (booking.year, booking.period)), None)
+        if period is None:
+            yield Finding(BLOCKS, 'period_unknown', values)
+        elif not period.start <= booking.entry_date <= period.end:
+            yield Finding(INFORMS, 'period_differs_from_date', values)
+    period = Period(booking.year, booking.period, booking.entry_date, booking.entry_date)
+    if is_closed(facts.closed, booking.journal, period):
+        yield Finding(BLOCKS, 'period_closed', {**values, 'journal': booking.journal})
+    if booking.due_date and booking.due_date < booking.entry_date:
+        yield Finding(WARNS, 'due_before_entry',
+                      {'date': booking.entry_date, 'due_date': booking.due_date})
+
+
+def _check_relation(booking, facts):
+    if booking.kind != 'general':
+        if not booking.relation:
+            yield Finding(BLOCKS, 'relation_missing', {'kind': booking.kind})
+        else:
+            yield from _check_known_relation(booking, booking.relation, facts)
+    condition = booking.payment_condition
+    if condition and facts.payment_conditions is not None \
+            and condition not in facts.payment_conditions:
+        yield Finding(BLOCKS, 'payment_condition_unknown', {'payment_condition': condition})
+
+
+def _check_known_relation(booking, guid, facts):
+    if facts.relations is None:
+        return
+    relation = facts.relations.get(guid)
+    if relation is None:
+        yield Finding(BLOCKS, 'relation_unknown', {'relation': guid})
+        return
+    values = {'relation': guid, 'name': relation.name}
+    if relation.blocked:
+        yield Finding(BLOCKS, 'relation_blocked', values)
+    if booking.kind == 'sale' and not relation.is_customer:
+        yield Finding(BLOCKS, 'relation_not_customer', values)
+    if booking.kind == 'purchase' and not relation.is_supplier:
+        yield Finding(BLOCKS, 'relation_not_supplier', values)
+
+
+def _check_references(booking, facts):
+    reference = fit_reference(booking.your_ref)
+    if not reference:
+        yield Finding(BLOCKS, 'reference_missing', {'kind': booking.kind})
+    else:
+        yield from _check_length('reference_too_long', reference, LIMITS['your_ref'])
+        if reference != booking.your_ref:
+            yield Finding(INFORMS, 'reference_cleaned',
+                          {'reference': booking.your_ref, 'sent': reference})
+        key = reference_key(booking.kind, booking.relation, reference)
+        if key in facts.references:
+            yield Finding(BLOCKS, 'reference_duplicate',
+                          {'reference': reference, 'entry': facts.references[key]})
+    yield from _check_length('payment_reference_too_long',
+                             fit_reference(booking.payment_reference),
+                             LIMITS['payment_reference'])
+    if len(fit_text(booking.description)) > LIMITS['description']:
+        yield Finding(INFORMS, 'description_shortened', {'limit': LIMITS['description']})
+    for name in ('invoice_number', 'order_number', 'entry_number'):
+        number = getattr(booking, name)
+        if number is not None and not 0 < number <= _INT32:
+            yield Finding(BLOCKS, 'number_out_of_range', {'field': name, 'number': number})
+    if booking.entry_number and (booking.journal, booking.entry_number) in facts.known_numbers:
+        yield Finding(BLOCKS, 'entry_number_used',
+                      {'journal': booking.journal, 'number': booking.entry_number})
+
+
+def _check_length(code, text, limit):
+    if len(text) > limit:
+        yield Finding(BLOCKS, code, {'text': text, 'length': len(text), 'limit': limit})
+
+
+def _check_totals(booking, facts):
+    if not booking.lines:
+        yield Finding(BLOCKS, 'no_lines', {})
+        return
+    if booking.kind == 'general':
+        balance = sum((line.amount for line in booking.lines), Decimal(0))
+        if balance:
+            yield Finding(BLOCKS, 'entry_not_balanced', {'difference': balance})
+        if not any(line.amount for line in booking.lines):
+            yield Finding(INFORMS, 'zero_total', {})
+        return
+    if not booking.total:
+        yield Finding(INFORMS, 'zero_total', {})
+    elif (booking.total < 0) != booking.is_refund:
+        yield Finding(WARNS, 'refund_sign',
+                      {'total': booking.total, 'is_refund': booking.is_refund})
+    codes = {line.vat_code for line in booking.lines if line.vat_code != ''}
+    if any(facts.vat_codes.get(code) is None or facts.vat_codes[code].vat_type == 'I'
+           for code in codes):
+        # What Exact would make of it cannot be said; the lines have their own findings.
+        return
+    totals = exact_totals(booking.lines, facts.vat_codes, facts.decimals)
+    if totals.vat != booking.vat_total:
+        yield Finding(BLOCKS, 'vat_total_differs',
+                      {'meant': booking.vat_total, 'computed': totals.vat})
+    if totals.total != booking.total:
+        yield Finding(BLOCKS, 'total_differs',
+                      {'meant': booking.total, 'computed': totals.total})
+
+
+def _check_account(booking, line, facts):
+    if not line.gl_account:
+        yield Finding(BLOCKS, 'account_missing', {'amount': line.amount})
+        return
+    account = facts.gl_accounts.get(line.gl_account)
+    if account is None:
+        yield Finding(BLOCKS, 'account_unknown', {'gl_account': line.gl_account})
+        return
+    values = {'gl_account': line.gl_account, 'code': account.code, 'name': account.name}
+    if account.blocked:
+        yield Finding(BLOCKS, 'account_blocked', values)
+    control = account.type in (RECEIVABLE, PAYABLE)
+    if booking.kind != 'general':
+        if control or account.type == VAT_ACCOUNT:
+            yield Finding(BLOCKS, 'account_type', {**values, 'type': account.type})
+    elif control and not line.relation:
+        yield Finding(WARNS, 'line_without_relation', values)
+    for name, known, rule in (
+        ('cost_center', line.cost_center, account.use_cost_center),
+        ('cost_unit', line.cost_unit, account.use_cost_unit),
+    ):
+        if rule == '1' and not known:
+            yield Finding(BLOCKS, f'{name}_mandatory', values)
+        elif rule == '2' and known:
+            yield Finding(BLOCKS, f'{name}_not_allowed', {**values, name: known})
+
+
+def _check_vat(booking, line, facts, tax):
+    if line.vat_code is None:
+        yield Finding(INFORMS, 'vat_code_of_account', {})
+        return
+    if not line.vat_code:
+        if line.vat_amount:
+            yield Finding(BLOCKS, 'vat_without_code', {'vat_amount': line.vat_amount})
+        if tax and tax.percentage:
+            yield Finding(BLOCKS, 'vat_code_missing', {'percentage': tax.percentage})
+        return
+    code = facts.vat_codes.get(line.vat_code)
+    values = {'vat_code': line.vat_code}
+    if code is None:
+        yield Finding(BLOCKS, 'vat_code_unknown', values)
+        return
+    if code.blocked:
+        yield Finding(BLOCKS, 'vat_code_blocked', values)
+    if code.transaction_type not in ('B', _DIRECTIONS.get(booking.kind, code.transaction_type)):
+        yield Finding(BLOCKS, 'vat_code_direction', {**values, 'kind': booking.kind})
+    if code.vat_type == 'I':
+        # Lines are net of VAT: an including code would take VAT out of them once more.
+        yield Finding(BLOCKS, 'vat_code_including', values)
+        return
+    if tax is not None:
+        if tax.reverse_charge != code.charged:
+            yield Finding(BLOCKS, 'reverse_charge_differs',
+                          {**values, 'reverse_charge': tax.reverse_charge})
+        percentage = Decimal(0) if code.vat_type in ('B', 'N') else code.percentage
+        # On sales a reverse charge is 0 % for the seller, whatever the code says.
+        free = code.charged and booking.kind == 'sale' and not tax.percentage
+        if tax.percentage != percentage and not free:
+            yield Finding(BLOCKS, 'vat_percentage_differs', {
+                **values, 'percentage': tax.percentage, 'code_percentage': percentage})
+    if line.vat_amount is not None:
+        yield from _check_override(line, code, facts, values)
+
+
+def _check_override(line, code, facts, values):
+    computed = computed_vat(line.amount, code, facts.decimals)
+    values = {**values, 'vat_amount': line.vat_amount, 'computed': computed}
+    if not code.adds_vat and line.vat_amount != computed:
+        yield Finding(BLOCKS, 'vat_amount_not_possible', values)
+    elif not line.vat_amount and computed:
+        yield Finding(WARNS, 'vat_amount_zero', values)
+    else:
+        unit = Decimal(1).scaleb(-facts.decimals)
+        if abs(line.vat_amount - computed) > max(abs(computed) * _LARGE_OVERRIDE, 10 * unit):
+            yield Finding(WARNS, 'vat_amount_far_off', values)
+
+
+def _check_dimensions(line: Line, facts: Facts):
+    for name, code, known in (
+        ('cost_center', line.cost_center, facts.cost_centers),
+        ('cost_unit', line.cost_unit, facts.cost_units),
+        ('project', line.project, facts.projects),
+    ):
+        if not code or known is None:
+            continue
+        if code not in known:
+            yield Finding(BLOCKS, f'{name}_unknown', {name: code})
+        elif not known[code]:
+            yield Finding(BLOCKS, f'{name}_inactive', {name: code})
+
+
+def _check_line(booking, line, facts):
+    for name in ('amount', 'vat_amount'):
+        value = getattr(line, name)
+        if value is not None and value != rounded(value, facts.decimals):
+            yield Finding(BLOCKS, 'amount_decimals',
+                          {'field': name, 'amount': value, 'decimals': facts.decimals})
+    if booking.kind == 'general':
+        if line.from_date or line.to_date:
+            yield Finding(WARNS, 'deferral_not_possible', {})
+        if line.relation:
+            yield from _check_known_relation(booking, line.relation, facts)
+    elif bool(line.from_date) != bool(line.to_date):
+        yield Finding(BLOCKS, 'deferral_incomplete', {})
+    elif line.from_date and line.from_date > line.to_date:
+        yield Finding(BLOCKS, 'deferral_reversed',
+                      {'from_date': line.from_date, 'to_date': line.to_date})
+    text = fit_text(line.description)
+    if booking.kind != 'general' and len(text) > LIMITS['line_description']:
+        yield Finding(INFORMS, 'description_shortened', {'limit': LIMITS['line_description']})
