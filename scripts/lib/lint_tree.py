@@ -1,0 +1,130 @@
+"""Checks no tool makes: python lint_tree.py ROOT FILE... (paths relative to ROOT).
+
+- what Odoo 19 accepts without a word and then ignores or breaks on in the browser;
+- test files that their folder's __init__.py forgot (Odoo's own runner would skip them silently);
+- XML that is not well-formed, data files the manifest does not name or names in vain;
+- plain Python packages that import Odoo or each other.
+"""
+import ast
+import re
+import sys
+from pathlib import Path
+
+from lxml import etree
+
+# pattern, kind of file, why
+PATTERNS = [
+    (r'<tree\b|</tree>', '.xml', "Odoo 19 writes <list>"),
+    (r'view_mode">[^<]*\btree\b', '.xml', "the view mode is called list"),
+    (r'kanban-box', '.xml', "kanban cards are <t t-name=\"card\">"),
+    (r'oe_chatter', '.xml', "the chatter is <chatter/>"),
+    (r'\s(attrs|states)=', '.xml', "modifiers are expressions: invisible=\"…\""),
+    (r'numbercall|doall', '.xml', "scheduled actions no longer have it"),
+    (r'\bgroups_id\b', '.xml', "the fields are group_ids and all_group_ids"),
+    (r'_sql_constraints\b', '.py', "ignored: write models.Constraint"),
+    (r"""type=['"]json['"]""", '.py', "the route type is jsonrpc"),
+    (r'\bcr\.commit\(', '.py', "commit through ir.cron's _commit_progress or in a cursor of one's own"),
+    (r'\bgroups_id\b', '.py', "the fields are group_ids and all_group_ids"),
+    (r'\bself\._(cr|uid|context)\b', '.py', "self.env.cr, .uid, .context"),
+    (r'from odoo\.osv', '.py', "odoo.fields.Domain"),
+    (r'\bread_group\((?<!_read_group\()', '.py', "_read_group"),
+]
+PLAIN_PACKAGES = ('exact_api', 'booking', 'simulator')
+
+
+def patterns(path, text):
+    if path.parts[0] == 'scripts':
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith(('#', '<!--')):
+            continue
+        for pattern, suffix, why in PATTERNS:
+            if path.suffix == suffix and re.search(pattern, line):
+                yield f'{path}:{number}: {line.strip()[:80]}: {why}'
+
+
+def imported_names(path):
+    """Names of the modules that an __init__.py imports relatively: ``from . import a, b``."""
+    if not path.is_file():
+        return set()
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names.update([node.module.split('.')[0]] if node.module else [alias.name for alias in node.names])
+    return names
+
+
+def forgotten_modules(root, path):
+    """A Python file of a package that Odoo loads, but which the package does not import."""
+    parts = path.parts
+    folder = path.parent
+    inside = parts[2:] if parts[0] == 'addons' else parts
+    if len(inside) != 2 or inside[0] not in ('models', 'wizards', 'controllers', 'tests', 'report'):
+        return
+    if path.name == '__init__.py' or (inside[0] == 'tests' and not path.name.startswith('test_')):
+        return
+    init = root / folder / '__init__.py'
+    if path.stem not in imported_names(init):
+        # Helpers are imported by the module that uses them.
+        if inside[0] != 'tests' and any(
+            path.stem in imported_names(other) for other in (root / folder).glob('*.py') if other != root / path
+        ):
+            return
+        yield f'{path}: {folder}/__init__.py does not import it'
+
+
+def foreign_imports(path, text):
+    if path.parts[0] not in PLAIN_PACKAGES:
+        return
+    others = {'odoo', *PLAIN_PACKAGES} - {path.parts[0]}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            depth = len(path.parts) - 1
+            if node.level > depth:
+                yield f'{path}:{node.lineno}: imports from outside its package'
+            modules = [] if node.level else [node.module]
+        else:
+            continue
+        for module in modules:
+            if module.split('.')[0] in others:
+                yield f'{path}:{node.lineno}: {path.parts[0]} imports {module}'
+
+
+def manifest_data(root):
+    for manifest_path in [root / '__manifest__.py', *root.glob('addons/*/__manifest__.py')]:
+        if not manifest_path.is_file():
+            continue
+        addon = manifest_path.parent
+        manifest = ast.literal_eval(manifest_path.read_text(encoding='utf-8'))
+        named = {*manifest.get('data', ()), *manifest.get('demo', ())}
+        for name in sorted(named):
+            if not (addon / name).is_file():
+                yield f'{manifest_path.relative_to(root)}: {name} does not exist'
+        for folder in ('data', 'security', 'views', 'wizards', 'report'):
+            for file in sorted((addon / folder).glob('*.xml')) + sorted((addon / folder).glob('*.csv')):
+                name = file.relative_to(addon).as_posix()
+                if name not in named:
+                    yield f'{manifest_path.relative_to(root)}: {name} is not in the list of data files'
+
+
+def main():
+    root = Path(sys.argv[1])
+    problems = list(manifest_data(root))
+    for path in map(Path, sys.argv[2:]):
+        text = (root / path).read_text(encoding='utf-8')
+        problems += patterns(path, text)
+        if path.suffix == '.xml':
+            try:
+                etree.fromstring(text.encode())
+            except etree.XMLSyntaxError as error:
+                problems.append(f'{path}: {error}')
+        else:
+            problems += forgotten_modules(root, path)
+            problems += foreign_imports(path, text)
+    print('\n'.join(problems))
+    sys.exit(bool(problems))
+
+
+main()
