@@ -22,7 +22,10 @@ from . import (
     exact_payment_term_mapping,
     exact_analytic_mapping,
     exact_partner_mapping,
+    exact_relation_match,
     exact_export,
+    exact_export_line,
+    exact_export_attempt,
     exact_finding,
     account_move,
 )

@@ -1,5 +1,447 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from .exact_export import ENDED_STATES, UNSENT_STATES
+
+# A person sees these: what the export says, and that there is none.
+STATES = [
+    ('not_exported', "Not Exported"),
+    ('waiting', "Waiting"),
+    ('blocked', "Blocked"),
+    ('verified', "Verified"),
+    ('changed', "Changed"),
+    ('undone', "Undone"),
+    ('deleted', "Deleted in Exact"),
+]
 
 
 class AccountMove(models.Model):
     _inherit = 'account.move'
+
+    # Not stored: a worker never writes on rows that people edit.
+    exact_export_ids = fields.One2many('exact.export', 'move_id', string="Exact Exports", copy=False)
+    exact_export_id = fields.Many2one(
+        'exact.export', string="Exact Export", compute='_compute_exact_export',
+    )
+    exact_state = fields.Selection(
+        STATES, string="Exact", compute='_compute_exact_export', search='_search_exact_state',
+    )
+    exact_entry_number = fields.Char(
+        string="Exact Entry", compute='_compute_exact_export', search='_search_exact_entry_number',
+    )
+    exact_message = fields.Char(compute='_compute_exact_message')
+    exact_button_label = fields.Char(compute='_compute_exact_message')
+    exact_is_linked = fields.Boolean(compute='_compute_exact_is_linked')
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('state', 'exact_export_ids.display_state', 'exact_export_ids.entry_number')
+    def _compute_exact_export(self):
+        # One query for a whole list; the latest export of a document speaks for it.
+        latest = {}
+        if self.ids:
+            # sudo: the state of a document is shown to everyone who sees the document.
+            for export in self.env['exact.export'].sudo().search(
+                [('move_id', 'in', self.ids)], order='id',
+            ):
+                latest[export.move_id.id] = export
+        for move in self:
+            export = latest.get(move.id, self.env['exact.export'])
+            move.exact_export_id = export.sudo(self.env.su)
+            move.exact_state = export.display_state or (
+                'not_exported' if move.state == 'posted' else False
+            )
+            move.exact_entry_number = (
+                export.entry_number_text if export and export.state not in ENDED_STATES else False
+            )
+
+    @api.depends('exact_state', 'state')
+    @api.depends_context('lang')
+    def _compute_exact_message(self):
+        for move in self:
+            # sudo: as above; the sentence speaks of this document alone.
+            export = move.exact_export_id.sudo()
+            move.exact_message, move.exact_button_label = move._exact_sentence(export)
+
+    def _exact_sentence(self, export):
+        """What the bar on the form says.
+
+        :return: (sentence, label of the button that leads on, or False)
+        """
+        self.ensure_one()
+        state = self.exact_state
+        if state == 'blocked':
+            finding = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
+            more = len(export.finding_ids.filtered(lambda f: f.severity == 'blocks')) - 1
+            sentence = finding.message or self.env._("Exact has not taken this document.")
+            if more > 0:
+                sentence = self.env._(
+                    "%(sentence)s (and %(count)s more)", sentence=sentence, count=more,
+                )
+            return sentence, finding.button_label
+        if state == 'changed':
+            labels = []
+            for field, meant, found in (export.difference_ids or [])[:3]:
+                labels.append(f"{self._exact_field_label(field)} {meant} → {found}")
+            return ", ".join(labels), False
+        if state == 'waiting':
+            waits = {
+                'undo': self.env._("Waiting to be taken out of Exact."),
+                'reverse': self.env._("Waiting to be reversed in Exact."),
+                'update': self.env._("Waiting to be updated in Exact."),
+            }
+            if export.division_id.hold:
+                return self.env._("The administration is on hold; the document waits."), False
+            connection = export.division_id.connection_id
+            if connection.state != 'connected':
+                return self.env._(
+                    "The connection to Exact is down; the document waits until it is back.",
+                ), False
+            if export.state == 'uncertain':
+                return self.env._(
+                    "Exact did not answer; whether it booked the document is being looked up.",
+                ), False
+            if export.state == 'sent' and not export.pending_action:
+                return self.env._(
+                    "Booked in Exact as %s; being read back.", export.entry_number,
+                ), False
+            return waits.get(
+                export.pending_action, self.env._("Waiting to be booked in Exact."),
+            ), False
+        return False, False
+
+    def _exact_field_label(self, name):
+        labels = {
+            'total': self.env._("amount"),
+            'entry_date': self.env._("date"),
+            'due_date': self.env._("due date"),
+            'relation': self.env._("relation"),
+            'amount': self.env._("line"),
+            'line': self.env._("line"),
+            'description': self.env._("description"),
+            'vat_total': self.env._("VAT"),
+            'vat_code': self.env._("VAT code"),
+            'gl_account': self.env._("ledger"),
+            'your_ref': self.env._("reference"),
+            'state': self.env._("document"),
+        }
+        return labels.get(name, name.replace('_', ' '))
+
+    @api.depends('company_id')
+    def _compute_exact_is_linked(self):
+        # sudo: whether the company is linked is no secret.
+        linked = self.env['exact.division'].sudo().search([
+            ('company_id', 'in', self.company_id.ids),
+        ]).company_id
+        for move in self:
+            move.exact_is_linked = move.company_id in linked
+
+    # === SEARCH AND GROUPING === #
+
+    @api.model
+    def _search_exact_state(self, operator, value):
+        if operator != 'in':
+            return NotImplemented
+        values = set(value)
+        export_model = self.env['exact.export'].sudo()
+        # The latest export of each document that has one.
+        alias = 'exact_export_latest'
+        latest = SQL(
+            """(
+                SELECT DISTINCT ON (move_id) move_id, display_state FROM exact_export
+                ORDER BY move_id, id DESC
+            )""",
+        )
+        export_model.flush_model(['move_id', 'display_state'])
+        domain = Domain.FALSE
+        states = [name for name in values if name and name != 'not_exported']
+        if states:
+            domain |= Domain('id', 'in', SQL(
+                "(SELECT move_id FROM %s %s WHERE display_state IN %s)",
+                latest, SQL.identifier(alias), tuple(states),
+            ))
+        without = Domain('id', 'not in', SQL("(SELECT move_id FROM exact_export)"))
+        if 'not_exported' in values:
+            domain |= without & Domain('state', '=', 'posted')
+        if False in values:
+            domain |= without & Domain('state', '!=', 'posted')
+        return domain
+
+    @api.model
+    def _search_exact_entry_number(self, operator, value):
+        if operator in Domain.NEGATIVE_OPERATORS if hasattr(Domain, 'NEGATIVE_OPERATORS') else False:
+            return NotImplemented
+        exports = self.env['exact.export'].sudo().search([
+            ('entry_number_text', operator, value), ('state', 'not in', ENDED_STATES),
+        ])
+        return [('id', 'in', exports.move_id.ids)]
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        if field_expr == 'exact_state':
+            self.env['exact.export'].flush_model(['move_id', 'display_state'])
+            return SQL(
+                "COALESCE(%s, CASE WHEN %s = 'posted' THEN 'not_exported' END)",
+                self.env['exact.export']._state_sql(alias),
+                self._field_to_sql(alias, 'state', query),
+            )
+        return super()._field_to_sql(alias, field_expr, query)
+
+    # === EXTENDS account === #
+
+    def _post(self, soft=True):
+        posted = super()._post(soft=soft)
+        posted._exact_after_post()
+        return posted
+
+    def button_draft(self):
+        result = super().button_draft()
+        self._exact_withdraw()
+        return result
+
+    def button_cancel(self):
+        result = super().button_cancel()
+        self._exact_compare_later()
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_exact(self):
+        # sudo: the entry in Exact would be orphaned whoever deletes the document.
+        exports_sudo = self.env['exact.export'].sudo().search([('move_id', 'in', self.ids)])
+        booked = exports_sudo.filtered(
+            lambda export: export.exact_guid and export.state not in ENDED_STATES
+            or export.state in ('sending', 'uncertain')
+        )
+        if booked:
+            raise UserError(self.env._(
+                "%(document)s is in Exact as entry %(number)s. Undo the export first.",
+                document=booked[0].name, number=booked[0].entry_number or "?",
+            ))
+
+    def unlink(self):
+        # sudo: exports without an entry go with their document.
+        exports_sudo = self.env['exact.export'].sudo().search([('move_id', 'in', self.ids)])
+        if exports_sudo:
+            self._unlink_except_in_exact()
+            exports_sudo.unlink()
+        return super().unlink()
+
+    # === BUSINESS METHODS === #
+
+    def _exact_after_post(self):
+        """Export on posting where the division wants it; compare what was exported before.
+
+        Never in the way of posting: rows in a queue, nothing else.
+        """
+        # sudo: people who post need no rights on divisions and exports.
+        divisions = {
+            division.company_id.id: division
+            for division in self.env['exact.division'].sudo().search([
+                ('company_id', 'in', self.company_id.ids),
+            ])
+        }
+        if not divisions:
+            return
+        self._exact_compare_later()
+        due = self.browse()
+        for move in self:
+            division = divisions.get(move.company_id.id)
+            if division and move._exact_is_automatic(division):
+                due |= move
+        if due:
+            self.env['exact.export']._propose(due, automatic=True)
+
+    def _exact_is_automatic(self, division):
+        """Whether a posted move goes to Exact by itself."""
+        self.ensure_one()
+        if division.export_start_date and self.date < division.export_start_date:
+            return False
+        if self.is_sale_document(include_receipts=True):
+            return division.auto_export_sale
+        if self.is_purchase_document(include_receipts=True):
+            return division.auto_export_purchase
+        return division.auto_export_general and self._exact_is_exportable_entry(division)
+
+    def _exact_is_exportable_entry(self, division):
+        """Journal entries go out of mapped journals only."""
+        return bool(self.env['exact.journal.mapping'].sudo().search_count([
+            ('division_id', '=', division.id), ('journal_id', '=', self.journal_id.id),
+            ('exact_journal_id', '!=', False),
+        ], limit=1))
+
+    def _exact_compare_later(self):
+        """Let the worker compare edited documents with what Exact has."""
+        # sudo: see _exact_after_post.
+        exports_sudo = self.env['exact.export'].sudo().search([
+            ('move_id', 'in', self.ids), ('state', 'in', ['sent', 'verified', 'changed']),
+            ('pending_action', '=', False),
+        ])
+        if exports_sudo:
+            exports_sudo.write({'pending_action': 'recheck'})
+            exports_sudo._trigger_worker()
+        blocked_sudo = self.env['exact.export'].sudo().search([
+            ('move_id', 'in', self.ids), ('state', 'in', ['blocked', 'refused']),
+        ])
+        if blocked_sudo:
+            blocked_sudo.write({'state': 'proposed', 'next_try': False})
+            blocked_sudo._trigger_worker()
+
+    def _exact_withdraw(self):
+        """A document that is edited again leaves the queue; what was sent stays."""
+        # sudo: see _exact_after_post.
+        self.env['exact.export'].sudo().search([
+            ('move_id', 'in', self.ids), ('state', 'in', UNSENT_STATES), ('exact_guid', '=', False),
+        ]).write({'state': 'undone', 'pending_action': False})
+
+    def _exact_files(self):
+        """Files that travel to Exact with this document.
+
+        :return: list of (file name, bytes)
+        """
+        self.ensure_one()
+        # sudo: attachments of a document belong to it, whoever uploaded them.
+        move_sudo = self.sudo()
+        if self.is_sale_document(include_receipts=True):
+            document = move_sudo._get_invoice_legal_documents('pdf')
+            if document:
+                return [(document['filename'], document['content'])]
+            report = self.env['ir.actions.report'].sudo()
+            content, _kind = report._render_qweb_pdf('account.account_invoices', self.ids)
+            return [(self._get_invoice_report_filename(), content)]
+        attachments = self.env['ir.attachment'].sudo().search([
+            ('res_model', '=', 'account.move'), ('res_id', '=', self.id), ('res_field', '=', False),
+            ('mimetype', 'in', [
+                'application/pdf', 'application/xml', 'text/xml', 'image/jpeg', 'image/png',
+            ]),
+        ], order='id')
+        return [(attachment.name, attachment.raw or b'') for attachment in attachments]
+
+    # === ACTIONS === #
+
+    def _exact_refusals(self):
+        """Why documents cannot be exported at all, before anything is queued.
+
+        :return: {sentence: moves}
+        """
+        divisions = self.env['exact.division'].sudo().search([
+            ('company_id', 'in', self.company_id.ids),
+        ])
+        linked = divisions.company_id
+        refusals = {}
+        unlinked = self.filtered(lambda move: move.company_id not in linked)
+        if unlinked:
+            refusals[self.env._("no Exact administration is linked to the company")] = unlinked
+        drafts = (self - unlinked).filtered(lambda move: move.state == 'draft')
+        if drafts:
+            refusals[self.env._("only posted documents are exported")] = drafts
+        cancelled = (self - unlinked).filtered(lambda move: move.state == 'cancel')
+        if cancelled:
+            refusals[self.env._("the document is cancelled")] = cancelled
+        return refusals
+
+    def action_exact_export(self):
+        """Ask for these documents to be booked in Exact, and say at once what was asked.
+
+        :return: a notification; the worker does the rest.
+        """
+        self.env['exact.export'].browse()._check_may_act()
+        self.check_access('write')
+        refusals = self._exact_refusals()
+        rest = self
+        for moves in refusals.values():
+            rest -= moves
+        living = self.env['exact.export'].sudo().search([
+            ('move_id', 'in', rest.ids),
+            ('state', 'in', ['sent', 'verified', 'changed', 'sending', 'uncertain']),
+        ]).move_id
+        if living:
+            refusals[self.env._("already exported, or on the way")] = living.sudo(False)
+        due = rest - living.sudo(False)
+        if due:
+            self.env['exact.export']._propose(due)
+        elif not self:
+            raise UserError(self.env._("Select the documents to export first."))
+        parts = []
+        if due:
+            parts.append(self.env._("%s documents wait to be booked in Exact.", len(due))
+                         if len(due) > 1 else self.env._("%s waits to be booked in Exact.", due.name))
+        for sentence, moves in refusals.items():
+            names = ", ".join((move.name or self.env._("Draft")) for move in moves[:3])
+            if len(moves) > 3:
+                names = self.env._("%(names)s and %(count)s more", names=names, count=len(moves) - 3)
+            parts.append(self.env._("Not exported: %(names)s (%(why)s).", names=names, why=sentence))
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'success' if due else 'warning',
+                'title': self.env._("Export to Exact"),
+                'message': " ".join(parts),
+                'sticky': bool(refusals),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }
+
+    def _exact_living_exports(self):
+        return self.env['exact.export'].sudo().search([
+            ('move_id', 'in', self.ids), ('state', 'not in', ENDED_STATES),
+        ]).sudo(False)
+
+    def action_exact_undo(self):
+        """Take these documents out of Exact again."""
+        self.check_access('write')
+        exports = self._exact_living_exports()
+        if not exports:
+            raise UserError(self.env._("None of these documents is in Exact."))
+        exports.action_undo()
+        return self._exact_reload(self.env._("The entry is being taken out of Exact."))
+
+    def action_exact_reverse(self):
+        self._exact_living_exports().action_reverse()
+        return self._exact_reload(self.env._("The entry is being reversed in Exact."))
+
+    def action_exact_update(self):
+        self._exact_living_exports().action_update()
+        return self._exact_reload(self.env._("The entry is being updated in Exact."))
+
+    def action_exact_create_new(self):
+        return self.exact_export_id.action_create_new()
+
+    def action_exact_retry(self):
+        self._exact_living_exports().action_retry()
+        return self._exact_reload(self.env._("The document is checked and sent again."))
+
+    def action_exact_fix(self):
+        self.ensure_one()
+        return self.exact_export_id.action_fix()
+
+    def action_exact_open(self):
+        self.ensure_one()
+        return self.exact_export_id.action_open_exact()
+
+    def action_exact_open_export(self):
+        self.ensure_one()
+        return {
+            'type': 'ir.actions.act_window',
+            'name': self.env._("Exact Export"),
+            'res_model': 'exact.export',
+            'res_id': self.exact_export_id.id,
+            'view_mode': 'form',
+            'views': [(False, 'form')],
+        }
+
+    def action_exact_refresh(self):
+        """Look again: the page shows what the worker has done meanwhile."""
+        return {'type': 'ir.actions.client', 'tag': 'soft_reload'}
+
+    @api.model
+    def _exact_reload(self, message):
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'info', 'message': message,
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }

@@ -1,26 +1,380 @@
-from odoo import fields, models
+import json
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+from .exact_booking_builder import kind_of
+
+# Which of these a person sees on the document: four colours are enough.
+DISPLAY_STATES = {
+    'proposed': 'waiting', 'to_approve': 'waiting', 'ready': 'waiting', 'sending': 'waiting',
+    'sent': 'waiting', 'uncertain': 'waiting', 'blocked': 'blocked', 'refused': 'blocked',
+    'verified': 'verified', 'changed': 'changed', 'undone': 'undone', 'superseded': 'undone',
+    'deleted': 'deleted',
+}
+# States in which an export no longer stands for an entry in Exact.
+ENDED_STATES = ('undone', 'superseded', 'deleted')
+# States in which Exact has an entry, as far as we know.
+BOOKED_STATES = ('sent', 'verified', 'changed')
+# States in which a person can still take the document back without asking Exact.
+UNSENT_STATES = ('proposed', 'to_approve', 'ready', 'blocked', 'refused')
 
 
 class ExactExport(models.Model):
+    """The life of one document in one division: what was sent, as which entry, with which proof."""
+
     _name = 'exact.export'
     _description = "Exact Export"
+    _inherit = ['mail.thread']
+    _order = 'id desc'
 
-    move_id = fields.Many2one('account.move', ondelete='restrict', index=True)
-    division_id = fields.Many2one('exact.division', required=True, ondelete='restrict', index=True)
-    company_id = fields.Many2one(related='division_id.company_id', store=True)
+    # === THE DOCUMENT === #
 
+    move_id = fields.Many2one(
+        'account.move', string="Document", required=True, ondelete='restrict', index=True,
+        readonly=True,
+    )
+    division_id = fields.Many2one(
+        'exact.division', required=True, ondelete='restrict', index=True, readonly=True,
+    )
+    company_id = fields.Many2one(related='division_id.company_id', store=True, index=True)
+    name = fields.Char(string="Reference", readonly=True)
+    kind = fields.Selection(
+        [('sale', "Sales Entry"), ('purchase', "Purchase Entry"), ('general', "General Journal Entry")],
+        required=True, readonly=True,
+    )
+    partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")
+    currency_id = fields.Many2one(related='move_id.currency_id')
+    user_id = fields.Many2one('res.users', string="Requested By", readonly=True)
+    is_automatic = fields.Boolean(
+        string="By Itself", readonly=True, help="Exported on posting, not by a person's button.",
+    )
 
-class ExactExportLine(models.Model):
-    _name = 'exact.export.line'
-    _description = "Exact Export Line"
+    # === STATE === #
 
-    export_id = fields.Many2one('exact.export', required=True, ondelete='cascade', index=True)
-    company_id = fields.Many2one(related='export_id.company_id', store=True)
+    # proposed  --[check: findings]------------> blocked --[retry]--> proposed
+    # proposed  --[check: nothing in the way]--> ready (to_approve where approval is demanded)
+    # ready     --[claim, committed]-----------> sending
+    # sending   --[Exact answered]-------------> sent
+    # sending   --[Exact refused]--------------> refused --[retry]--> proposed
+    # sending   --[no answer, worker died]-----> uncertain
+    # uncertain --[look-up: found]-------------> sent
+    # uncertain --[look-up: not there]---------> ready
+    # sent      --[read back, equal]-----------> verified   (different: stays sent, with findings)
+    # verified  --[document edited]------------> changed --[update]--> sent
+    # verified, changed, sent --[undo]---------> undone; by a new export: superseded
+    # verified, changed --[gone from Exact]----> deleted
+    state = fields.Selection(
+        [
+            ('proposed', "Proposed"),
+            ('blocked', "Blocked"),
+            ('to_approve', "To Approve"),
+            ('ready', "Ready"),
+            ('sending', "Sending"),
+            ('sent', "Sent"),
+            ('verified', "Verified"),
+            ('uncertain', "Uncertain"),
+            ('refused', "Refused"),
+            ('changed', "Changed"),
+            ('undone', "Undone"),
+            ('superseded', "Superseded"),
+            ('deleted', "Deleted in Exact"),
+        ],
+        required=True, default='proposed', index=True, readonly=True, tracking=True,
+    )
+    display_state = fields.Selection(
+        [
+            ('waiting', "Waiting"), ('blocked', "Blocked"), ('verified', "Verified"),
+            ('changed', "Changed"), ('undone', "Undone"), ('deleted', "Deleted in Exact"),
+        ],
+        string="Exact", compute='_compute_display_state', store=True,
+    )
+    has_difference = fields.Boolean(
+        readonly=True, help="Exact's books differ from what was meant.",
+    )
+    # What a person asked for; the worker does it, so that nobody waits for Exact.
+    pending_action = fields.Selection(
+        [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare")],
+        readonly=True,
+    )
+    claimed_at = fields.Datetime(readonly=True)
+    next_try = fields.Datetime(readonly=True)
+    attempt_count = fields.Integer(readonly=True)
 
+    # === WHAT WAS SENT === #
 
-class ExactExportAttempt(models.Model):
-    _name = 'exact.export.attempt'
-    _description = "Exact Export Attempt"
+    overrides = fields.Json(readonly=True)
+    booking = fields.Json(readonly=True)
+    fingerprint = fields.Char(readonly=True)
+    payload = fields.Text(readonly=True)
+    answer = fields.Text(readonly=True)
+    read_back = fields.Text(readonly=True)
+    reference = fields.Char(string="Sent As", readonly=True, index='btree_not_null')
+    journal_id = fields.Many2one('exact.journal', readonly=True)
+    relation_id = fields.Many2one('exact.relation', readonly=True)
+    line_ids = fields.One2many('exact.export.line', 'export_id', string="Booked Lines", readonly=True)
+    entry_line_ids = fields.One2many('exact.export.entry.line', 'export_id', readonly=True)
 
-    export_id = fields.Many2one('exact.export', required=True, ondelete='cascade', index=True)
-    company_id = fields.Many2one(related='export_id.company_id', store=True)
+    # === WHAT EXACT MADE OF IT === #
+
+    entry_number = fields.Integer(readonly=True, index='btree_not_null')
+    entry_number_text = fields.Char(
+        string="Entry Number", compute='_compute_entry_number_text', store=True,
+    )
+    invoice_number = fields.Integer(readonly=True)
+    exact_guid = fields.Char(string="Exact ID", readonly=True, index='btree_not_null')
+    document_guid = fields.Char(readonly=True)
+    document_step = fields.Json(
+        readonly=True, help="Files of the document that Exact has already, by attachment.",
+    )
+    reversal_number = fields.Integer(readonly=True)
+    reversal_guid = fields.Char(readonly=True)
+    sent_at = fields.Datetime(readonly=True)
+    verified_at = fields.Datetime(readonly=True)
+    previous_payment_reference = fields.Char(readonly=True)
+    exact_url = fields.Char(string="In Exact", compute='_compute_exact_url')
+
+    finding_ids = fields.One2many('exact.finding', 'export_id', string="Findings", readonly=True)
+    attempt_ids = fields.One2many('exact.export.attempt', 'export_id', string="Attempts", readonly=True)
+    blocking_reason = fields.Char(compute='_compute_blocking_reason')
+    difference_ids = fields.Json(string="Differences", readonly=True)
+
+    # Exactly one living export per document and division, whatever happens above the database.
+    _move_division_uniq = models.UniqueIndex(
+        "(move_id, division_id) WHERE state NOT IN ('undone', 'superseded', 'deleted')",
+        "This document is being exported to this administration already.",
+    )
+    _due_idx = models.Index("(division_id, state) WHERE state NOT IN ('verified', 'undone', 'superseded', 'deleted')")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('state', 'has_difference', 'pending_action')
+    def _compute_display_state(self):
+        for export in self:
+            if export.has_difference and export.state == 'sent':
+                export.display_state = 'blocked'
+            elif export.pending_action in ('undo', 'reverse', 'update'):
+                export.display_state = 'waiting'
+            else:
+                export.display_state = DISPLAY_STATES[export.state]
+
+    @api.depends('entry_number')
+    def _compute_entry_number_text(self):
+        for export in self:
+            export.entry_number_text = str(export.entry_number) if export.entry_number else False
+
+    def _compute_exact_url(self):
+        for export in self:
+            export.exact_url = (
+                export.division_id._entry_url(export) if export.exact_guid else False
+            )
+
+    @api.depends('finding_ids.code', 'finding_ids.severity', 'finding_ids.params')
+    @api.depends_context('lang')
+    def _compute_blocking_reason(self):
+        for export in self:
+            blocking = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')
+            export.blocking_reason = blocking[:1].message
+
+    @api.depends('name', 'move_id', 'entry_number')
+    def _compute_display_name(self):
+        for export in self:
+            name = export.name or export.move_id.name or ''
+            export.display_name = f"{name} ({export.entry_number})" if export.entry_number else name
+
+    # === ACTIONS === #
+
+    def _check_may_act(self):
+        """People who may book documents may export them, in their own companies.
+
+        :raise AccessError: the person has not the right, or not the company.
+        """
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._("You need the right to invoice to export to Exact."))
+        self.check_access('read')
+        self.move_id.check_access('write')
+
+    def action_retry(self):
+        """Check and send again what is blocked or was refused."""
+        self._check_may_act()
+        # sudo: people read exports, only the engine writes them; rights were checked above.
+        exports_sudo = self.sudo().filtered(
+            lambda export: export.state in ('blocked', 'refused')
+            or export.state == 'sent' and export.has_difference
+        )
+        again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
+        again.write({'state': 'proposed', 'next_try': False})
+        (exports_sudo - again).write({'has_difference': False, 'next_try': False})
+        self._trigger_worker()
+
+    def action_undo(self):
+        """Take the entries out of Exact; what was not sent yet is simply withdrawn."""
+        self._check_may_act()
+        exports_sudo = self.sudo()
+        unsent = exports_sudo.filtered(
+            lambda export: export.state in UNSENT_STATES and not export.exact_guid
+        )
+        unsent.write({'state': 'undone', 'pending_action': False})
+        booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
+        booked.write({'pending_action': 'undo', 'next_try': False})
+        self._trigger_worker()
+
+    def action_reverse(self):
+        """Book the opposite of an entry that Exact no longer lets go."""
+        self._check_may_act()
+        exports_sudo = self.sudo().filtered(lambda export: export.state in BOOKED_STATES)
+        exports_sudo.write({'pending_action': 'reverse', 'next_try': False})
+        self._trigger_worker()
+
+    def action_update(self):
+        """Bring the entry in Exact in line with the document."""
+        self._check_may_act()
+        exports_sudo = self.sudo().filtered(lambda export: export.state in BOOKED_STATES)
+        exports_sudo.write({'pending_action': 'update', 'next_try': False})
+        self._trigger_worker()
+
+    def action_create_new(self):
+        """Leave the entry in Exact as it is and book the document as a new one."""
+        self._check_may_act()
+        exports_sudo = self.sudo().filtered(lambda export: export.state in ('changed', 'deleted'))
+        exports_sudo.filtered(lambda export: export.state == 'changed').write({
+            'state': 'superseded', 'pending_action': False,
+        })
+        return exports_sudo.move_id.sudo(False).with_env(self.env).action_exact_export()
+
+    def action_fix(self):
+        """Go to what the first finding says is to be fixed."""
+        self.ensure_one()
+        finding = self.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
+        return finding.action_fix() if finding else False
+
+    def action_open_exact(self):
+        """Open the entry in Exact in a new tab."""
+        self.ensure_one()
+        if not self.exact_url:
+            raise UserError(self.env._("Exact has no entry for this document yet."))
+        return {'type': 'ir.actions.act_url', 'url': self.exact_url, 'target': 'new'}
+
+    def action_open_move(self):
+        self.ensure_one()
+        return {
+            'type': 'ir.actions.act_window',
+            'res_model': 'account.move',
+            'res_id': self.move_id.id,
+            'view_mode': 'form',
+            'views': [(False, 'form')],
+        }
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _propose(self, moves, *, overrides=None, automatic=False):
+        """Put documents into the queue, one living export each.
+
+        Nothing is checked here and nothing is sent: the worker does both. What cannot be exported
+        at all (drafts, companies without a division) is left out; the caller has told the person.
+
+        :param moves: posted `account.move` of companies that have a division.
+        :param dict overrides: a person's choices for this export, see BookingBuilder.build.
+        :return: the exports of the moves, old and new.
+        """
+        divisions = {
+            division.company_id.id: division
+            for division in self.env['exact.division'].sudo().search([
+                ('company_id', 'in', moves.company_id.ids),
+            ])
+        }
+        living = {
+            export.move_id.id: export
+            for export in self.sudo().search([
+                ('move_id', 'in', moves.ids), ('state', 'not in', ENDED_STATES),
+            ])
+        }
+        new, again = [], self.sudo().browse()
+        for move in moves:
+            division = divisions.get(move.company_id.id)
+            if not division or move.state != 'posted':
+                continue
+            export = living.get(move.id)
+            if export:
+                again |= export
+                continue
+            new.append({
+                'move_id': move.id,
+                'division_id': division.id,
+                'name': move.name,
+                'kind': kind_of(move),
+                'user_id': self.env.user.id,
+                'is_automatic': automatic,
+                'overrides': overrides or False,
+            })
+        retried = again.filtered(lambda export: export.state in ('blocked', 'refused'))
+        if retried:
+            values = {'state': 'proposed', 'next_try': False, 'user_id': self.env.user.id}
+            if overrides is not None:
+                values['overrides'] = overrides
+            retried.write(values)
+        # sudo: people ask for exports, only the engine writes them.
+        created = self.sudo().with_context(
+            mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True,
+        ).create(new)
+        if created or retried:
+            self._trigger_worker()
+        return created | again
+
+    def _trigger_worker(self):
+        """Wake the worker: it runs in a transaction of its own, right after this one."""
+        # sudo: a scheduled action may be read by administrators only.
+        self.env.ref('account_exact.ir_cron_exact_export').sudo()._trigger()
+
+    def _log_attempt(self, action, outcome, message=''):
+        self.env['exact.export.attempt'].create([
+            {'export_id': export.id, 'action': action, 'outcome': outcome, 'message': message}
+            for export in self
+        ])
+
+    def _set_findings(self, problems):
+        """Replace the findings of one export.
+
+        :param problems: list of `Problem`.
+        """
+        self.ensure_one()
+        self.finding_ids.unlink()
+        self.env['exact.finding'].create([
+            {
+                'export_id': self.id,
+                'code': problem.code,
+                'severity': problem.severity,
+                'params': problem.params,
+                'res_model': problem.target[0] if problem.target else False,
+                'res_id': problem.target[1] if problem.target else False,
+            }
+            for problem in problems
+        ])
+
+    def _document_text(self):
+        """Payload and answer for people to read."""
+        self.ensure_one()
+        return json.dumps(json.loads(self.payload or '{}'), indent=2)
+
+    @api.model
+    def _state_sql(self, alias):
+        """SQL of what a document's latest export says, for search and grouping in one query.
+
+        :param str alias: alias of account_move in the query.
+        """
+        return SQL(
+            """(
+                SELECT export.display_state FROM exact_export export
+                WHERE export.move_id = %s ORDER BY export.id DESC LIMIT 1
+            )""",
+            SQL.identifier(alias, 'id'),
+        )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_booked(self):
+        if any(export.exact_guid and export.state not in ENDED_STATES for export in self):
+            raise UserError(self.env._(
+                "An export of a document that is in Exact cannot be deleted. Undo it first.",
+            ))

@@ -1,0 +1,544 @@
+"""From posted documents to bookings.
+
+A plain class rather than a model: it lives as long as one batch and holds what the batch shares,
+so that nothing is asked of the database per document.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from uuid import NAMESPACE_URL, uuid5
+
+from ..booking import (
+    Booking, Line, VatCode, difference_line, exact_totals, fit_text, rounded, spread, vat_overrides,
+)
+
+# Lines that say something to people but book nothing.
+_TEXT_LINES = ('line_section', 'line_subsection', 'line_note')
+# Names of the fields in which other addons keep the first and last day of a deferral.
+_DEFERRAL_FIELDS = (('deferred_start_date', 'deferred_end_date'), ('start_date', 'end_date'))
+# Exact's InvoiceNumber is an Int32.
+_MAX_INVOICE_NUMBER = 2**31 - 1
+
+
+@dataclass
+class Problem:
+    """What a check found: becomes an exact.finding.
+
+    :param code: stable name; the sentence is made of it in the reader's language.
+    :param params: what the sentence names: texts, numbers, dates as text.
+    :param target: (model, id) of the record to fix, None for the document itself.
+    """
+
+    code: str
+    severity: str = 'blocks'
+    params: dict = field(default_factory=dict)
+    target: tuple[str, int] | None = None
+
+
+@dataclass
+class Built:
+    """One document as it would be booked.
+
+    :param booking: None where too much is missing to make one.
+    :param sources: per booked line (move line id, what chose the ledger), in the booking's order.
+    :param new_relation: the partner that has no relation yet; the booking then carries a stand-in.
+    """
+
+    move: object
+    booking: Booking | None = None
+    problems: list = field(default_factory=list)
+    sources: list = field(default_factory=list)
+    new_relations: dict = field(default_factory=dict)
+
+    @property
+    def blocks(self):
+        return any(problem.severity == 'blocks' for problem in self.problems)
+
+
+def stand_in(partner_id):
+    """The GUID that stands for a relation which is yet to be made in Exact."""
+    return str(uuid5(NAMESPACE_URL, f'account_exact:res.partner:{partner_id}'))
+
+
+def kind_of(move):
+    """'sale', 'purchase' or 'general': which kind of entry books this move."""
+    if move.is_sale_document(include_receipts=True):
+        return 'sale'
+    if move.is_purchase_document(include_receipts=True):
+        return 'purchase'
+    return 'general'
+
+
+def normalised_key(value):
+    """VAT numbers, chamber of commerce numbers and IBANs without what people add to them."""
+    return re.sub(r'[^A-Z0-9]', '', (value or '').upper())
+
+
+def decimal(amount, digits=2):
+    """A float of Odoo as the Decimal it stands for."""
+    return Decimal(f'{amount:.{digits}f}') + 0
+
+
+class BookingBuilder:
+    """Builds the bookings of a batch of moves of one division.
+
+    :param division: `exact.division` record, linked to a company.
+    :param moves: all moves of the batch, of that company; what they share is read once for them.
+    :param link: keep certain matches of relations (a dry run does not).
+    """
+
+    def __init__(self, division, moves, *, link=False):
+        self.env = division.env
+        self.division = division
+        self.moves = moves
+        self.index = division._mapping_index()
+        self.relations = division._match_relations(moves, self.index, link=link)
+        self._read_ahead()
+
+    def _read_ahead(self):
+        """Read what the mappings point to in one go, rather than at each line."""
+        index = self.index
+        ledgers = [index[kind].values() for kind in ('account', 'product', 'category')]
+        targets = {
+            'exact.gl.account': {row[1] for rows in ledgers for row in rows},
+            'exact.vat.code': {row[1] for row in index['tax'].values()},
+            'exact.journal': {row[1] for row in index['journal'].values()},
+            'exact.payment.condition': {row[1] for row in index['payment_term'].values()},
+            'exact.cost.center': {row[1] for row in index['analytic'].values() if row[1]},
+            'exact.cost.unit': {row[2] for row in index['analytic'].values() if row[2]},
+            'exact.project': {row[3] for row in index['analytic'].values() if row[3]},
+        }
+        for model, ids in targets.items():
+            self.env[model].browse(ids).fetch(['code', 'exact_guid'])
+
+    # === WHAT THE BATCH SHARES === #
+
+    @cached_property
+    def vat_codes(self):
+        """Every VAT code of the division by its code."""
+        records = self.env['exact.vat.code'].with_context(active_test=False).search([
+            ('division_id', '=', self.division.id),
+        ])
+        return {
+            record.code: VatCode(
+                code=record.code,
+                percentage=decimal(record.percentage, 6) / 100,
+                vat_type=record.vat_type or 'N',
+                charged=record.charged,
+                transaction_type=record.transaction_type or 'B',
+                blocked=record.is_blocked or not record.active,
+                eu_listing=record.eu_sales_listing or 'N',
+                name=record.name or '',
+            )
+            for record in records
+        }
+
+    @cached_property
+    def periods(self):
+        """(first day, last day, year, number) of every reporting period."""
+        return [
+            (period.start_date, period.end_date, period.year, period.number)
+            for period in self.env['exact.period'].search([
+                ('division_id', '=', self.division.id), ('start_date', '!=', False),
+            ])
+        ]
+
+    def _category_ledger(self, category):
+        """The mapping of the nearest category that has one."""
+        while category:
+            if category.id in self.index['category']:
+                return self.index['category'][category.id]
+            category = category.parent_id
+        return None
+
+    # === ONE DOCUMENT === #
+
+    def build(self, move, overrides=None):
+        """The booking of one posted move.
+
+        :param move: `account.move` of the batch.
+        :param overrides: choices of a person for this export alone:
+            {'relation_id', 'journal_id', 'lines': {move line id as text: {'gl_account_id',
+            'vat_code_id'}}}, ids of Exact master data.
+        :rtype: Built
+        """
+        built = Built(move)
+        overrides = overrides or {}
+        kind = kind_of(move)
+        journal = self._journal(built, kind, overrides)
+        year, period = self._period(built)
+        relation = ''
+        if kind != 'general':
+            relation = self._relation(built, move.commercial_partner_id, overrides)
+        condition = self._payment_condition(built) if kind != 'general' else ''
+        maker = self._general_lines if kind == 'general' else self._invoice_lines
+        lines, total, vat_total, currency, rate = maker(built, kind, overrides)
+        if not lines and not built.blocks:
+            built.problems.append(Problem('nothing_to_book'))
+        if built.blocks and not (journal and lines and year):
+            return built
+        entry_date = move.date if kind == 'general' else move.invoice_date or move.date
+        tranches = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+        due_date = None
+        if kind != 'general' and len(tranches) <= 1:
+            # An entry has one due date; several are left to Exact's payment condition.
+            due_date = move.invoice_date_due or None
+        built.booking = Booking(
+            kind=kind,
+            division=self.division.code,
+            journal=journal.code if journal else '',
+            relation=relation,
+            entry_date=entry_date,
+            due_date=due_date,
+            currency=currency,
+            rate=rate,
+            year=year or 0,
+            period=period or 0,
+            your_ref=self.reference(move, kind),
+            description=self._description(move, kind),
+            payment_condition=condition,
+            payment_reference=self._payment_reference(move, kind),
+            invoice_number=self._invoice_number(move, kind),
+            is_refund=move.move_type in ('out_refund', 'in_refund'),
+            lines=lines,
+            total=total,
+            vat_total=vat_total,
+        )
+        return built
+
+    # === HEADER === #
+
+    def reference(self, move, kind=None):
+        """Our key in Exact: the document's number, on bills the supplier's invoice number."""
+        if (kind or kind_of(move)) == 'purchase' and move.ref:
+            return fit_text(move.ref)
+        return fit_text(move.name or '')
+
+    def _description(self, move, kind):
+        if kind == 'purchase':
+            # The bill's own number, since the reference is the supplier's.
+            return f"{move.name} {move.commercial_partner_id.name or ''}".strip()
+        if kind == 'sale':
+            return move.ref or move.invoice_origin or move.name or ''
+        return move.ref or ''
+
+    def _payment_reference(self, move, kind):
+        if kind == 'general' or (kind == 'sale' and self.division.numbering == 'exact'):
+            # Exact's own number becomes the reference of the payment then.
+            return ''
+        reference = fit_text(move.payment_reference or '')
+        return reference if len(reference) <= 30 else ''
+
+    def _invoice_number(self, move, kind):
+        """Odoo's number as far as Exact takes it: an integer, and a hint only."""
+        if kind != 'sale' or self.division.numbering != 'odoo' or move.move_type != 'out_invoice':
+            # A credit note of the same rank would ask for the number of an invoice.
+            return None
+        digits = re.sub(r'\D', '', move.name or '')
+        number = int(digits) if digits and len(digits) <= 10 else 0
+        return number if 0 < number <= _MAX_INVOICE_NUMBER else None
+
+    def _journal(self, built, kind, overrides):
+        move = built.move
+        if overrides.get('journal_id'):
+            return self.env['exact.journal'].browse(overrides['journal_id'])
+        mapped = self.index['journal'].get(move.journal_id.id)
+        if mapped:
+            return self.env['exact.journal'].browse(mapped[1])
+        default = self.division[f'default_{kind}_journal_id']
+        if default and kind != 'general':
+            return default
+        # A general entry goes out of journals that somebody mapped, never out of all of them.
+        built.problems.append(Problem(
+            'mapping_missing_journal', params={'journal': move.journal_id.display_name},
+            target=('account.journal', move.journal_id.id),
+        ))
+        return None
+
+    def _period(self, built):
+        day = built.move.date
+        for start, end, year, number in self.periods:
+            if start <= day <= end:
+                return year, number
+        built.problems.append(Problem(
+            'period_unknown', params={'date': str(day)},
+            target=('exact.division', self.division.id),
+        ))
+        return None, None
+
+    def _relation(self, built, partner, overrides):
+        """GUID of the relation; a stand-in where one is to be made."""
+        if overrides.get('relation_id'):
+            return self.env['exact.relation'].browse(overrides['relation_id']).exact_guid
+        if not partner:
+            built.problems.append(Problem('no_partner'))
+            return ''
+        match = self.relations.get(partner.id)
+        if match is None:
+            built.new_relations[partner.id] = stand_in(partner.id)
+            return built.new_relations[partner.id]
+        if match.candidates and not overrides.get('create_relation'):
+            built.problems.append(Problem(
+                match.reason,
+                params={
+                    'partner': partner.display_name,
+                    'relations': ", ".join(match.candidates.mapped('display_name')[:5]),
+                },
+                target=('res.partner', partner.id),
+            ))
+            return ''
+        if match.candidates:
+            built.new_relations[partner.id] = stand_in(partner.id)
+            return built.new_relations[partner.id]
+        return match.relation.exact_guid
+
+    def _payment_condition(self, built):
+        term = built.move.invoice_payment_term_id
+        if not term:
+            return ''
+        mapped = self.index['payment_term'].get(term.id)
+        if mapped:
+            return self.env['exact.payment.condition'].browse(mapped[1]).code
+        built.problems.append(Problem(
+            'mapping_missing_payment_term', params={'payment_term': term.display_name},
+            target=('account.payment.term', term.id),
+        ))
+        return ''
+
+    # === LINES === #
+
+    def _invoice_lines(self, built, kind, overrides):
+        """Lines of a sales or purchase entry: net amounts with VAT codes.
+
+        Odoo's VAT per code is the target: where Exact's rule per line would give other cents, the
+        line says so.
+        """
+        move = built.move
+        sign = -1 if kind == 'sale' else 1
+        currency = move.currency_id
+        digits = currency.decimal_places
+        lines, targets, codes_of_tax = [], defaultdict(Decimal), {}
+        for line in move.line_ids.sorted(lambda line: (line.sequence, line.id)):
+            if line.display_type in _TEXT_LINES or line.display_type in ('payment_term', 'tax'):
+                continue
+            amount = decimal(sign * line.amount_currency, digits)
+            code = self._vat_code(built, line, overrides)
+            for tax in line.tax_ids.flatten_taxes_hierarchy():
+                codes_of_tax[tax.id] = code
+            if not amount:
+                continue
+            lines += self._split(built, line, amount, code, overrides, with_period=True)
+        for line in move.line_ids.filtered(lambda line: line.display_type == 'tax'):
+            amount = decimal(sign * line.amount_currency, digits)
+            if line.account_id.internal_group in ('income', 'expense') and amount:
+                # VAT that cannot be claimed is a cost of its own.
+                lines += self._split(built, line, amount, '', overrides)
+                continue
+            code = codes_of_tax.get(line.tax_line_id.id)
+            if code is None:
+                code = self._mapped_vat_code(built, line.tax_line_id)
+            vat_code = self.vat_codes.get(code)
+            if vat_code and vat_code.adds_vat:
+                targets[code] += amount
+            elif amount and vat_code and not vat_code.charged:
+                targets[code] += amount
+        used = {line.vat_code for line in lines if line.vat_code}
+        settled = vat_overrides(
+            lines, self.vat_codes, {code: targets.get(code, Decimal(0)) for code in used | set(targets)}, digits,
+        )
+        lines = list(settled.lines)
+        if settled.left and lines:
+            lines += self._difference(built, settled.left, lines, digits)
+        # What the partner owes, or is owed: the receivable or payable lines say it.
+        terms = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+        total = decimal(-sign * sum(terms.mapped('amount_currency')), digits)
+        totals = exact_totals(lines, self.vat_codes, digits)
+        if lines and not built.blocks and totals.total != total:
+            built.problems.append(Problem(
+                'total_mismatch', params={'meant': str(total), 'found': str(totals.total)},
+            ))
+        return tuple(lines), total, totals.vat, currency.name, self._rate(move)
+
+    def _difference(self, built, left, lines, digits):
+        """The named line that carries cents which no VAT amount could."""
+        account = self.division.difference_gl_account_id
+        gl_account = account.exact_guid or max(lines, key=lambda line: abs(line.amount)).gl_account
+        line = difference_line(
+            left, gl_account, self.env._("Rounding difference"), decimals=digits,
+        )
+        if not line:
+            return []
+        built.sources.append((False, 'difference'))
+        built.problems.append(Problem(
+            'difference_line', 'informs', {'amount': str(rounded(line.amount, digits))},
+        ))
+        return [line]
+
+    def _general_lines(self, built, kind, overrides):
+        """Lines of a general journal entry, debit positive, in the company's currency.
+
+        VAT lines go as they are, on their ledger and without a code: Exact adds no VAT of its own.
+        """
+        move = built.move
+        currency = move.company_currency_id
+        digits = currency.decimal_places
+        lines = []
+        for line in move.line_ids.sorted(lambda line: (line.sequence, line.id)):
+            amount = decimal(line.balance, digits)
+            if line.display_type in _TEXT_LINES or not amount:
+                continue
+            relation = ''
+            if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
+                relation = self._relation(built, line.partner_id.commercial_partner_id, {})
+            lines += self._split(built, line, amount, '', overrides, relation=relation)
+        if any(line.tax_ids or line.tax_line_id for line in move.line_ids):
+            built.problems.append(Problem('general_vat', 'informs'))
+        return tuple(lines), Decimal(0), Decimal(0), currency.name, Decimal(1)
+
+    def _split(self, built, line, amount, vat_code, overrides, *, relation='', with_period=False):
+        """One move line as one booked line, or several where its analytic distribution says so."""
+        gl_account, source = self._ledger(built, line, overrides)
+        digits = line.currency_id.decimal_places
+        start = end = None
+        for first, last in _DEFERRAL_FIELDS if with_period else ():
+            if first in line._fields and line[first] and line[last]:
+                start, end = line[first], line[last]
+        parts = self._dimensions(built, line)
+        amounts = spread(amount, [weight for weight, _dims in parts], digits)
+        quantity = None
+        if line.display_type == 'product' and len(parts) == 1 and line.quantity:
+            quantity = decimal(line.quantity, 6).normalize()
+        result = []
+        for part, (_weight, (cost_center, cost_unit, project)) in zip(amounts, parts, strict=True):
+            if not part:
+                continue
+            built.sources.append((line.id, source))
+            result.append(Line(
+                gl_account=gl_account, amount=part, vat_code=vat_code,
+                description=(line.name or built.move.ref or built.move.name or '').split('\n')[0],
+                cost_center=cost_center, cost_unit=cost_unit, project=project,
+                quantity=quantity, from_date=start, to_date=end,
+                relation=relation, sources=(line.id,),
+            ))
+        return result
+
+    def _ledger(self, built, line, overrides):
+        """GUID of the G/L account of a line, and what chose it."""
+        chosen = overrides.get('lines', {}).get(str(line.id), {}).get('gl_account_id')
+        if chosen:
+            return self.env['exact.gl.account'].browse(chosen).exact_guid, 'override'
+        index, mapped = self.index, None
+        if line.display_type == 'product' and line.product_id:
+            mapped = (
+                index['product'].get(line.product_id.product_tmpl_id.id)
+                or self._category_ledger(line.product_id.categ_id)
+            )
+        if not mapped and line.account_id:
+            mapped = index['account'].get(line.account_id.id)
+        if mapped:
+            gl_account = self.env['exact.gl.account'].browse(mapped[1])
+            return gl_account.exact_guid, f'exact.account.mapping,{mapped[0]}'
+        kind = kind_of(built.move)
+        default = kind != 'general' and self.division[f'default_{kind}_gl_account_id']
+        if default:
+            return default.exact_guid, 'default'
+        if not line.account_id:
+            problem = Problem('line_without_account', params={'line': line.name or ''})
+        else:
+            problem = Problem(
+                'mapping_missing_account', params={'account': line.account_id.display_name},
+                target=('account.account', line.account_id.id),
+            )
+        if problem not in built.problems:
+            built.problems.append(problem)
+        return '', ''
+
+    def _vat_code(self, built, line, overrides):
+        """VAT code of a line; '' = explicitly without VAT."""
+        chosen = overrides.get('lines', {}).get(str(line.id), {}).get('vat_code_id')
+        if chosen:
+            return self.env['exact.vat.code'].browse(chosen).code
+        taxes = line.tax_ids.flatten_taxes_hierarchy()
+        if not taxes:
+            return ''
+        if len(taxes) > 1:
+            built.problems.append(Problem(
+                'several_taxes',
+                params={'line': line.name or '', 'taxes': ", ".join(taxes.mapped('name'))},
+            ))
+            return ''
+        return self._mapped_vat_code(built, taxes)
+
+    def _mapped_vat_code(self, built, tax):
+        mapped = self.index['tax'].get(tax.id)
+        if mapped:
+            return self.env['exact.vat.code'].browse(mapped[1]).code
+        problem = Problem(
+            'mapping_missing_tax', params={'tax': tax.display_name or ''},
+            target=('account.tax', tax.id) if tax else None,
+        )
+        if problem not in built.problems:
+            built.problems.append(problem)
+        return ''
+
+    def _dimensions(self, built, line):
+        """[(weight, (cost centre, cost unit, project GUID))]: weights are percentages.
+
+        A key of the distribution names one account of each plan ("3,7"); plans kept in keys of
+        their own are crossed. What is not distributed goes without dimensions.
+        """
+        none = ('', '', '')
+        distribution = line.analytic_distribution or {}
+        by_plan = defaultdict(list)
+        for key, percentage in distribution.items():
+            ids = [int(part) for part in key.split(',')]
+            accounts = self.env['account.analytic.account'].browse(ids)
+            plan = tuple(sorted(accounts.root_plan_id.ids))
+            by_plan[plan].append((decimal(percentage, 6), self._dimension(built, accounts)))
+        parts = [(Decimal(100), none)]
+        for shares in by_plan.values():
+            rest = Decimal(100) - sum(weight for weight, _dims in shares)
+            if rest > 0:
+                shares = [*shares, (rest, none)]
+            parts = [
+                (
+                    weight * share / 100,
+                    tuple(mine or theirs for mine, theirs in zip(dims, other, strict=True)),
+                )
+                for weight, dims in parts
+                for share, other in shares
+            ]
+        merged = defaultdict(Decimal)
+        for weight, dims in parts:
+            merged[dims] += weight
+        return [(weight, dims) for dims, weight in merged.items()]
+
+    def _dimension(self, built, accounts):
+        cost_center = cost_unit = project = ''
+        for account in accounts:
+            mapped = self.index['analytic'].get(account.id)
+            if not mapped:
+                problem = Problem(
+                    'mapping_missing_analytic', params={'analytic': account.display_name},
+                    target=('account.analytic.account', account.id),
+                )
+                if problem not in built.problems:
+                    built.problems.append(problem)
+                continue
+            _mapping_id, center_id, unit_id, project_id = mapped
+            if center_id:
+                cost_center = self.env['exact.cost.center'].browse(center_id).code
+            if unit_id:
+                cost_unit = self.env['exact.cost.unit'].browse(unit_id).code
+            if project_id:
+                project = self.env['exact.project'].browse(project_id).exact_guid
+        return cost_center, cost_unit, project
+
+    def _rate(self, move):
+        """Value of one unit of the document's currency in the company's, at Odoo's rate."""
+        if move.currency_id == move.company_currency_id or not move.invoice_currency_rate:
+            return Decimal(1)
+        return Decimal(1) / Decimal(repr(move.invoice_currency_rate))

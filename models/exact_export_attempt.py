@@ -1,0 +1,28 @@
+from odoo import fields, models
+
+
+class ExactExportAttempt(models.Model):
+    """One thing that was done to get a document into Exact or out of it, and what came of it."""
+
+    _name = 'exact.export.attempt'
+    _description = "Exact Export Attempt"
+    _order = 'id desc'
+
+    export_id = fields.Many2one(
+        'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
+    )
+    company_id = fields.Many2one(related='export_id.company_id', store=True, index=True)
+    date = fields.Datetime(default=fields.Datetime.now, required=True, readonly=True)
+    action = fields.Selection(
+        [
+            ('check', "Check"), ('relation', "Relation"), ('document', "Document"),
+            ('entry', "Entry"), ('look_up', "Look Up"), ('verify', "Read Back"),
+            ('update', "Update"), ('undo', "Undo"), ('reverse', "Reverse"),
+        ],
+        required=True, readonly=True,
+    )
+    outcome = fields.Selection(
+        [('done', "Done"), ('refused', "Refused"), ('unknown', "No Answer"), ('later', "Later")],
+        required=True, readonly=True,
+    )
+    message = fields.Char(readonly=True)

@@ -1,0 +1,153 @@
+"""What is known of a division, as the plain facts that booking.rules checks against."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from odoo import models
+
+from ..booking.rules import Facts, GlFacts, JournalFacts, LineTax, Period, RelationFacts, reference_key
+from .exact_export import ENDED_STATES
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _booking_facts(self, builder, built):
+        """Facts for one batch, in a query per kind of master data.
+
+        :param BookingBuilder builder: of the batch.
+        :param built: list of `Built` of the batch.
+        :rtype: Facts
+        """
+        self.ensure_one()
+        domain = [('division_id', '=', self.id)]
+
+        def rows(model, fields):
+            return self.env[model].with_context(active_test=False).search_read(domain, fields)
+
+        journals = {
+            row['code']: JournalFacts(
+                type=row['journal_type'] or '',
+                currency=row['currency_code'] or '',
+                allow_vat=row['allow_vat'],
+                allow_variable_currency=row['allow_variable_currency'],
+                allow_variable_rate=row['allow_variable_exchange_rate'],
+                blocked=row['is_blocked'] or not row['active'],
+                name=row['name'] or '',
+            )
+            for row in rows('exact.journal', [
+                'code', 'name', 'journal_type', 'currency_code', 'allow_vat', 'is_blocked', 'active',
+                'allow_variable_currency', 'allow_variable_exchange_rate',
+            ])
+        }
+        gl_accounts = {
+            row['exact_guid']: GlFacts(
+                code=row['code'] or '',
+                type=row['gl_type'],
+                blocked=row['is_blocked'] or not row['active'],
+                use_cost_center=row['use_cost_center'] or '0',
+                use_cost_unit=row['use_cost_unit'] or '0',
+                name=row['name'] or '',
+            )
+            for row in rows('exact.gl.account', [
+                'exact_guid', 'code', 'name', 'gl_type', 'is_blocked', 'active',
+                'use_cost_center', 'use_cost_unit',
+            ])
+        }
+        closed = {
+            (row['journal_code'], row['year'], row['period'])
+            for row in self.env['exact.journal.period'].search_read(
+                [*domain, ('is_closed', '=', True)], ['journal_code', 'year', 'period'],
+            )
+        }
+        return Facts(
+            division=self.code,
+            currency=self.currency_id.name or self.company_id.currency_id.name,
+            journals=journals,
+            gl_accounts=gl_accounts,
+            vat_codes=builder.vat_codes,
+            cost_centers={r['code']: r['active'] for r in rows('exact.cost.center', ['code', 'active'])},
+            cost_units={r['code']: r['active'] for r in rows('exact.cost.unit', ['code', 'active'])},
+            projects={
+                r['exact_guid']: r['active'] for r in rows('exact.project', ['exact_guid', 'active'])
+            },
+            periods=[
+                Period(year, number, start, end) for start, end, year, number in builder.periods
+            ],
+            closed=closed,
+            relations=self._relation_facts(built),
+            payment_conditions={r['code'] for r in rows('exact.payment.condition', ['code'])},
+            references=self._known_references(built),
+        )
+
+    def _relation_facts(self, built):
+        """Relations that the batch names; a relation yet to be made has all that is asked of it."""
+        guids, result = set(), {}
+        for one in built:
+            if one.booking:
+                guids.add(one.booking.relation)
+                guids.update(line.relation for line in one.booking.lines)
+            for guid in one.new_relations.values():
+                result[guid] = RelationFacts(name=one.move.commercial_partner_id.name or '')
+        for relation in self.env['exact.relation'].search([
+            ('division_id', '=', self.id), ('exact_guid', 'in', list(guids - {''})),
+        ]):
+            result[relation.exact_guid] = RelationFacts(
+                name=relation.display_name,
+                is_customer=relation.is_customer,
+                is_supplier=relation.is_supplier,
+                blocked=relation.is_blocked,
+            )
+        return result
+
+    def _known_references(self, built):
+        """References of other documents that this division has got from here already."""
+        wanted = {one.booking.your_ref for one in built if one.booking}
+        own_moves = {one.move.id for one in built}
+        result = {}
+        for export in self.env['exact.export'].search([
+            ('division_id', '=', self.id), ('reference', 'in', list(wanted)),
+            ('state', 'not in', ENDED_STATES), ('exact_guid', '!=', False),
+        ]):
+            if export.move_id.id in own_moves:
+                continue
+            key = reference_key(
+                export.kind, export.relation_id.exact_guid or '', export.reference or '',
+            )
+            result[key] = export.display_name
+        return result
+
+
+def line_taxes(one):
+    """{line position: LineTax} of a built document: what Odoo computed on each line.
+
+    :param Built one: with a booking.
+    """
+    by_line = {line.id: line for line in one.move.line_ids}
+    result, cache = {}, defaultdict(lambda: None)
+    for position, (line_id, _chosen) in enumerate(one.sources):
+        line = by_line.get(line_id)
+        taxes = line.tax_ids.flatten_taxes_hierarchy() if line else ()
+        if len(taxes) != 1 or one.booking.kind == 'general':
+            continue
+        tax = taxes
+        if cache[tax.id] is None:
+            cache[tax.id] = LineTax(_fraction(tax), is_reverse_charge(tax))
+        result[position] = cache[tax.id]
+    return result
+
+
+def _fraction(tax):
+    """Percentage of a tax as a fraction; taxes that are no percentage have none to compare."""
+    if tax.amount_type not in ('percent', 'division'):
+        return Decimal(0)
+    return Decimal(f'{tax.amount:.6f}').normalize() / 100 + 0
+
+
+def is_reverse_charge(tax):
+    """Whether the VAT of a tax is booked twice with opposite signs."""
+    factors = [
+        line.factor_percent
+        for line in tax.invoice_repartition_line_ids if line.repartition_type == 'tax'
+    ]
+    return len(factors) > 1 and abs(sum(factors)) < 0.01

@@ -1,0 +1,139 @@
+"""Which relation of Exact is a partner of Odoo.
+
+A relation is found by what identifies it: the link made before, the VAT number, the chamber of
+commerce number, a bank account. A name is a suggestion for a person, never a link.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from odoo import models
+
+from .exact_booking_builder import normalised_key
+
+
+@dataclass
+class RelationMatch:
+    """What was found for one partner.
+
+    :param relation: the one relation, or an empty recordset.
+    :param candidates: relations that a person has to choose from; empty where it is certain.
+    :param reason: 'mapped', 'vat', 'chamber_of_commerce', 'iban', or with candidates
+        'relation_ambiguous', 'relation_same_name'.
+    """
+
+    relation: models.BaseModel
+    candidates: models.BaseModel
+    reason: str
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _match_relations(self, moves, index, *, link=False):
+        """Find the relations of all partners of a batch, in a handful of queries.
+
+        With `link` a certain match is kept as a mapping, so that it is a fact from then on and a
+        person can see and change it.
+
+        :param moves: `account.move` of this division's company.
+        :param index: of `_mapping_index`.
+        :return: {partner id: RelationMatch}; a partner that Exact does not know is not in it.
+        """
+        self.ensure_one()
+        relation_model = self.env['exact.relation']
+        partners = (
+            moves.commercial_partner_id | moves.line_ids.partner_id.commercial_partner_id
+        )
+        result, open_partners = {}, partners.browse()
+        for partner in partners:
+            mapped = index['partner'].get(partner.id)
+            if mapped:
+                relation = relation_model.browse(mapped[1])
+                result[partner.id] = RelationMatch(relation, relation_model, 'mapped')
+            else:
+                open_partners |= partner
+        if not open_partners:
+            return result
+        keys = {
+            'vat': {p.id: {normalised_key(p.vat)} - {''} for p in open_partners},
+            'chamber_of_commerce': {
+                p.id: {normalised_key(p.company_registry)} - {''} for p in open_partners
+            },
+            'iban': {
+                p.id: {normalised_key(bank.acc_number) for bank in p.bank_ids} - {''}
+                for p in open_partners
+            },
+            'name': {p.id: {(p.name or '').strip()} - {''} for p in open_partners},
+        }
+        known = {
+            'vat': self._relations_by(relation_model, 'vat_key', keys['vat']),
+            'chamber_of_commerce': self._relations_by(
+                relation_model, 'chamber_of_commerce', keys['chamber_of_commerce'],
+            ),
+            'iban': self._relations_by(
+                self.env['exact.relation.bank'], 'iban_key', keys['iban'], 'relation_id',
+            ),
+            'name': self._relations_by(relation_model, 'name', keys['name']),
+        }
+        links = []
+        for partner in open_partners:
+            for reason in ('vat', 'chamber_of_commerce', 'iban', 'name'):
+                found = relation_model.browse()
+                for key in keys[reason][partner.id]:
+                    found |= known[reason].get(key, relation_model)
+                if not found:
+                    continue
+                if reason == 'name':
+                    result[partner.id] = RelationMatch(
+                        relation_model, found, 'relation_same_name',
+                    )
+                elif len(found) > 1:
+                    result[partner.id] = RelationMatch(
+                        relation_model, found, 'relation_ambiguous',
+                    )
+                else:
+                    result[partner.id] = RelationMatch(found, relation_model, reason)
+                    links.append((partner, found, reason))
+                break
+        if link:
+            self._link_relations(links)
+        return result
+
+    def _relations_by(self, model, field, keys, path='id'):
+        """{key: relations} for all the keys of a batch, with one query."""
+        values = sorted(set().union(*keys.values()))
+        result = defaultdict(self.env['exact.relation'].browse)
+        if not values:
+            return result
+        for record in model.search([('division_id', '=', self.id), (field, 'in', values)]):
+            result[record[field]] |= record if path == 'id' else record[path]
+        return result
+
+    def _link_relations(self, links):
+        """Keep certain matches as mappings.
+
+        :param links: [(partner, relation, reason)]
+        """
+        mapping_model = self.env['exact.partner.mapping']
+        existing = {
+            mapping.partner_id.id: mapping
+            for mapping in mapping_model.search([
+                ('division_id', '=', self.id),
+                ('partner_id', 'in', [partner.id for partner, _relation, _reason in links]),
+            ])
+        } if links else {}
+        new = []
+        for partner, relation, reason in links:
+            if partner.id in existing:
+                if not existing[partner.id].relation_id:
+                    existing[partner.id].write({'relation_id': relation.id})
+            else:
+                new.append({
+                    'division_id': self.id,
+                    'partner_id': partner.id,
+                    'relation_id': relation.id,
+                    'suggestion_reason': reason,
+                })
+        if new:
+            mapping_model.with_context(tracking_disable=True).create(new)
