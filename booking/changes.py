@@ -178,5 +178,5 @@ def _put(before: dict, after: dict) -> tuple[dict, set[str]]:
     """What a PUT carries, and the properties that it cannot empty."""
     values = {name: value for name, value in after.items() if before.get(name) != value}
     emptied = before.keys() - after.keys()
-    values |= {name: '' for name in sorted(emptied - _NOT_EMPTIED)}
+    values |= dict.fromkeys(sorted(emptied - _NOT_EMPTIED), '')
     return values, emptied & _NOT_EMPTIED

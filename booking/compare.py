@@ -115,7 +115,8 @@ def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntr
         raise ValueError("rows of more than one entry")
     rows.sort(key=lambda row: row.get('LineNumber') or 0)
     lines = tuple(_read_line(row, gl_types) for row in rows)
-    head = next((row for row, line in zip(rows, lines) if line.is_control), rows[0])
+    control = (row for row, line in zip(rows, lines, strict=True) if line.is_control)
+    head = next(control, rows[0])
 
     def first(name):
         return head.get(name) or next((row[name] for row in rows if row.get(name)), None)

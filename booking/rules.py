@@ -6,8 +6,7 @@ the sentence itself is made elsewhere, in the language of the person.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple

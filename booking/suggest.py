@@ -22,10 +22,13 @@ THRESHOLD = 0.78
 _FINALISTS = 12
 
 # Words that say nothing about which record is meant (Dutch and English), and words for one thing.
-_NOISE = frozenset(
-    'de het een van der den op in te en of voor met bij aan tot per uit als naar overige overig '
-    'the a an of on at to and or for with by from other misc miscellaneous various diverse div '
-    'rekening account accounts grootboek ledger nr no bv nv vof ltd inc gmbh sa sarl'.split())
+_NOISE = frozenset((
+    'a', 'aan', 'account', 'accounts', 'als', 'an', 'and', 'at', 'bij', 'bv', 'by', 'de', 'den',
+    'der', 'div', 'diverse', 'een', 'en', 'for', 'from', 'gmbh', 'grootboek', 'het', 'in', 'inc',
+    'ledger', 'ltd', 'met', 'misc', 'miscellaneous', 'naar', 'no', 'nr', 'nv', 'of', 'on', 'op',
+    'or', 'other', 'overig', 'overige', 'per', 'rekening', 'sa', 'sarl', 'te', 'the', 'to', 'tot',
+    'uit', 'van', 'various', 'vof', 'voor', 'with',
+))
 _SYNONYMS = {
     'revenue': 'omzet', 'revenues': 'omzet', 'sales': 'verkoop', 'sale': 'verkoop',
     'verkopen': 'verkoop', 'purchase': 'inkoop', 'purchases': 'inkoop', 'inkopen': 'inkoop',
@@ -378,7 +381,7 @@ def _index(candidates):
 
 
 def _pieces(words):
-    """What words are found by: themselves and their first letters, for plurals and typing errors."""
+    """What words are found by: themselves and their beginnings, for plurals and typing errors."""
     return {*words, *(f"{word[:4]}*" for word in words if len(word) >= 5)}
 
 
