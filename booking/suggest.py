@@ -180,6 +180,8 @@ def _numbers(words):
 
 
 def _ratio(left, right):
+    # In one order, because the matcher's answer depends on it.
+    left, right = sorted((left, right))
     return SequenceMatcher(None, left, right, autojunk=False).ratio()
 
 
