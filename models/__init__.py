@@ -15,6 +15,7 @@ from . import (
     exact_division,
     exact_call,
     exact_cursor,
+    exact_sync,
     exact_mapping_mixin,
     exact_account_mapping,
     exact_journal_mapping,
@@ -28,4 +29,5 @@ from . import (
     exact_export_attempt,
     exact_finding,
     account_move,
+    res_company,
 )

@@ -7,3 +7,4 @@ class ExactCostCenter(models.Model):
     _inherit = ['exact.master.mixin']
 
     end_date = fields.Date(readonly=True)
+    is_blocked = fields.Boolean(string="Inactive in Exact", readonly=True)

@@ -1,12 +1,75 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from .exact_sync_resources import RESOURCES
 
 
 class ExactCursor(models.Model):
-    """How far the mirror of one resource of a division has come."""
+    """How far the mirror of one resource of a division has come.
+
+    Written by the synchronisation alone, always in the transaction of the page that it counts.
+    """
 
     _name = 'exact.cursor'
     _description = "Exact Synchronisation"
+    _order = 'division_id, sequence, id'
+    _rec_name = 'label'
 
-    division_id = fields.Many2one('exact.division', required=True, ondelete='cascade', index=True)
-    company_id = fields.Many2one(related='division_id.company_id', store=True)
-    resource = fields.Char(required=True)
+    division_id = fields.Many2one(
+        'exact.division', required=True, ondelete='cascade', index=True, readonly=True,
+    )
+    company_id = fields.Many2one(
+        related='division_id.company_id', string="Company", store=True, precompute=True, index=True,
+    )
+    resource = fields.Char(required=True, readonly=True)
+    label = fields.Char(string="Master Data", compute='_compute_label')
+    sequence = fields.Integer(readonly=True)
+    state = fields.Selection(
+        [
+            ('waiting', "Waiting"), ('running', "Running"), ('done', "Up to Date"),
+            ('error', "Failed"), ('skipped', "No Access"),
+        ],
+        string="Status", required=True, default='waiting', readonly=True,
+    )
+    message = fields.Char(readonly=True)
+
+    # === WHAT CAME IN === #
+
+    row_count = fields.Integer(string="Records", readonly=True, help="Records that Exact has now.")
+    last_page_at = fields.Datetime(string="Last Page", readonly=True)
+    last_success_at = fields.Datetime(string="Last Complete", readonly=True)
+    next_at = fields.Datetime(
+        string="Next", required=True, default=fields.Datetime.now, index=True, readonly=True,
+    )
+
+    # === WHERE IT IS === #
+
+    position = fields.Char(
+        readonly=True,
+        help="Up to where Exact has been read: a counter of 64 bits or a moment, by resource.",
+    )
+    page_key = fields.Char(
+        readonly=True, help="The last record of the reading that is going on, where pages go by key.",
+    )
+    is_full = fields.Boolean(
+        string="Complete Reading", default=True, readonly=True,
+        help="Everything is read, not only the changes; what is not seen then has vanished.",
+    )
+    is_complete = fields.Boolean(
+        readonly=True, help="Everything has been read at least once; conclusions may be drawn.",
+    )
+    run = fields.Integer(readonly=True, help="Number of the complete reading.")
+    run_started_at = fields.Datetime(readonly=True)
+    full_at = fields.Datetime(string="Last Complete Reading", readonly=True)
+    has_changes = fields.Boolean(readonly=True)
+    failure_count = fields.Integer(readonly=True)
+
+    _resource_uniq = models.Constraint(
+        'UNIQUE(division_id, resource)', "This resource already has its cursor.",
+    )
+
+    @api.depends('resource')
+    @api.depends_context('lang')
+    def _compute_label(self):
+        for cursor in self:
+            resource = RESOURCES.get(cursor.resource)
+            cursor.label = self.env._(resource.label) if resource else cursor.resource

@@ -2,7 +2,11 @@ from odoo import api, fields, models
 
 
 class ExactMasterMixin(models.AbstractModel):
-    """A local, read-only mirror of one kind of record of an Exact division."""
+    """A local, read-only mirror of one kind of record of an Exact division.
+
+    Only the synchronisation writes here. What vanishes from Exact is archived, never deleted, so
+    that documents and mappings keep pointing at what they used.
+    """
 
     _name = 'exact.master.mixin'
     _description = "Exact Master Data"
@@ -12,13 +16,19 @@ class ExactMasterMixin(models.AbstractModel):
     division_id = fields.Many2one(
         'exact.division', string="Division", required=True, ondelete='cascade', index=True, readonly=True,
     )
-    company_id = fields.Many2one(related='division_id.company_id', store=True, index=True)
+    company_id = fields.Many2one(
+        related='division_id.company_id', string="Company", store=True, precompute=True, index=True,
+    )
     exact_guid = fields.Char(string="Exact ID", index=True, readonly=True)
     code = fields.Char(string="Code", index=True, readonly=True)
     name = fields.Char(string="Description", readonly=True)
     active = fields.Boolean(
         default=True, readonly=True,
         help="Switched off by itself when the record vanishes from Exact.",
+    )
+    sync_run = fields.Integer(
+        readonly=True, export_string_translation=False,
+        help="The complete reading in which Exact last had the record.",
     )
 
     _division_guid_uniq = models.Constraint(

@@ -14,6 +14,10 @@ class ExactVatCode(models.Model):
         [('B', "Both"), ('P', "Purchase"), ('S', "Sales")], string="Used In", readonly=True,
     )
     percentage = fields.Float(string="Percentage", digits=(16, 4), readonly=True)
+    percentages = fields.Json(
+        readonly=True,
+        help="The percentage of each time: [first day or null, last day or null, percentage].",
+    )
     charged = fields.Boolean(string="Reverse Charge", readonly=True)
     eu_sales_listing = fields.Selection(
         [('L', "Goods"), ('N', "No Listing"), ('S', "Services"), ('T', "Triangulation")],
@@ -21,3 +25,15 @@ class ExactVatCode(models.Model):
     )
     oss_country = fields.Char(string="One-Stop-Shop Country", readonly=True)
     is_blocked = fields.Boolean(string="Blocked", readonly=True)
+
+    def _percentage_on(self, date):
+        """The percentage that the code has on a day.
+
+        :return: percent, 21.0 for 21 %; that of today where Exact tells no history.
+        """
+        self.ensure_one()
+        day = date.isoformat()
+        for start, end, percentage in self.percentages or ():
+            if (not start or start <= day) and (not end or day <= end):
+                return percentage
+        return self.percentage

@@ -1,0 +1,609 @@
+"""The engine that mirrors master data: pages in, rows written, cursors advanced, errors told.
+
+        waiting --(due)--> running --(last page)--> done --(due again)--> running
+           ^                  |
+           +--(call budget)---+--(Exact fails)--> error --(later)--> running
+                              +--(no right)-----> skipped --(a day later)--> running
+
+One page is one transaction: its rows, and the cursor that counts them. Whatever stops the engine,
+it goes on with the page after the last committed one.
+"""
+
+import logging
+import time
+from datetime import timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from psycopg2 import IntegrityError, OperationalError
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.tools import SQL, config, float_compare
+
+from ..exact_api import (
+    ExactError,
+    Forbidden,
+    MalformedAnswer,
+    NeedsReconnect,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Transient,
+    Unreachable,
+    odata,
+    wire,
+)
+from .exact_error_text import DIVISION_REASONS, explain
+from .exact_sync_resources import BY_ENTITY_TYPE, MODIFIED, RESOURCES, TIMESTAMP, choice
+
+_logger = logging.getLogger(__name__)
+
+AMSTERDAM = ZoneInfo('Europe/Amsterdam')
+# A change gets its Modified before it is committed: look back that far
+MODIFIED_OVERLAP = timedelta(minutes=10)
+SKIPPED_EVERY = timedelta(days=1)
+RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+ATTEMPTS = 3
+
+
+class StopDivision(Exception):
+    """Nothing more can be read from this division now; its cursors say why."""
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    # === SYNCHRONISATION === #
+
+    cursor_ids = fields.One2many('exact.cursor', 'division_id', string="Master Data", readonly=True)
+    hr_link_date = fields.Datetime(
+        string="HR Linked On", readonly=True,
+        help="When Exact linked the administration to HR or unlinked it; all cursors start anew then.",
+    )
+    sync_progress = fields.Integer(string="Master Data Complete", compute='_compute_sync')
+    sync_state = fields.Selection(
+        [
+            ('none', "Not Started"), ('running', "Coming In"), ('done', "Up to Date"),
+            ('attention', "Needs Attention"),
+        ],
+        string="Master Data Status", compute='_compute_sync',
+    )
+    sync_at = fields.Datetime(string="Master Data Of", compute='_compute_sync')
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('cursor_ids.state', 'cursor_ids.is_complete', 'cursor_ids.last_success_at')
+    def _compute_sync(self):
+        for division in self:
+            cursors = division.cursor_ids
+            settled = cursors.filtered(lambda c: c.is_complete or c.state == 'skipped')
+            division.sync_progress = 100 * len(settled) // len(cursors) if cursors else 0
+            division.sync_at = min(filter(None, settled.mapped('last_success_at')), default=False)
+            if not cursors:
+                division.sync_state = 'none'
+            elif any(cursor.state == 'error' for cursor in cursors):
+                division.sync_state = 'attention'
+            elif len(settled) < len(cursors):
+                division.sync_state = 'running'
+            else:
+                division.sync_state = 'done'
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """A move to another database, or a link to HR, makes all timestamps of Exact new."""
+        moved = self.browse()
+        for name in {'move_date', 'hr_link_date'} & vals.keys():
+            new = fields.Datetime.to_datetime(vals[name]) or False
+            new = new and new.replace(microsecond=0)
+            moved |= self.filtered(lambda d, name=name, new=new: d[name] != new)
+        result = super().write(vals)
+        moved._reset_sync()
+        return result
+
+    # === ACTIONS === #
+
+    def action_refresh(self):
+        """Read what changed in Exact now, in the background.
+
+        :return: a notification; the reading itself is done by the scheduled action.
+        :raise UserError: where no company is chosen yet.
+        """
+        self.check_access('read')
+        if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
+            raise AccessError(self.env._("Only invoicing users may ask Exact for changes."))
+        unlinked = self.filtered(lambda division: not division.company_id)
+        if unlinked:
+            raise UserError(self.env._(
+                "Choose the company of %(division)s first; then its master data comes in by itself.",
+                division=unlinked[0].display_name,
+            ))
+        self._start_sync()
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'info',
+                'title': self.env._("Exact is being read"),
+                'message': self.env._(
+                    "What changed in Exact comes in within a minute. You can go on working.",
+                ),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _start_sync(self):
+        """Make everything due and wake the scheduled action; no call to Exact is made here."""
+        # The cursors are nobody's to write; who may ask was checked before
+        divisions_sudo = self.sudo()
+        divisions_sudo._sync_cursors().filtered(lambda c: c.state != 'running')._make_due()
+        divisions_sudo.env.ref('account_exact.ir_cron_sync')._trigger()
+
+    def _after_sync(self):
+        """Hook: master data of this division changed and is complete."""
+
+    def _on_deleted(self, entity_type, guids):
+        """Hook: records were deleted in Exact.
+
+        :param int entity_type: of `sync/Deleted` (1 transaction lines, 2 accounts, 7 G/L accounts ...).
+        :param list guids: of what was deleted, lower case.
+        """
+        self.ensure_one()
+        resource = BY_ENTITY_TYPE.get(entity_type)
+        if resource:
+            self._sync_archive(resource, [('exact_guid', 'in', guids)])
+
+    def _reset_sync(self):
+        """Read everything anew, keeping what is here until the reading is complete."""
+        # Whoever learns of the move, the cursors are the engine's
+        cursors_sudo = self.sudo().cursor_ids
+        cursors_sudo.write({
+            'is_full': True, 'is_complete': False, 'position': False, 'page_key': False,
+        })
+        cursors_sudo._make_due()
+
+    @api.model
+    def _cron_sync(self):
+        """Read whatever is due, of all divisions; one's failure is not another's."""
+        deadline = self._sync_deadline()
+        # Division by division below, each with its own company
+        divisions = self.sudo().search([('company_id', '!=', False)]).filtered(
+            lambda division: division._is_sync_possible(),
+        )
+        divisions._sync_cursors()
+        self._sync_commit(divisions)
+        for division in divisions:
+            if time.monotonic() >= deadline:
+                break
+            company = division.company_id
+            try:
+                division.with_company(company).with_context(lang=company.partner_id.lang)._sync(deadline)
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("Exact division %s: synchronisation failed", division.code)
+                division._sync_postpone(RETRY_AFTER[-1])
+            self._sync_commit(divisions)
+
+    def _is_sync_possible(self):
+        """Whether Exact can be asked at all."""
+        return self.connection_id.state == 'connected'
+
+    @api.model
+    def _sync_deadline(self):
+        """Until when one run may work.
+
+        The scheduled action says how long it runs; what is left over is done in its next run. A run
+        by hand, without that, works on until all is done.
+
+        :return: to compare with `time.monotonic()`.
+        """
+        limit = config['limit_time_real_cron']
+        if limit is None or limit < 0:
+            limit = config['limit_time_real']
+        started = self.env.context.get('cron_end_time', time.monotonic() + 10) - 10
+        return started + (limit * 0.75 if limit else 600)
+
+    @api.model
+    def _sync_commit(self, divisions, processed=0):
+        """Keep what was done. The number of due cursors tells the scheduler whether to come back."""
+        due = self.env['exact.cursor'].search_count(
+            [('division_id', 'in', divisions.ids), ('next_at', '<=', fields.Datetime.now())],
+        )
+        self.env['ir.cron']._commit_progress(processed, remaining=due)
+
+    def _sync_cursors(self):
+        """The cursors of these divisions, made where missing."""
+        existing = {(c.division_id.id, c.resource) for c in self.cursor_ids}
+        self.env['exact.cursor'].create([
+            {'division_id': division.id, 'resource': key, 'sequence': sequence}
+            for division in self
+            for sequence, key in enumerate(RESOURCES)
+            if (division.id, key) not in existing
+        ])
+        self.cursor_ids.filtered(lambda cursor: cursor.resource not in RESOURCES).unlink()
+        return self.cursor_ids
+
+    def _sync_postpone(self, delay, message=None):
+        """Let what is due wait: it would fail for the same reason."""
+        due = self.cursor_ids.filtered(lambda c: c.next_at <= fields.Datetime.now())
+        vals = {'next_at': fields.Datetime.now() + delay}
+        due.write({**vals, 'state': 'error', 'message': message} if message else vals)
+
+    # === ENGINE === #
+
+    def _sync(self, deadline=float('inf')):
+        """Read the resources of this division that are due, in small committed steps."""
+        self.ensure_one()
+        self = self.sudo()  # noqa: PLW0642  the mirror is nobody's to write
+        cursors = self._sync_cursors().sorted('sequence')
+        if not any(cursor._is_due() for cursor in cursors):
+            return
+        try:
+            with self._client() as client:
+                for cursor in cursors:
+                    if not cursor._is_due():
+                        continue
+                    if time.monotonic() >= deadline:
+                        return
+                    self._sync_resource(client, cursor, deadline)
+        except StopDivision:
+            return
+        except (ExactError, UserError) as error:
+            self.env.cr.rollback()
+            self._sync_postpone(RETRY_AFTER[-1], self._sync_sentence(error))
+            return
+        self._sync_finish()
+
+    def _sync_finish(self):
+        """Tell others that the mirror changed, once it is complete."""
+        cursors = self.cursor_ids
+        if any(not c.is_complete and c.state in ('waiting', 'running') for c in cursors):
+            return
+        changed = cursors.filtered('has_changes')
+        if changed:
+            changed.write({'has_changes': False})
+            self._after_sync()
+
+    def _sync_resource(self, client, cursor, deadline):
+        """Read one resource, page by page, each in its own transaction."""
+        resource = RESOURCES[cursor.resource]
+        blocking = self.cursor_ids.filtered(
+            lambda c: c.resource in resource.requires and not c.is_complete,
+        )
+        if blocking:
+            cursor.write({
+                'state': blocking[0].state, 'message': blocking[0].message,
+                'next_at': max(blocking[0].next_at, fields.Datetime.now() + RETRY_AFTER[0]),
+            })
+            return
+        if not cursor._lock():
+            return
+        try:
+            extra = resource.prepare(client)
+            cursor._begin(resource)
+            self._sync_commit(self)
+            pages = self._sync_pages(client, resource, cursor)
+            place = cursor._place()
+            while cursor._lock() and cursor._place() == place:
+                page = next(pages, None)
+                if page is None:
+                    self._sync_complete(resource, cursor)
+                    self._sync_commit(self, 1)
+                    return
+                self._sync_page(resource, cursor, page, extra)
+                place = cursor._place()
+                self._sync_commit(self, 1)
+                if time.monotonic() >= deadline:
+                    return
+        except ExactError as error:
+            self._sync_failed(resource, cursor, error)
+
+    def _sync_pages(self, client, resource, cursor):
+        """The pages that are still to come, one call each.
+
+        :return: iterator of lists of rows.
+        """
+        today = fields.Date.context_today(self)
+        terms, params = [], None
+        base = resource.filter(today)
+        if base:
+            terms.append(base)
+        if resource.key == 'division':
+            terms.append(odata.eq('Code', self.code))
+        elif resource.how == TIMESTAMP:
+            terms.append(odata.gt('Timestamp', odata.timestamp(int(cursor.position or 1))))
+        elif resource.how == MODIFIED and not cursor.is_full:
+            terms.append(odata.gt('Modified', modified_since(cursor.position)))
+        if cursor.page_key:
+            # Pages are ordered by the key; Exact's own links to a next page look the same
+            params = {'$skiptoken': odata.guid(cursor.page_key)}
+        return client.pages(
+            resource.endpoint, select=resource.select,
+            filter=odata.all_of(*terms) if terms else None, params=params,
+        )
+
+    def _sync_page(self, resource, cursor, page, extra):
+        """Write one page and where it ends.
+
+        Someone may have written the same row meanwhile (a relation that an export created); then
+        the page is written once more over what is there now.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._sync_write(resource, cursor, page, extra)
+                self.env.flush_all()
+                return
+            except (OperationalError, IntegrityError):
+                if attempt == ATTEMPTS:
+                    raise
+                self.env.cr.rollback()
+                _logger.info("Exact division %s: writing %s once more", self.code, resource.key)
+                if not cursor._lock():
+                    return
+
+    def _sync_write(self, resource, cursor, page, extra):
+        if page:
+            if resource.key == 'division':
+                changed = self._sync_division(page[0])
+            elif resource.key == 'deleted':
+                changed = self._sync_deleted(page)
+            else:
+                changed = self._upsert(resource, cursor, page, extra)
+            if changed and not cursor.has_changes:
+                cursor.has_changes = True
+        cursor.write({
+            **self._sync_place(resource, cursor, page),
+            'last_page_at': fields.Datetime.now(),
+            'row_count': cursor.row_count + (len(page) if cursor.is_full else 0),
+            'failure_count': 0,
+        })
+
+    def _sync_place(self, resource, cursor, page):
+        """Up to where Exact has been read after this page, as values of the cursor."""
+        if not page:
+            return {}
+        if resource.how == TIMESTAMP:
+            # The counter is larger than a float holds exactly: always whole numbers
+            highest = max(wire.as_int(row['Timestamp']) for row in page)
+            return {'position': str(max(highest, int(cursor.position or 1)))}
+        if resource.key_property == 'ID':
+            return {'page_key': wire.as_guid(page[-1]['ID'])}
+        return {}
+
+    def _sync_division(self, row):
+        vals = {
+            'name': wire.as_text(row['Description']) or self.name,
+            'exact_status': choice(row['Status'], ('0', '1', '2')),
+            'move_date': naive(wire.as_utc(row['DivisionMoveDate'])),
+            'hr_link_date': naive(wire.as_utc(row['DivisionHRLinkUnlinkDate'])),
+        }
+        vals = {name: value for name, value in vals.items() if self[name] != value}
+        if vals:
+            self.write(vals)
+        return bool(vals)
+
+    def _sync_deleted(self, page):
+        by_type = {}
+        for row in page:
+            by_type.setdefault(wire.as_int(row['EntityType']), []).append(wire.as_guid(row['EntityKey']))
+        for entity_type, guids in by_type.items():
+            self._on_deleted(entity_type, guids)
+        return any(entity_type in BY_ENTITY_TYPE for entity_type in by_type)
+
+    def _upsert(self, resource, cursor, page, extra):
+        """Create and change the rows of a page; the number of queries does not depend on their number.
+
+        :return: whether anything changed.
+        :raise MalformedAnswer: where a row is not what the reference says.
+        """
+        try:
+            vals_by_key = {resource.identity(row): resource.values(row, extra) for row in page}
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise MalformedAnswer(
+                f'{type(error).__name__} in a row', resource=resource.endpoint, method='GET',
+            ) from error
+        resource.link(self, vals_by_key)
+        model = self.env[resource.model].with_context(active_test=False)
+        names = list(next(iter(vals_by_key.values())))
+        known = model.search_fetch(
+            [('division_id', '=', self.id), ('exact_guid', 'in', list(vals_by_key))],
+            ['exact_guid', 'active', *names],
+        )
+        # What was archived and is in a page again has come back
+        restored = known.filtered(lambda record: not record.active)
+        changed = False
+        for record in known:
+            vals = vals_by_key[record.exact_guid]
+            difference = {
+                name: value for name, value in {**vals, 'active': True}.items()
+                if not same_value(record, name, value)
+            }
+            if difference:
+                record.write(difference)
+                changed = True
+        if cursor.is_full and known:
+            # A mark of the reading, not a change of the record: past the ORM, in one query
+            self.env.cr.execute(SQL(
+                "UPDATE %s SET sync_run = %s WHERE id IN %s",
+                SQL.identifier(model._table), cursor.run, tuple(known.ids),
+            ))
+        missing = vals_by_key.keys() - set(known.mapped('exact_guid'))
+        if missing:
+            model.create([
+                {
+                    **vals_by_key[key], 'exact_guid': key, 'division_id': self.id,
+                    'sync_run': cursor.run,
+                }
+                for key in vals_by_key if key in missing
+            ])
+            changed = True
+        resource.after_page(self, vals_by_key)
+        if restored:
+            resource.after_restore(restored)
+        return changed
+
+    def _sync_archive(self, resource, domain):
+        """Archive records that Exact does not have any more; computes that look at `active` follow."""
+        records = self.env[resource.model].search(
+            Domain.AND([[('division_id', '=', self.id)], domain]),
+        )
+        if records:
+            records.write({'active': False})
+            resource.after_archive(records)
+        return records
+
+    def _sync_complete(self, resource, cursor):
+        """The last page was read: draw conclusions, and say when to come back."""
+        now = fields.Datetime.now()
+        vals = {
+            'state': 'done', 'message': False, 'last_success_at': now, 'is_complete': True,
+            'next_at': now + resource.every, 'failure_count': 0,
+        }
+        if resource.model and cursor.is_full:
+            absent = self._sync_archive(resource, Domain.AND([
+                ['|', ('sync_run', '=', False), ('sync_run', '!=', cursor.run)],
+                # What was made here since is newer than the pages
+                [('create_date', '<', cursor.run_started_at)],
+                resource.scope(fields.Date.context_today(self)),
+            ]))
+            if absent:
+                vals['has_changes'] = True
+        if resource.model:
+            vals['row_count'] = self.env[resource.model].search_count([('division_id', '=', self.id)])
+        if cursor.is_full:
+            vals['full_at'] = now
+        if resource.how == MODIFIED:
+            vals['position'] = fields.Datetime.to_string(cursor.run_started_at - MODIFIED_OVERLAP)
+        cursor.write({**vals, 'is_full': False, 'page_key': False})
+
+    def _sync_failed(self, resource, cursor, error):
+        """Tell on the cursor why it stopped, and when it goes on.
+
+        :raise StopDivision: where the other resources would fail as well.
+        """
+        self.env.cr.rollback()
+        now = fields.Datetime.now()
+        sentence = self._sync_sentence(error)
+        stop = isinstance(error, (NeedsReconnect, Unreachable))
+        if isinstance(error, Forbidden) and error.reason in DIVISION_REASONS:
+            # Not this resource but the whole administration is closed to us
+            stop = True
+        if isinstance(error, RateLimited):
+            stop = error.scope != 'error_fuse'
+            retry_at = max(naive(error.retry_at), now + timedelta(seconds=1))
+            vals = {'state': 'waiting', 'next_at': retry_at}
+            self.env.ref('account_exact.ir_cron_sync')._trigger(retry_at)
+        elif isinstance(error, (Forbidden, NotFound)) and not stop:
+            vals = {'state': 'skipped', 'next_at': now + SKIPPED_EVERY}
+        else:
+            count = cursor.failure_count
+            delay = RETRY_AFTER[min(count, len(RETRY_AFTER) - 1)]
+            if isinstance(error, (Forbidden, NeedsReconnect)):
+                delay = RETRY_AFTER[-1]
+            vals = {'state': 'error', 'next_at': now + delay, 'failure_count': count + 1}
+            if not isinstance(error, (OutcomeUnknown, Transient, Unreachable)):
+                # Exact does not like the question: do not ask from the same place again
+                vals['page_key'] = False
+            if delay < RETRY_AFTER[-1]:
+                self.env.ref('account_exact.ir_cron_sync')._trigger(now + delay)
+        _logger.info(
+            "Exact division %s: %s stops: %s", self.code, resource.key, type(error).__name__,
+        )
+        cursor.write({**vals, 'message': sentence})
+        if stop:
+            # The others would only meet the same: they wait with it
+            (self.cursor_ids - cursor).filtered(lambda c: c._is_due()).write(
+                {'next_at': vals['next_at']},
+            )
+        self._sync_commit(self)
+        if stop:
+            raise StopDivision
+
+    def _sync_sentence(self, error):
+        """What a bookkeeper reads on the cursor."""
+        if isinstance(error, NotFound):
+            return self.env._("The edition of this administration does not have this.")
+        return explain(self.env, error) if isinstance(error, ExactError) else str(error)
+
+
+class ExactCursor(models.Model):
+    _inherit = 'exact.cursor'
+
+    def _is_due(self):
+        return self.next_at <= fields.Datetime.now()
+
+    def _make_due(self):
+        now = fields.Datetime.now()
+        for cursor in self:
+            cursor.write({
+                'next_at': now,
+                'state': 'waiting',
+                'message': False,
+            })
+
+    def _place(self):
+        return self.position, self.page_key
+
+    def _lock(self):
+        """Take the cursor for this transaction.
+
+        :return: whether it was free; read anew where it was.
+        """
+        self.ensure_one()
+        if not self.try_lock_for_update(allow_referencing=True):
+            return False
+        self.invalidate_recordset()
+        return True
+
+    def _begin(self, resource):
+        """Start a reading, or go on with the one that was interrupted."""
+        now = fields.Datetime.now()
+        vals = {'state': 'running', 'message': False}
+        if self.is_complete and not self.is_full:
+            full_again = (
+                resource.full_every and self.full_at and self.full_at + resource.full_every <= now
+            )
+            if resource.how not in (TIMESTAMP, MODIFIED) or full_again:
+                vals.update(is_full=True, page_key=False)
+        is_full = vals.get('is_full', self.is_full)
+        place = self.position if resource.how == TIMESTAMP and is_full else self.page_key
+        if not place or not self.run_started_at or 'is_full' in vals:
+            vals['run_started_at'] = now
+            if is_full:
+                vals.update(run=self.run + 1, row_count=0)
+        self.write(vals)
+
+
+def naive(moment):
+    """An aware moment as Odoo stores it; False for none."""
+    return moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0) if moment else False
+
+
+def modified_since(position):
+    """From when on changes are asked.
+
+    Exact compares Dutch local time. In the hour that comes twice in autumn, a moment of its first
+    pass is later on the clock than most of its second pass: ask from an hour earlier then.
+
+    :param position: UTC, as Odoo writes it.
+    :return: aware datetime.
+    """
+    moment = fields.Datetime.to_datetime(position).replace(tzinfo=timezone.utc)
+    local = moment.astimezone(AMSTERDAM)
+    if local.fold == 0 and local.utcoffset() != local.replace(fold=1).utcoffset():
+        moment -= timedelta(hours=1)
+    return moment
+
+
+def same_value(record, name, value):
+    """Whether a record already says so; numbers are compared to the digits that are stored."""
+    field = record._fields[name]
+    current = record[name]
+    if field.type == 'many2one':
+        return current.id == value
+    if field.type == 'float':
+        return float_compare(current, value, precision_digits=4) == 0
+    return current == value
