@@ -20,6 +20,8 @@
         # Menus come first: views hang their entries below them
         'views/menus.xml',
         # Views
+        'views/exact_connection_views.xml',
+        'views/exact_division_views.xml',
         'views/exact_master_views.xml',
         'views/exact_cursor_views.xml',
     ],

@@ -1,11 +1,677 @@
-from odoo import fields, models
+import ipaddress
+import logging
+import secrets
+from contextlib import contextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.http import request
+from odoo.tools import SQL, hash_sign, hmac
+
+from ..exact_api import (
+    SITES,
+    ExactClient,
+    ExactError,
+    Forbidden,
+    NeedsReconnect,
+    OAuth,
+    wire,
+)
+from .exact_error_text import explain, reason_text, rights_of
+from .exact_token import IDLE_LIFE, KEEP_ALIVE_AFTER, WrongKeyError, utcnow
+
+_logger = logging.getLogger(__name__)
+
+BASE_URL_PARAMETER = 'account_exact.exact_online_base_url'
+CALLBACK_PATH = '/account_exact/oauth/callback'
+CONSENT_SCOPE = 'account_exact.consent'
+CONSENT_LIFE = timedelta(minutes=10)
+SESSION_MARKER = 'account_exact_consent'
+
+DIVISION_FIELDS = [
+    'Code', 'Description', 'CustomerName', 'Country', 'Currency', 'DivisionMoveDate', 'Status',
+    'VATNumber',
+]
+# One cheap GET per scope of the app registration: (scope as Exact names it, resource, key property,
+# filter). Only reading can be tried without leaving something behind in the books; "manage" shows
+# at the first write.
+RIGHTS_PROBES = [
+    ('financial accounting', 'vat/VATCodes', 'ID', None),
+    ('financial generalledgers', 'financial/GLAccounts', 'ID', None),
+    ('crm accounts', 'crm/BankAccounts', 'ID', None),
+    ('financial cashflow', 'cashflow/PaymentConditions', 'ID', None),
+    ('financial receivables', 'read/financial/ReceivablesList', 'HID', None),
+    ('financial payables', 'read/financial/PayablesList', 'HID', None),
+    ('financial costcenters', 'hrm/Costcenters', 'ID', None),
+    ('financial currencies', 'general/Currencies', 'Code', None),
+    ('organization documents', 'documents/DocumentTypes', 'ID', None),
+    ('organization administration', 'system/Divisions', 'Code', None),
+    ('projects projects', 'project/Projects', 'ID', None),
+    ('logistics items', 'logistics/ItemGroups', 'ID', None),
+]
+
+
+def is_loopback(host):
+    """Tell whether the host is this machine."""
+    if host == 'localhost':
+        return True
+    try:
+        return ipaddress.ip_address(host or '').is_loopback
+    except ValueError:
+        return False
 
 
 class ExactConnection(models.Model):
+    """One consent of one Exact user for one Exact app on one country site.
+
+    Its secrets and tokens are in `exact.token`. The state is written by the worker that finds out;
+    it is the only thing that a worker writes here.
+    """
+
     _name = 'exact.connection'
     _description = "Exact Connection"
     _inherit = ['mail.thread', 'mail.activity.mixin']
+    _order = 'company_id, id'
+    _check_company_auto = True
 
-    name = fields.Char(required=True)
-    company_id = fields.Many2one('res.company', required=True, default=lambda self: self.env.company)
-    division_ids = fields.One2many('exact.division', 'connection_id', string="Divisions")
+    # === APP AND SITE === #
+
+    name = fields.Char(
+        required=True, compute='_compute_name', store=True, readonly=False, precompute=True,
+    )
+    company_id = fields.Many2one(
+        'res.company', string="Company", required=True, index=True, tracking=True,
+        default=lambda self: self.env.company,
+        help="Its administrators keep this connection. One connection can serve several companies.",
+    )
+    site = fields.Selection(
+        [
+            ('nl', "Netherlands (exactonline.nl)"),
+            ('be', "Belgium (exactonline.be)"),
+            ('de', "Germany (exactonline.de)"),
+            ('uk', "United Kingdom (exactonline.co.uk)"),
+            ('fr', "France (exactonline.fr)"),
+            ('es', "Spain (exactonline.es)"),
+            ('com', "United States (exactonline.com)"),
+        ],
+        string="Exact Site", required=True, default='nl', tracking=True,
+        help="The country site where you log in to Exact. Apps, users and administrations exist on "
+             "one site only; it cannot be changed once connected.",
+    )
+    client_id = fields.Char(
+        string="Client ID", copy=False, tracking=True,
+        help="From the app registration in the Exact App Center.",
+    )
+    client_secret = fields.Char(
+        string="Client Secret", compute='_compute_client_secret', inverse='_inverse_client_secret',
+        groups='account.group_account_manager', copy=False, export_string_translation=False,
+        help="From the app registration in the Exact App Center. It is stored encrypted and never "
+             "shown again.",
+    )
+    has_client_secret = fields.Boolean(compute='_compute_token')
+    client_secret_placeholder = fields.Char(compute='_compute_token')
+    redirect_uri = fields.Char(
+        string="Redirect Address", compute='_compute_redirect_uri',
+        help="Enter exactly this as redirect URI in the app registration.",
+    )
+    user_id = fields.Many2one(
+        'res.users', string="Responsible", default=lambda self: self.env.user, tracking=True,
+        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+        help="Is told when the connection needs a person.",
+    )
+
+    # === STATE === #
+
+    # draft --[consent]--> connected --[Exact refuses the tokens]--> reconnect --[consent]-->
+    # connected any --[disconnect]--> disconnected --[consent]--> connected
+    state = fields.Selection(
+        [
+            ('draft', "Not Connected"),
+            ('connected', "Connected"),
+            ('reconnect', "Reconnect Needed"),
+            ('disconnected', "Disconnected"),
+        ],
+        required=True, readonly=True, default='draft', copy=False, tracking=True, index=True,
+    )
+    reason = fields.Char(
+        readonly=True, copy=False,
+        help="Why the last consent or refresh did not succeed, as a code.",
+    )
+    reason_date = fields.Datetime(string="Since", readonly=True, copy=False)
+    state_reason = fields.Char(string="Reason", compute='_compute_state_reason')
+    exact_user_name = fields.Char(
+        string="Exact User", readonly=True, copy=False,
+        help="Odoo sees in Exact what this user may see. A user of its own for Odoo is best.",
+    )
+    connected_at = fields.Datetime(string="Connected On", readonly=True, copy=False)
+    token_issued_at = fields.Datetime(string="Last Renewed", compute='_compute_token')
+    idle_until = fields.Datetime(
+        string="Stays Alive Until", compute='_compute_token',
+        help="Exact forgets a connection that is not used for 30 days. Odoo renews it by itself.",
+    )
+
+    # === ADMINISTRATIONS AND RIGHTS === #
+
+    division_ids = fields.One2many(
+        'exact.division', 'connection_id', string="Administrations", context={'active_test': True},
+    )
+    is_manager = fields.Boolean(compute='_compute_is_manager')
+    division_count = fields.Integer(compute='_compute_division_count')
+    linked_division_count = fields.Integer(compute='_compute_division_count')
+    missing_rights = fields.Json(
+        readonly=True, copy=False,
+        help="What Exact refused when it was tried: list of {scope, resource, reason}.",
+    )
+    missing_rights_html = fields.Html(
+        string="Missing Rights", compute='_compute_missing_rights_html', sanitize=False,
+    )
+    rights_checked_at = fields.Datetime(string="Rights Checked On", readonly=True, copy=False)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('site')
+    def _compute_name(self):
+        for connection in self:
+            if not connection.name or connection.name.startswith("Exact Online"):
+                connection.name = f"Exact Online {(connection.site or '').upper()}".strip()
+
+    @api.depends_context('uid')
+    def _compute_client_secret(self):
+        """Never show the secret, not even to the person who typed it."""
+        self.client_secret = False
+
+    def _inverse_client_secret(self):
+        for connection in self:
+            if not connection.client_secret:
+                continue  # an untouched password field says nothing
+            if self.env['exact.token']._store_client_secret(
+                connection, connection.client_secret.strip(),
+            ):
+                connection.sudo().write(
+                    {'state': 'connected', 'reason': False, 'reason_date': False},
+                )
+        self.invalidate_recordset([
+            'client_secret', 'has_client_secret', 'client_secret_placeholder',
+        ], flush=False)
+
+    @api.depends('state')
+    def _compute_token(self):
+        # sudo: people see that there is a secret and how long the link lives, nothing else of the
+        # row
+        tokens_sudo = self.env['exact.token'].sudo().search_fetch(
+            [('connection_id', 'in', self.ids)], ['connection_id', 'client_secret', 'issued_at'],
+        )
+        by_connection = {token.connection_id.id: token for token in tokens_sudo}
+        for connection in self:
+            token_sudo = by_connection.get(connection._origin.id)
+            issued_at = token_sudo.issued_at if token_sudo else False
+            connection.has_client_secret = bool(token_sudo and token_sudo.client_secret)
+            connection.client_secret_placeholder = (
+                self.env._("Stored, encrypted") if connection.has_client_secret else ""
+            )
+            connection.token_issued_at = issued_at
+            alive = issued_at and connection.state == 'connected'
+            connection.idle_until = issued_at + IDLE_LIFE if alive else False
+
+    @api.depends_context('uid')
+    def _compute_redirect_uri(self):
+        for connection in self:
+            connection.redirect_uri = connection._redirect_uri()
+
+    @api.depends('reason')
+    @api.depends_context('lang')
+    def _compute_state_reason(self):
+        for connection in self:
+            connection.state_reason = reason_text(
+                self.env, connection.reason,
+            ) if connection.reason else False
+
+    @api.depends_context('uid')
+    def _compute_is_manager(self):
+        self.is_manager = self.env.user.has_group('account.group_account_manager')
+
+    @api.depends('division_ids.company_id')
+    def _compute_division_count(self):
+        counts = {
+            connection.id: (total, linked)
+            for connection, total, linked in self.env['exact.division']._read_group(
+                [('connection_id', 'in', self.ids)], ['connection_id'],
+                ['__count', 'company_id:count'],
+            )
+        }
+        for connection in self:
+            total, linked = counts.get(connection._origin.id, (0, 0))
+            connection.division_count = total
+            connection.linked_division_count = linked
+
+    @api.depends('missing_rights')
+    @api.depends_context('lang')
+    def _compute_missing_rights_html(self):
+        for connection in self:
+            if not connection.missing_rights:
+                connection.missing_rights_html = False
+                continue
+            rows = Markup().join(
+                Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>") % rights_of(self.env, missing)
+                for missing in connection.missing_rights
+            )
+            connection.missing_rights_html = Markup(
+                "<table class='table table-sm "
+                "mb-0'><thead><tr><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>%s</tbody></table>",
+            ) % (
+                self.env._("Scope in Exact"), self.env._("What will not work"),
+                self.env._("What Exact said"), rows,
+            )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        if 'site' in vals and any(
+            connection.connected_at and connection.site != vals['site'] for connection in self
+        ):
+            raise UserError(self.env._(
+                "The site of a connection cannot be changed: the administrations of another site "
+                "are other books. Create a new connection for the other site.",
+            ))
+        if 'client_id' in vals:
+            vals['client_id'] = (vals['client_id'] or '').strip() or False
+            if any(
+                connection.state == 'connected' and connection.client_id != vals['client_id']
+                for connection in self
+            ):
+                raise UserError(self.env._(
+                    "The connection uses this client ID. Disconnect first, then change it and "
+                    "connect again.",
+                ))
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_linked(self):
+        if self.env['exact.division'].sudo().with_context(active_test=False).search_count(
+            [('connection_id', 'in', self.ids), ('company_id', '!=', False)], limit=1,
+        ):
+            raise UserError(self.env._(
+                "Companies keep their books through this connection. Disconnect it instead of "
+                "deleting it: mappings and history stay.",
+            ))
+
+    # === ACTION METHODS === #
+
+    def action_connect(self):
+        """Begin a consent.
+
+        :return: an act_url action whose `url` is the consent page of Exact
+        """
+        self.ensure_one()
+        self._check_may_connect()
+        base_url = self._base_url()
+        if not self.client_id or not self.has_client_secret:
+            raise UserError(self.env._(
+                "Enter the client ID and the client secret first. You find them in the Exact App "
+                "Center, in the registration of your app.",
+            ))
+        self._check_redirect_uri(base_url)
+        nonce = secrets.token_urlsafe(32)
+        self.env['exact.token']._store_nonce(self, nonce)
+        # sudo: signing needs the secret of the database
+        state = hash_sign(
+            self.env(su=True), CONSENT_SCOPE,
+            [self.env.uid, self.id, nonce, self._session_marker(create=True)],
+            expiration=CONSENT_LIFE,
+        )
+        try:
+            # A person who reconnects may have to choose another Exact user than the one still
+            # logged in
+            url = self._oauth().consent_url(state, force_login=self.state == 'reconnect')
+        except WrongKeyError as error:
+            raise UserError(reason_text(self.env, 'key')) from error
+        return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
+
+    def action_disconnect(self):
+        """Delete the tokens. Mappings and history stay, so does the client secret."""
+        self._check_may_connect()
+        for connection in self:
+            self.env['exact.token']._forget_tokens(connection)
+        self._activity_done()
+        self.write({'state': 'disconnected', 'reason': False, 'reason_date': False})
+        return True
+
+    def action_refresh_divisions(self):
+        """Read the list of administrations again."""
+        self.ensure_one()
+        self._check_may_connect()
+        try:
+            with self._client() as client:
+                me = self._read_me(client)
+                rows = self._read_divisions(me)
+        except ExactError as error:
+            raise UserError(explain(self.env, error)) from error
+        self._write_me(me)
+        self._write_divisions(rows)
+        return True
+
+    def action_probe_rights(self):
+        """Try what the app and the user may read in Exact, one call per scope."""
+        self.ensure_one()
+        self._check_may_connect()
+        try:
+            with self._client() as client:
+                me = self._read_me(client)
+            missing = self._probe_rights(self._probe_division(me))
+        except ExactError as error:
+            raise UserError(explain(self.env, error)) from error
+        self._write_rights(missing)
+        return True
+
+    def action_view_divisions(self):
+        """Open the administrations of this connection."""
+        self.ensure_one()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'account_exact.exact_division_action',
+        )
+        action['domain'] = [('connection_id', '=', self.id)]
+        action['context'] = {}
+        return action
+
+    # === CONSENT === #
+
+    def _check_may_connect(self):
+        """Only accounting administrators of the company connect.
+
+        :raise AccessError: for all others
+        """
+        if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
+            raise AccessError(self.env._(
+                "Only accounting administrators can connect Odoo to Exact.",
+            ))
+        self.check_access('write')
+
+    def _check_redirect_uri(self, base_url):
+        """Exact sends people back only to an https address that it can tell apart from a test
+        machine.
+
+        :raise UserError: if it would refuse the address of this Odoo
+        """
+        redirect = urlsplit(self.redirect_uri)
+        if is_loopback(urlsplit(base_url).hostname):
+            return  # the simulator on this machine takes any address
+        if redirect.scheme != 'https' or is_loopback(redirect.hostname):
+            raise UserError(self.env._(
+                "Exact only sends people back to an https address, and this Odoo is known as "
+                "%(address)s. Ask your system administrator to set the system parameter "
+                "web.base.url to the https address of this Odoo.",
+                address=self.get_base_url(),
+            ))
+
+    def _session_marker(self, create=False):
+        """Return a digest that ties a consent to the browser session, '' where there is no session
+        (RPC).
+        """
+        if not request or request.session.uid != self.env.uid:
+            return ''
+        marker = request.session.get(SESSION_MARKER)
+        if not marker and create:
+            marker = request.session[SESSION_MARKER] = secrets.token_urlsafe(24)
+        # sudo: signing needs the secret of the database
+        return hmac(self.env(su=True), CONSENT_SCOPE, marker) if marker else ''
+
+    def _note_failure(self, reason):
+        """Tell on the form why a consent did not succeed. A connection that works goes on working.
+        """
+        self.sudo().write({'reason': reason, 'reason_date': fields.Datetime.now()})
+
+    def _consented(self, tokens):
+        """Store the pair of a new consent and be connected."""
+        self.ensure_one()
+        self.env['exact.token']._store_tokens(self, tokens)
+        self._activity_done()
+        self.sudo().write({
+            'state': 'connected', 'reason': False, 'reason_date': False,
+            'connected_at': fields.Datetime.now(),
+        })
+
+    def _explore(self):
+        """Read who we are, which administrations there are and what we may; at most 15 calls.
+
+        :raise ExactError: if even the user cannot be read
+        """
+        self.ensure_one()
+        with self._client() as client:
+            me = self._read_me(client)
+        self._write_me(me)
+        self._write_divisions(self._read_divisions(me))
+        self._write_rights(self._probe_rights(self._probe_division(me)))
+
+    # === CONNECTION STATE, FROM WORKERS === #
+
+    def _note_reconnect(self, reason):
+        """Mark the connection and tell the responsible person once, whatever becomes of the
+        caller's work.
+
+        In a cursor of its own, and without waiting: the caller may itself have written this row.
+        The next caller tries again, since the row of the token tells it the same.
+        """
+        self.ensure_one()
+        if reason == 'not_connected':
+            return
+        with self.env.registry.cursor() as cr:
+            cr.execute(SQL(
+                "SELECT 1 FROM exact_connection WHERE id = %s AND state = 'connected' FOR NO KEY "
+                "UPDATE SKIP LOCKED",
+                self.id,
+            ))
+            if not cr.fetchone():
+                return
+            connection = self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True))
+            connection.write(
+                {'state': 'reconnect', 'reason': reason, 'reason_date': fields.Datetime.now()},
+            )
+            connection._activity_reconnect()
+        self.invalidate_recordset(['state', 'reason', 'reason_date'], flush=False)
+
+    def _activity_reconnect(self):
+        """Ask the responsible person to connect again, unless asked already."""
+        self.ensure_one()
+        activity_type = self.env.ref('mail.mail_activity_data_todo', raise_if_not_found=False)
+        if self.activity_search(['mail.mail_activity_data_todo']):
+            return
+        user = self.user_id.filtered('active') or self.create_uid
+        lang_self = self.with_context(lang=user.lang)
+        self.activity_schedule(
+            'mail.mail_activity_data_todo' if activity_type else '',
+            summary=lang_self.env._("Connect Odoo to Exact again"),
+            note=reason_text(lang_self.env, self.reason),
+            user_id=user.id,
+        )
+
+    def _activity_done(self):
+        """The connection works again, or is no longer wanted: nobody has to do anything."""
+        self.sudo().activity_unlink(['mail.mail_activity_data_todo'])
+
+    @api.model
+    def _cron_keep_alive(self):
+        """Renew links that nobody uses, long before Exact forgets them."""
+        due = self.search([('state', '=', 'connected')])
+        tokens_sudo = self.env['exact.token'].sudo().search([
+            ('connection_id', 'in', due.ids),
+            ('issued_at', '<=', (utcnow() - KEEP_ALIVE_AFTER).replace(tzinfo=None)),
+        ])
+        due = tokens_sudo.connection_id
+        self.env['ir.cron']._commit_progress(remaining=len(due))
+        for connection in due:
+            try:
+                connection._access_token()
+            except ExactError as error:
+                # NeedsReconnect is on the form by now; anything else is tried again tomorrow
+                _logger.info(
+                    "Exact connection %s is not renewed today: %s", connection.id,
+                    type(error).__name__,
+                )
+            self.env['ir.cron']._commit_progress(1)
+
+    # === CALLING EXACT === #
+
+    def _redirect_uri(self):
+        return self.get_base_url().rstrip('/') + CALLBACK_PATH
+
+    def _base_url(self):
+        """Return the address of Exact, without a slash at the end.
+
+        :raise UserError: if the system parameter holds an address that tokens must not be sent to
+        """
+        self.ensure_one()
+        # sudo: a system parameter, read by everyone who calls Exact
+        override = self.env['ir.config_parameter'].sudo().get_param(BASE_URL_PARAMETER) or ''
+        override = override.strip().rstrip('/')
+        if not override:
+            return SITES[self.site]
+        parts = urlsplit(override)
+        loopback = parts.scheme == 'http' and is_loopback(parts.hostname)
+        if parts.hostname and (parts.scheme == 'https' or loopback):
+            return override
+        raise UserError(self.env._(
+            "The system parameter %(parameter)s must be an https address; http is for addresses "
+            "of this machine only. It is %(value)s now.",
+            parameter=BASE_URL_PARAMETER, value=override,
+        ))
+
+    def _oauth(self):
+        """Return the OAuth side of the client.
+
+        :raise WrongKeyError: if the stored secret cannot be opened
+        """
+        self.ensure_one()
+        return OAuth(
+            self._base_url(), self.client_id, self.env['exact.token']._client_secret(self),
+            self._redirect_uri(),
+        )
+
+    def _access_token(self):
+        """Return an access token that Exact takes now; see `exact.token`."""
+        self.ensure_one()
+        return self.env['exact.token']._access_token(self)
+
+    @contextmanager
+    def _client(self, division=None, before=None, after=None):
+        """Give a client for one division number, or for what has no division.
+
+        :param int division: the number of the administration
+        :return: a context manager that gives an `ExactClient`
+        """
+        self.ensure_one()
+        with ExactClient(
+            self._base_url(), division, self._access_token, before=before, after=after,
+        ) as client:
+            yield client
+
+    def _read_me(self, client):
+        """Return the row of the user who consented."""
+        rows = client.get(
+            'current/Me', select=['UserID', 'FullName', 'UserName', 'CurrentDivision'],
+        )
+        if not rows:
+            raise Forbidden("Exact does not say who we are")
+        return rows[0]
+
+    def _write_me(self, me):
+        name = wire.as_text(me.get('FullName')) or wire.as_text(me.get('UserName'))
+        if name != self.exact_user_name:
+            self.sudo().exact_user_name = name
+
+    def _read_divisions(self, me):
+        """Return the rows of all administrations that the user sees.
+
+        Needs the scope of organization administration; without it, the smaller list of
+        hrm/Divisions, which needs no scope, has to do.
+        """
+        with self._client(wire.as_int(me['CurrentDivision'])) as client:
+            try:
+                return client.get('system/Divisions', select=DIVISION_FIELDS)
+            except Forbidden as error:
+                if error.reason == 'NoDivisionAccess':
+                    raise
+                return client.get('hrm/Divisions', select=DIVISION_FIELDS)
+
+    def _write_divisions(self, rows):
+        """Bring the list of administrations up to date. One that is gone stays, with a reason, if
+        it is in use.
+        """
+        self.ensure_one()
+        # sudo: the mirror of what Exact says; the caller's right to connect was checked
+        divisions_sudo = self.env['exact.division'].sudo().with_context(active_test=False)
+        currencies = self.env['res.currency'].with_context(active_test=False)
+        known = {
+            division.code: division
+            for division in divisions_sudo.search([('connection_id', '=', self.id)])
+        }
+        seen = set()
+        for row in rows:
+            code = wire.as_int(row['Code'])
+            seen.add(code)
+            move_date = wire.as_utc(row.get('DivisionMoveDate'))
+            status = wire.as_int(row.get('Status'))
+            values = {
+                'name': wire.as_text(row.get('Description')) or str(code),
+                'owner_name': wire.as_text(row.get('CustomerName')) or False,
+                'country_code': wire.as_text(row.get('Country')) or False,
+                'vat_number': wire.as_text(row.get('VATNumber')) or False,
+                'currency_id': currencies.search(
+                    [('name', '=', wire.as_text(row.get('Currency')))], limit=1,
+                ).id,
+                'move_date': move_date.replace(tzinfo=None) if move_date else False,
+                'exact_status': str(status) if status in (0, 1, 2) else False,
+                'unreachable_reason': False,
+                'active': status != 2,
+            }
+            division = known.get(code)
+            if not division:
+                divisions_sudo.create({'connection_id': self.id, 'code': code, **values})
+                continue
+            if division.company_id:
+                values['active'] = True
+            changed = {
+                name: value for name, value in values.items()
+                if division._fields[name].convert_to_write(division[name], division) != value
+            }
+            if changed:
+                division.write(changed)
+        gone = divisions_sudo.union(*(division for code, division in known.items() if code not in seen))
+        gone.filtered('company_id').write({'unreachable_reason': 'gone'})
+        gone.filtered(lambda division: not division.company_id).write(
+            {'active': False, 'unreachable_reason': 'gone'},
+        )
+
+    def _probe_division(self, me):
+        """Return the number of the administration whose rights matter most."""
+        linked = self.division_ids.filtered('company_id')[:1]
+        return linked.code or wire.as_int(me['CurrentDivision'])
+
+    def _probe_rights(self, division):
+        """Return what Exact refuses to show, as a list of dicts.
+
+        :param int division: the number of the administration to try it in
+        """
+        missing = []
+        with self._client(division) as client:
+            for scope, resource, key, condition in RIGHTS_PROBES:
+                try:
+                    client.get(resource, select=[key], filter=condition, top=1)
+                except Forbidden as error:
+                    missing.append(
+                        {'scope': scope, 'resource': resource, 'reason': error.reason or ''},
+                    )
+                except NeedsReconnect:
+                    raise
+                except ExactError as error:
+                    # Whatever else is wrong with one resource, it is not a right
+                    _logger.info("Probe of %s: %s", resource, type(error).__name__)
+        return missing
+
+    def _write_rights(self, missing):
+        self.sudo().write(
+            {'missing_rights': missing or False, 'rights_checked_at': fields.Datetime.now()},
+        )

@@ -1,4 +1,25 @@
-from odoo import api, fields, models
+from contextlib import contextmanager
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.tools import SQL, format_datetime, formatLang
+
+from .exact_call import FUSE_ERRORS, FUSE_HOUR
+from .exact_error_text import division_reason_text, reason_text
+
+STATES = [
+    ('free', "Not Linked"),
+    ('syncing', "Coming In"),
+    ('ready', "Ready"),
+    ('hold', "On Hold"),
+    ('unreachable', "Not Reachable"),
+]
+
+
+def share_used(left, limit):
+    """Return how much of the limit is used, in percent."""
+    return 100 * (1 - left / limit) if limit else 0
 
 
 class ExactDivision(models.Model):
@@ -12,30 +33,48 @@ class ExactDivision(models.Model):
     # === WHAT EXACT SAYS === #
 
     connection_id = fields.Many2one(
-        'exact.connection', string="Connection", required=True, ondelete='cascade', index=True, readonly=True,
+        'exact.connection', string="Connection", required=True, ondelete='cascade', index=True,
+        readonly=True,
     )
     code = fields.Integer(string="Number", required=True, readonly=True)
     name = fields.Char(string="Administration", required=True, readonly=True)
     owner_name = fields.Char(string="Owner", readonly=True)
     country_code = fields.Char(string="Country", readonly=True)
+    vat_number = fields.Char(string="VAT Number", readonly=True)
     currency_id = fields.Many2one('res.currency', string="Currency", readonly=True)
     exact_status = fields.Selection(
-        [('0', "Inactive"), ('1', "Active"), ('2', "Archived")], string="Status in Exact", readonly=True,
+        [('0', "Inactive"), ('1', "Active"), ('2', "Archived")], string="Status in Exact",
+        readonly=True,
     )
     move_date = fields.Datetime(
         string="Moved On", readonly=True,
-        help="When Exact moved the administration to another database; all cursors start anew then.",
+        help="When Exact moved the administration to another database; all cursors start anew "
+             "then.",
     )
+    unreachable_reason = fields.Char(
+        readonly=True, copy=False, help="Why Exact does not let us in, as a code.",
+    )
+    connection_state = fields.Selection(related='connection_id.state', string="Connection State")
+    site = fields.Selection(related='connection_id.site', string="Exact Site")
+
+    # === STATE === #
+
+    # Not stored: it hangs on rows that workers write (the connection, the cursors)
+    state = fields.Selection(
+        STATES, string="Status", compute='_compute_state', search='_search_state',
+    )
+    state_reason = fields.Char(string="Reason", compute='_compute_state')
 
     # === LINK === #
 
     company_id = fields.Many2one(
-        'res.company', string="Company", index=True, tracking=True,
+        'res.company', string="Company", index=True, tracking=True, copy=False,
         help="The company whose documents are booked in this administration.",
     )
     active = fields.Boolean(default=True)
     hold = fields.Boolean(
-        string="On Hold", tracking=True, help="Documents wait; nothing is sent until the hold is released.",
+        string="On Hold", tracking=True,
+        help="Documents wait; nothing is sent until the hold is released.",
     )
     hold_reason = fields.Char(readonly=True)
 
@@ -46,12 +85,17 @@ class ExactDivision(models.Model):
         string="Who Numbers", required=True, default='odoo', tracking=True,
     )
     credit_note_style = fields.Selection(
-        [('sign', "Negative amounts"), ('explicit', "Positive amounts with the type of a credit note")],
+        [
+            ('sign', "Negative amounts"),
+            ('explicit', "Positive amounts with the type of a credit note"),
+        ],
         string="Credit Notes", required=True, default='sign', tracking=True,
-        help="How Exact wants credit notes. Negative amounts unless your administration proves otherwise.",
+        help="How Exact wants credit notes. Negative amounts unless your administration proves "
+             "otherwise.",
     )
     export_start_date = fields.Date(
-        string="Export From", tracking=True, help="Documents dated before this day are never exported.",
+        string="Export From", tracking=True,
+        help="Documents dated before this day are never exported.",
     )
     auto_export_sale = fields.Boolean(string="Export Sales on Posting", tracking=True)
     auto_export_purchase = fields.Boolean(string="Export Purchases on Posting", tracking=True)
@@ -65,11 +109,31 @@ class ExactDivision(models.Model):
 
     # === DEFAULTS PER DOCUMENT KIND === #
 
-    default_sale_journal_id = fields.Many2one('exact.journal', string="Sales Journal", tracking=True)
-    default_purchase_journal_id = fields.Many2one('exact.journal', string="Purchase Journal", tracking=True)
-    default_general_journal_id = fields.Many2one('exact.journal', string="General Journal", tracking=True)
-    default_sale_gl_account_id = fields.Many2one('exact.gl.account', string="Sales Ledger", tracking=True)
-    default_purchase_gl_account_id = fields.Many2one('exact.gl.account', string="Purchase Ledger", tracking=True)
+    default_sale_journal_id = fields.Many2one(
+        'exact.journal', string="Sales Journal", tracking=True,
+    )
+    default_purchase_journal_id = fields.Many2one(
+        'exact.journal', string="Purchase Journal", tracking=True,
+    )
+    default_general_journal_id = fields.Many2one(
+        'exact.journal', string="General Journal", tracking=True,
+    )
+    default_sale_gl_account_id = fields.Many2one(
+        'exact.gl.account', string="Sales Ledger", tracking=True,
+    )
+    default_purchase_gl_account_id = fields.Many2one(
+        'exact.gl.account', string="Purchase Ledger", tracking=True,
+    )
+
+    can_use = fields.Boolean(compute='_compute_can_use')
+
+    # === CALL BUDGET === #
+
+    call_ids = fields.One2many('exact.call', 'division_id', readonly=True)
+    call_budget = fields.Char(string="Calls to Exact", compute='_compute_call_budget')
+    day_share = fields.Float(string="Used Today", compute='_compute_call_budget')
+    minute_share = fields.Float(string="Used This Minute", compute='_compute_call_budget')
+    call_pauses = fields.Char(string="Paused", compute='_compute_call_budget')
 
     _code_uniq = models.Constraint(
         'UNIQUE(connection_id, code)', "This administration is already on the connection.",
@@ -83,3 +147,227 @@ class ExactDivision(models.Model):
     def _compute_display_name(self):
         for division in self:
             division.display_name = f"{division.code} {division.name}"
+
+    @api.depends(
+        'company_id', 'hold', 'hold_reason', 'unreachable_reason', 'connection_state',
+        'connection_id.reason',
+    )
+    @api.depends_context('lang')
+    def _compute_state(self):
+        syncing = self._syncing()
+        for division in self:
+            division.state_reason = False
+            if not division.company_id:
+                division.state = 'free'
+            elif division.connection_state != 'connected':
+                division.state = 'unreachable'
+                # sudo: the connection may be another company's
+                reason = division.connection_id.sudo().reason
+                division.state_reason = reason_text(self.env, reason or 'not_connected')
+            elif division.unreachable_reason:
+                division.state = 'unreachable'
+            elif division.hold:
+                division.state = 'hold'
+                division.state_reason = division.hold_reason
+            else:
+                division.state = 'syncing' if division in syncing else 'ready'
+            if division.unreachable_reason and not division.state_reason:
+                division.state_reason = division_reason_text(self.env, division.unreachable_reason)
+
+    @api.depends('company_id', 'active')
+    @api.depends_context('company', 'uid')
+    def _compute_can_use(self):
+        """Offer an administration only to a company that has none yet."""
+        # sudo: the company's administration counts even where the person does not see it
+        has_one = bool(self.sudo().with_context(active_test=False).search_count(
+            [('company_id', '=', self.env.company.id)], limit=1,
+        ))
+        for division in self:
+            division.can_use = not has_one and not division.company_id and division.active
+
+    @api.model
+    def _search_state(self, operator, value):
+        if operator != 'in':
+            return NotImplemented
+        open_domain = Domain([
+            ('company_id', '!=', False), ('connection_state', '=', 'connected'),
+            ('unreachable_reason', '=', False),
+        ])
+        # sudo: which rows are coming in is no secret, the rules of the search itself still count
+        syncing = Domain('id', 'in', self.sudo().search(open_domain)._syncing().ids)
+        domains = {
+            'free': Domain('company_id', '=', False),
+            'unreachable': Domain('company_id', '!=', False) & (
+                Domain(
+                    'connection_state', '!=', 'connected',
+                ) | Domain('unreachable_reason', '!=', False)
+            ),
+            'hold': open_domain & Domain('hold', '=', True),
+            'syncing': open_domain & Domain('hold', '=', False) & syncing,
+            'ready': open_domain & Domain('hold', '=', False) & ~syncing,
+        }
+        return Domain.OR(domains[state] for state in value if state in domains)
+
+    def _syncing(self):
+        """Return those whose master data is not complete yet."""
+        # sudo: progress is for everyone who sees the administration
+        waiting = self.env['exact.cursor'].sudo()._read_group(
+            [
+                ('division_id', 'in', self.ids), ('is_complete', '=', False),
+                ('state', '!=', 'skipped'),
+            ],
+            ['division_id'],
+        )
+        return self.browse(division.id for [division] in waiting)
+
+    @api.depends('call_ids.day_remaining', 'call_ids.minute_remaining', 'call_ids.errors')
+    @api.depends_context('lang', 'tz')
+    def _compute_call_budget(self):
+        now = fields.Datetime.now()
+        for division in self:
+            limits = division.call_ids.filtered(lambda call: not call.resource)
+            division.day_share = division.minute_share = 0
+            if not limits or (not limits.day_limit and not limits.minute_limit):
+                division.call_budget = self.env._("No calls yet")
+            else:
+                # When its time is over, Exact's counter is full again
+                day_left = limits._left('day', now)
+                minute_left = limits._left('minute', now)
+                division.call_budget = self.env._(
+                    "%(day_left)s of %(day_limit)s calls left today; %(minute_left)s of "
+                    "%(minute_limit)s this minute",
+                    day_left=formatLang(self.env, day_left, digits=0),
+                    day_limit=formatLang(self.env, limits.day_limit, digits=0),
+                    minute_left=minute_left, minute_limit=limits.minute_limit,
+                )
+                division.day_share = share_used(day_left, limits.day_limit)
+                division.minute_share = share_used(minute_left, limits.minute_limit)
+            paused = division.call_ids.filtered(
+                lambda call: call.resource and call.errors >= FUSE_ERRORS
+                and now < call.errors_since + FUSE_HOUR,
+            )
+            division.call_pauses = ', '.join(
+                self.env._(
+                    "%(resource)s until %(time)s", resource=call.resource,
+                    time=format_datetime(
+                        self.env, call.errors_since + FUSE_HOUR, dt_format='short',
+                    ),
+                )
+                for call in paused
+            )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        if 'company_id' not in vals:
+            return super().write(vals)
+        company = self.env['res.company'].browse(vals['company_id'] or [])
+        changing = self.filtered(lambda division: division.company_id != company)
+        changing._check_link(company)
+        result = super().write(vals)
+        if company:
+            changing._start_sync()
+        return result
+
+    def _check_link(self, company):
+        """Check who may link, and that books and history stay together.
+
+        :raise AccessError: for people who are no administrator of that company
+        :raise UserError: if the administration cannot serve that company
+        """
+        if not self:
+            return
+        if not self.env.su:
+            if not self.env.user.has_group('account.group_account_manager'):
+                raise AccessError(self.env._(
+                    "Only accounting administrators choose the company of an administration.",
+                ))
+            if (company | self.company_id) - self.env.user.company_ids:
+                raise AccessError(self.env._("You can only choose among your own companies."))
+        for division in self:
+            # sudo: history counts even where the person does not see it
+            if self.env['exact.export'].sudo().search_count(
+                [('division_id', '=', division.id)], limit=1,
+            ):
+                raise UserError(self.env._(
+                    "Documents of %(company)s were exported to %(division)s already, so they "
+                    "belong together. For another company choose another administration.",
+                    company=division.company_id.name, division=division.display_name,
+                ))
+            if not company:
+                continue
+            other = self.sudo().with_context(active_test=False).search(
+                [('company_id', '=', company.id), ('id', '!=', division.id)], limit=1,
+            )
+            if other:
+                raise UserError(self.env._(
+                    "%(company)s is already linked to %(division)s. Remove that link first.",
+                    company=company.name, division=other.display_name,
+                ))
+            if division.currency_id and division.currency_id != company.currency_id:
+                raise UserError(self.env._(
+                    "%(division)s keeps its books in %(division_currency)s, %(company)s in "
+                    "%(company_currency)s. Choose an administration in the same currency.",
+                    division=division.display_name, division_currency=division.currency_id.name,
+                    company=company.name, company_currency=company.currency_id.name,
+                ))
+
+    # === ACTION METHODS === #
+
+    def action_use_for_company(self):
+        """Link the administration to the company that the person works in."""
+        self.ensure_one()
+        self.company_id = self.env.company
+        return True
+
+    def action_hold(self):
+        """Stop sending until someone releases the hold."""
+        self.write({
+            'hold': True,
+            'hold_reason': self.env._(
+                "Held by %(user)s; nothing is sent meanwhile.", user=self.env.user.name,
+            ),
+        })
+        return True
+
+    def action_release(self):
+        """Let the waiting documents go."""
+        self.write({'hold': False, 'hold_reason': False})
+        return True
+
+    # === BUSINESS METHODS === #
+
+    def _start_sync(self):
+        """Hook: the administration was linked to a company, its master data has to come in."""
+
+    @contextmanager
+    def _client(self, priority='entry'):
+        """Give a client for this administration, within its call budget.
+
+        :param str priority: what the calls are for, a key of `exact_call.RESERVES`: 'person'
+            (somebody waits), 'entry', 'payment', 'master' or 'document'
+        :return: a context manager that gives an `ExactClient`
+        """
+        self.ensure_one()
+        # sudo: people use the connection without seeing it, it may be another company's
+        self_sudo = self.sudo()
+        before, after = self_sudo.env['exact.call']._hooks(self_sudo, priority)
+        with self_sudo.connection_id._client(self.code, before=before, after=after) as client:
+            yield client
+
+    def _note_reachable(self, reason):
+        """Keep whether Exact lets us in, in a cursor of its own; never wait for somebody's edit.
+
+        :param reason: a key of `exact_error_text.DIVISION_REASONS`, False if it does
+        """
+        self.ensure_one()
+        with self.env.registry.cursor() as cr:
+            cr.execute(SQL(
+                "SELECT unreachable_reason FROM exact_division WHERE id = %s"
+                " FOR NO KEY UPDATE SKIP LOCKED", self.id,
+            ))
+            row = cr.fetchone()
+            if not row or (row[0] or False) == reason:
+                return
+            self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True)).unreachable_reason = reason
+        self.invalidate_recordset(['unreachable_reason'], flush=False)

@@ -1,0 +1,307 @@
+"""Sentences for people: what happened and what to do, for every error of Exact.
+
+Used wherever an `ExactError` becomes visible. Exact's own words are always kept (in the language of
+its user): they are what an accountant searches for.
+"""
+
+from odoo.tools import format_datetime
+from odoo.tools.translate import LazyTranslate
+
+from ..exact_api import (
+    Forbidden,
+    MalformedAnswer,
+    NeedsReconnect,
+    NotFound,
+    OAuthRefused,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    TooEarlyToRefresh,
+    Transient,
+    Unreachable,
+)
+
+_lt = LazyTranslate(__name__)
+
+# Why a connection does not work or a consent did not succeed: the codes of
+# `exact.connection.reason`
+REASONS = {
+    # The consent
+    'denied': _lt("Access was refused on Exact's page. Connect again and allow it there."),
+    'code': _lt(
+        "Exact's answer came too late or was used before; it is valid for three minutes. Connect "
+        "again.",
+    ),
+    'client': _lt(
+        "Exact does not accept the client ID and the client secret. Check both against the app "
+        "registration, and that the app is registered on the chosen site. Enter the secret again "
+        "and connect.",
+    ),
+    'redirect': _lt(
+        "The redirect address differs from the one in the app registration in Exact. Copy the one "
+        "shown here into the registration and connect again.",
+    ),
+    'network': _lt(
+        "Exact could not be reached after the consent. Check the internet connection of the "
+        "server and the chosen site, then connect again.",
+    ),
+    'consent_failed': _lt(
+        "Exact ended the consent with an error of its own. Connect again in a few minutes.",
+    ),
+    'no_rights': _lt(
+        "The accounting administrator rights were withdrawn before the consent was complete. Ask "
+        "an administrator of this company to connect.",
+    ),
+    'explore': _lt(
+        "Exact gave its consent but did not show the administrations. Press Refresh List; if it "
+        "stays empty, check the rights of the Exact user and the scopes of the app.",
+    ),
+    # The tokens
+    'refused': _lt(
+        "Exact no longer accepts the stored tokens: access was withdrawn, a password or user was "
+        "changed, or another copy of this database used them. Connect again; nothing is lost.",
+    ),
+    'crashed': _lt(
+        "Odoo was interrupted while it renewed the tokens, and Exact no longer accepts the old "
+        "ones. Connect again; nothing is lost.",
+    ),
+    'lost': _lt(
+        "Exact's answer to the renewal of the tokens was lost on the way, and the old ones count "
+        "as used. Connect again; nothing is lost.",
+    ),
+    'key': _lt(
+        "The key that protects the stored secrets has changed. Restore it (the option "
+        "account_exact_secret_key, or the file account_exact.key in the data directory), or enter "
+        "the client secret again and connect.",
+    ),
+    'not_connected': _lt(
+        "Odoo is not connected to Exact. Connect first, under Accounting > Configuration > Exact.",
+    ),
+    # A copied database, see data/neutralize.sql
+    'neutralized': _lt(
+        "This is a copy of another database. Its connection was removed, so that it cannot "
+        "disturb the original. Enter the client secret and connect with a test user if you need "
+        "it.",
+    ),
+}
+
+# Why an administration cannot be used: the codes of `exact.division.unreachable_reason`
+DIVISION_REASONS = {
+    'gone': _lt(
+        "Exact no longer lists this administration for the connected user. Ask in Exact for "
+        "access to it, then press Refresh List on the connection.",
+    ),
+    'NoDivisionAccess': _lt(
+        "The connected Exact user has no access to this administration. Give access in Exact, or "
+        "connect with a user who has it, then press Refresh List on the connection.",
+    ),
+    'DivisionBlocked': _lt(
+        "Exact has blocked this administration for the moment, for instance during a restore. "
+        "Documents wait and are sent when it is open again.",
+    ),
+    'LicenseExpired': _lt(
+        "The Exact licence of this administration has expired. Renew it in Exact; documents wait.",
+    ),
+    'BlockedUser': _lt(
+        "The connected Exact user is blocked. Unblock it in Exact or connect with another user.",
+    ),
+    'InactiveUser': _lt(
+        "The connected Exact user is inactive. Activate it in Exact or connect with another user.",
+    ),
+    'BlockedCustomer': _lt("Exact has blocked this customer. Contact Exact; documents wait."),
+}
+
+# What does not work without a scope of the app registration
+SCOPES = {
+    'financial accounting': _lt("Sending entries, VAT codes, periods: nothing can be exported"),
+    'financial generalledgers': _lt("Ledger accounts and journals: nothing can be exported"),
+    'crm accounts': _lt("Customers and suppliers: they cannot be found or created"),
+    'financial cashflow': _lt("Payment conditions, and payments coming back"),
+    'financial receivables': _lt("Open customer invoices, and payments coming back"),
+    'financial payables': _lt("Open bills, and payments coming back"),
+    'financial costcenters': _lt("Cost centres and cost units"),
+    'financial currencies': _lt("Documents in foreign currencies"),
+    'organization documents': _lt("PDF and received files next to the entry"),
+    'organization administration': _lt(
+        "Administrations of other licences, and noticing deletions in Exact",
+    ),
+    'projects projects': _lt("Projects on entry lines"),
+    'logistics items': _lt("Items"),
+}
+
+# What Exact refused and what to do, by the kinds of the error catalogue of `exact_api`
+KINDS = {
+    'vat_code_not_allowed': _lt(
+        "The journal in Exact does not allow this VAT code. Allow VAT in the journal or choose "
+        "another VAT code.",
+    ),
+    'vat_percentage': _lt(
+        "The VAT percentage does not fit the VAT code. Check the mapping of the tax.",
+    ),
+    'period_closed': _lt("The period is closed in Exact. Open it there or book in an open period."),
+    'mandatory': _lt(
+        "A field that Exact demands is empty. Fill what Exact names below, or map it.",
+    ),
+    'invalid_reference': _lt(
+        "Something that the entry refers to is not in this administration any more. Press Refresh "
+        "Now on the administration, then check the mappings.",
+    ),
+    'gl_account_type': _lt(
+        "The ledger account has a type that Exact does not allow here. Map another account.",
+    ),
+    'journal_type': _lt(
+        "The type of the journal does not fit this kind of document. Map another journal.",
+    ),
+    'duplicate_number': _lt("The entry number is in use in Exact. Look the entry up there first."),
+    'already_processed': _lt(
+        "The entry is processed in Exact and can no longer change. Reverse it instead.",
+    ),
+    'customer_type': _lt("The relation is not a customer in Exact. Make it a customer there."),
+    'duplicate_code': _lt("Exact already holds this record."),
+    'financial_year': _lt(
+        "The financial year of an entry cannot change in Exact. Undo the export and export again.",
+    ),
+    'binding_new_entities': _lt(
+        "Exact does not take new lines this way. Undo the export and export again.",
+    ),
+}
+
+
+def reason_text(env, reason):
+    """Return the sentence for a code of `exact.connection.reason`."""
+    return _translate(env, REASONS.get(reason) or REASONS['refused'])
+
+
+def division_reason_text(env, reason):
+    """Return the sentence for a code of `exact.division.unreachable_reason`."""
+    return _translate(env, DIVISION_REASONS.get(reason) or DIVISION_REASONS['NoDivisionAccess'])
+
+
+def rights_of(env, missing):
+    """Return (scope, what will not work, what Exact said) of one row of
+    `exact.connection.missing_rights`.
+    """
+    scope = missing.get('scope') or ''
+    reason = missing.get('reason') or ''
+    if reason in DIVISION_REASONS:
+        said = _translate(env, DIVISION_REASONS[reason])
+    elif 'scope' in reason.lower():
+        said = env._(
+            "The app registration does not have this scope. Add it in the App Center, then "
+            "connect again.",
+        )
+    else:
+        said = env._(
+            "The Exact user may not see this. Give the user the right in Exact, then check again.",
+        )
+    return scope.capitalize(), _translate(
+        env, SCOPES.get(scope, missing.get('resource') or ''),
+    ), said
+
+
+def explain(env, error):
+    """Return a plain sentence in the person's language: what happened and what to do.
+
+    :param env: an environment with the person's language and time zone
+    :param error: an `ExactError`
+    """
+    match error:
+        case NeedsReconnect():
+            return reason_text(env, str(error))
+        case OAuthRefused():
+            return reason_text(env, error.reason if error.reason in REASONS else 'consent_failed')
+        case TooEarlyToRefresh():
+            return env._(
+                "Exact is asked to wait a moment before the tokens are renewed. Try again in half "
+                "a minute.",
+            )
+        case RateLimited():
+            return _explain_limit(env, error)
+        case Forbidden():
+            return _explain_forbidden(env, error)
+        case NotFound():
+            return env._(
+                "Exact does not have this record any more: %(resource)s.",
+                resource=error.resource or '?',
+            )
+        case Rejected():
+            return _explain_rejected(env, error)
+        case OutcomeUnknown():
+            return env._(
+                "Exact's answer was lost on the way, so nobody knows whether it did what was "
+                "asked. Odoo looks it up before anything is sent again.",
+            )
+        case Unreachable():
+            return env._(
+                "Exact cannot be reached at the moment. Nothing was sent; Odoo tries again by "
+                "itself. If it lasts, check the internet connection of the server.",
+            )
+        case Transient():
+            return env._("Exact is busy or disturbed at the moment. Odoo tries again by itself.")
+        case MalformedAnswer():
+            return env._(
+                "Exact answered with something that Odoo does not understand. Odoo tries again by "
+                "itself; if it lasts, report it with the time of this message.",
+            )
+    return env._("Exact reported an error: %(words)s", words=_words(error) or type(error).__name__)
+
+
+def _explain_limit(env, error):
+    retry_at = error.retry_at and format_datetime(
+        env, error.retry_at.replace(tzinfo=None), dt_format='short',
+    )
+    match error.scope:
+        case 'day':
+            return env._(
+                "Today's calls to Exact for this administration are used up. Odoo goes on by "
+                "itself at %(time)s.",
+                time=retry_at,
+            )
+        case 'error_fuse':
+            return env._(
+                "Exact refused several requests of this kind within an hour. Odoo pauses them "
+                "until %(time)s, before Exact locks them. Fix what was refused meanwhile.",
+                time=retry_at,
+            )
+        case _:
+            return env._(
+                "Exact takes 60 calls a minute for an administration, and they are used up. Odoo "
+                "goes on by itself at %(time)s.",
+                time=retry_at,
+            )
+
+
+def _explain_forbidden(env, error):
+    if error.reason in DIVISION_REASONS:
+        return _translate(env, DIVISION_REASONS[error.reason])
+    if error.scope:
+        return env._(
+            "The app may not do this in Exact: the scope %(scope)s is missing. Add it to the app "
+            "registration in the Exact App Center, then connect again.",
+            scope=error.scope,
+        )
+    return env._(
+        "The Exact user may not do this (%(resource)s). Give the user the right in Exact, or "
+        "check that the licence of the administration includes it.",
+        resource=error.resource or '?',
+    )
+
+
+def _explain_rejected(env, error):
+    words = _words(error)
+    for kind in error.kinds:
+        if kind in KINDS:
+            return env._(
+                "%(what_to_do)s Exact says: %(words)s", what_to_do=_translate(env, KINDS[kind]),
+                words=words,
+            )
+    return env._("Exact refused this. Exact says: %(words)s", words=words)
+
+
+def _words(error):
+    """Return Exact's own words on one line."""
+    return ' '.join(' '.join(str(message).split()) for message in error.messages)
+
+
+def _translate(env, text):
+    return env._(text) if not isinstance(text, str) else text

@@ -1,0 +1,147 @@
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import requests
+from lxml import html
+
+from odoo.tests import TransactionCase
+
+from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.account_exact.models.exact_connection import BASE_URL_PARAMETER
+from odoo.addons.account_exact.simulator.server import SimulatorServer
+
+CLIENT_ID = 'demo-client-id'
+CLIENT_SECRET = 'demo-client-secret'
+DIVISION = 1234567
+
+
+def consent(url, button='allow', session=None):
+    """Do what a person does on the consent page of Exact.
+
+    :param str url: the address of the consent page, with its parameters
+    :param str button: the id of the button to press, 'allow' or 'deny'
+    :return: the address that Exact sends the person back to (nobody goes there)
+    """
+    session = session or requests.Session()
+    response = session.get(url, timeout=10)
+    response.raise_for_status()
+    page = html.fromstring(response.content)
+    [element] = page.xpath(f'//*[@id="{button}"]')
+    if element.tag == 'a':
+        answer = session.get(urljoin(url, element.get('href')), allow_redirects=False, timeout=10)
+    else:
+        form = next(element.iterancestors('form'))
+        values = dict(form.form_values())
+        if element.get('name'):
+            values[element.get('name')] = element.get('value') or ''
+        answer = session.request(
+            form.method, urljoin(url, form.get('action') or url), allow_redirects=False, timeout=10,
+            **({'data': values} if form.method == 'POST' else {'params': values}),
+        )
+    assert answer.is_redirect, f"the consent page answered {answer.status_code}"
+    return answer.headers['Location']
+
+
+def query_of(url):
+    """Return the parameters of an address as a dict."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+class ExactSimulatorMixin:
+    """A simulator for the whole class, and what a connection to it needs.
+
+    Its books are the same for all tests of the class: tests look at what they added themselves. Set
+    `simulator_switches` on the class for other answers to the open questions about Exact.
+    """
+
+    simulator_switches = {}
+
+    @classmethod
+    def start_simulator(cls):
+        cls.simulator = SimulatorServer(
+            database=':memory:', switches=dict(cls.simulator_switches),
+        ).start()
+        cls.addClassCleanup(cls.simulator.stop)
+        cls.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, cls.simulator.url)
+
+    @classmethod
+    def create_connection(cls, company=None, **values):
+        """Make a connection that nobody consented to yet."""
+        return cls.env['exact.connection'].create({
+            'company_id': (company or cls.env.company).id,
+            'site': 'nl',
+            'client_id': CLIENT_ID,
+            'client_secret': CLIENT_SECRET,
+            **values,
+        })
+
+    @classmethod
+    def connect(cls, connection):
+        """Consent, by the real client and the real consent page, and keep the tokens."""
+        oauth = connection._oauth()
+        answer = query_of(consent(oauth.consent_url('state')))
+        tokens = oauth.exchange(answer['code'])
+        connection._consented(tokens)
+        return tokens
+
+    @classmethod
+    def create_division(cls, connection, company=None, code=DIVISION, **values):
+        """Make a division without asking the simulator for it, linked to the company but not
+        synchronised.
+        """
+        division = cls.env['exact.division'].create({
+            'connection_id': connection.id,
+            'code': code,
+            'name': f"Division {code}",
+            'currency_id': (company or cls.env.company).currency_id.id,
+            **values,
+        })
+        if company:
+            # Linking wakes the synchronisation; tests that want it run it themselves
+            cls.env.cr.execute(
+                'UPDATE exact_division SET company_id = %s WHERE id = %s',
+                [company.id, division.id],
+            )
+            division.invalidate_recordset(['company_id'])
+        return division
+
+
+class ExactTransactionCase(ExactSimulatorMixin, TransactionCase):
+    """For tests of the connection: a simulator, no chart of accounts."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.start_simulator()
+
+    def setUp(self):
+        super().setUp()
+        # The token and the call budget work in cursors of their own: they must see the test's data
+        self.enterContext(self.enter_registry_test_mode())
+
+
+class ExactCase(AccountTestInvoicingCommon):
+    """For tests of documents that need no Exact: a Dutch company with its chart of accounts."""
+
+    @classmethod
+    @AccountTestInvoicingCommon.setup_chart_template('nl')
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company = cls.company_data['company']
+
+
+class ExactConnectedCase(ExactSimulatorMixin, ExactCase):
+    """For tests of documents against the simulator: connected, division 1234567 linked, nothing
+    synchronised.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.start_simulator()
+        cls.connection = cls.create_connection(cls.company)
+        cls.connect(cls.connection)
+        cls.division = cls.create_division(cls.connection, cls.company)
+
+    def setUp(self):
+        super().setUp()
+        self.enterContext(self.enter_registry_test_mode())
