@@ -24,6 +24,13 @@
         'views/exact_division_views.xml',
         'views/exact_master_views.xml',
         'views/exact_cursor_views.xml',
+        'views/exact_export_views.xml',
+        # Wizards
+        'wizards/exact_export_document_wizard_views.xml',
+        'wizards/exact_export_wizard_views.xml',
+        'wizards/exact_undo_wizard_views.xml',
+        # Views of Odoo's own models, which use the wizards
+        'views/account_move_views.xml',
     ],
     'application': True,
 }

@@ -31,6 +31,9 @@ class AccountMove(models.Model):
     exact_entry_number = fields.Char(
         string="Exact Entry", compute='_compute_exact_export', search='_search_exact_entry_number',
     )
+    exact_journal = fields.Char(compute='_compute_exact_details')
+    exact_division = fields.Char(compute='_compute_exact_details')
+    exact_verified_at = fields.Datetime(compute='_compute_exact_details')
     exact_message = fields.Char(compute='_compute_exact_message')
     exact_button_label = fields.Char(compute='_compute_exact_message')
     exact_is_linked = fields.Boolean(compute='_compute_exact_is_linked')
@@ -56,6 +59,15 @@ class AccountMove(models.Model):
             move.exact_entry_number = (
                 export.entry_number_text if export and export.state not in ENDED_STATES else False
             )
+
+    @api.depends('exact_export_id')
+    def _compute_exact_details(self):
+        for move in self:
+            # sudo: what the bar says of this document needs no rights on master data.
+            export = move.exact_export_id.sudo()
+            move.exact_journal = export.journal_id.code
+            move.exact_division = export.division_id.display_name
+            move.exact_verified_at = export.verified_at
 
     @api.depends('exact_state', 'state')
     @api.depends_context('lang')
@@ -171,7 +183,7 @@ class AccountMove(models.Model):
 
     @api.model
     def _search_exact_entry_number(self, operator, value):
-        if operator in Domain.NEGATIVE_OPERATORS if hasattr(Domain, 'NEGATIVE_OPERATORS') else False:
+        if operator in ('not in', '!=', 'not ilike', 'not like'):
             return NotImplemented
         exports = self.env['exact.export'].sudo().search([
             ('entry_number_text', operator, value), ('state', 'not in', ENDED_STATES),
@@ -429,6 +441,24 @@ class AccountMove(models.Model):
             'res_id': self.exact_export_id.id,
             'view_mode': 'form',
             'views': [(False, 'form')],
+        }
+
+    def action_exact_undo_wizard(self):
+        """What will happen to each of these documents, before it does."""
+        self.check_access('write')
+        return {
+            **self.env['ir.actions.actions']._for_xml_id('account_exact.exact_undo_wizard_action'),
+            'context': {'exact_move_ids': self.ids},
+        }
+
+    def action_exact_adjust(self):
+        """Choose relation, journal, ledgers and VAT codes for this export alone."""
+        self.ensure_one()
+        return {
+            **self.env['ir.actions.actions']._for_xml_id(
+                'account_exact.exact_export_document_wizard_action',
+            ),
+            'context': {'default_move_id': self.id},
         }
 
     def action_exact_refresh(self):

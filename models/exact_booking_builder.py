@@ -72,11 +72,6 @@ def kind_of(move):
     return 'general'
 
 
-def normalised_key(value):
-    """VAT numbers, chamber of commerce numbers and IBANs without what people add to them."""
-    return re.sub(r'[^A-Z0-9]', '', (value or '').upper())
-
-
 def decimal(amount, digits=2):
     """A float of Odoo as the Decimal it stands for."""
     return Decimal(f'{amount:.{digits}f}') + 0

@@ -118,7 +118,7 @@ class ExactExport(models.Model):
 
     # === WHAT EXACT MADE OF IT === #
 
-    entry_number = fields.Integer(readonly=True, index='btree_not_null')
+    entry_number = fields.Integer(string="Number in Exact", readonly=True, index='btree_not_null')
     entry_number_text = fields.Char(
         string="Entry Number", compute='_compute_entry_number_text', store=True,
     )

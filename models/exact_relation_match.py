@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from odoo import models
 
-from .exact_booking_builder import normalised_key
+from ..booking import fit_text
+from ..exact_api.links import entry_url
+from .exact_sync_resources import match_key
 
 
 @dataclass
@@ -56,15 +58,15 @@ class ExactDivision(models.Model):
         if not open_partners:
             return result
         keys = {
-            'vat': {p.id: {normalised_key(p.vat)} - {''} for p in open_partners},
+            'vat': {p.id: {match_key(p.vat)} - {'', False} for p in open_partners},
             'chamber_of_commerce': {
-                p.id: {normalised_key(p.company_registry)} - {''} for p in open_partners
+                p.id: {match_key(p.company_registry)} - {'', False} for p in open_partners
             },
             'iban': {
-                p.id: {normalised_key(bank.acc_number) for bank in p.bank_ids} - {''}
+                p.id: {match_key(bank.acc_number) for bank in p.bank_ids} - {'', False}
                 for p in open_partners
             },
-            'name': {p.id: {(p.name or '').strip()} - {''} for p in open_partners},
+            'name': {p.id: {(p.name or '').strip()} - {'', False} for p in open_partners},
         }
         known = {
             'vat': self._relations_by(relation_model, 'vat_key', keys['vat']),
@@ -137,3 +139,62 @@ class ExactDivision(models.Model):
                 })
         if new:
             mapping_model.with_context(tracking_disable=True).create(new)
+
+    def _relation_body(self, partner, kind):
+        """What Exact is told of a partner that it does not know yet.
+
+        Only properties that a POST of crm/Accounts accepts; empty ones are left out. A supplier
+        needs no status, a customer has status C.
+
+        :rtype: dict
+        """
+        values = {
+            'Name': fit_text(partner.name, 50),
+            'Status': 'C' if kind == 'sale' else 'A',
+            'IsSupplier': kind == 'purchase',
+            'AddressLine1': fit_text(partner.street),
+            'AddressLine2': fit_text(partner.street2),
+            'Postcode': fit_text(partner.zip),
+            'City': fit_text(partner.city),
+            'Country': partner.country_id.code,
+            'Email': partner.email_normalized,
+            'Phone': fit_text(partner.phone),
+            'Website': partner.website,
+            'VATNumber': match_key(partner.vat),
+            'ChamberOfCommerce': match_key(partner.company_registry),
+        }
+        return {name: value for name, value in values.items() if value or value is False and name == 'IsSupplier'}
+
+    def _entry_url(self, export):
+        """Address of an entry in Exact's own screens."""
+        self.ensure_one()
+        return entry_url(
+            self.connection_id._base_url(), self.code, export.kind, export.exact_guid,
+            export.entry_number,
+        )
+
+
+class ExactRelation(models.Model):
+    _inherit = 'exact.relation'
+
+    def _adopt(self, division, guid, values):
+        """The mirror of a relation that was just made or found in Exact, before the next refresh.
+
+        :param dict values: what Exact was told, in its property names.
+        """
+        relation = self.with_context(active_test=False).search([
+            ('division_id', '=', division.id), ('exact_guid', '=', guid),
+        ], limit=1)
+        return relation or self.create({
+            'division_id': division.id,
+            'exact_guid': guid,
+            'name': values.get('Name'),
+            'status': values.get('Status') or 'A',
+            'is_supplier': values.get('IsSupplier', False),
+            'vat_number': values.get('VATNumber'),
+            'vat_key': match_key(values.get('VATNumber')),
+            'chamber_of_commerce': values.get('ChamberOfCommerce'),
+            'country_code': values.get('Country'),
+            'email': values.get('Email'),
+            'city': values.get('City'),
+        })

@@ -1,0 +1,1 @@
+from . import exact_export_document_wizard, exact_export_wizard, exact_undo_wizard
