@@ -24,6 +24,13 @@
         'views/exact_division_views.xml',
         'views/exact_master_views.xml',
         'views/exact_cursor_views.xml',
+        'views/exact_account_mapping_views.xml',
+        'views/exact_tax_mapping_views.xml',
+        'views/exact_journal_mapping_views.xml',
+        'views/exact_payment_term_mapping_views.xml',
+        'views/exact_analytic_mapping_views.xml',
+        'views/exact_partner_mapping_views.xml',
+        'views/exact_division_mapping_views.xml',
         'views/exact_export_views.xml',
         # Wizards
         'wizards/exact_export_document_wizard_views.xml',

@@ -1,0 +1,264 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import SQL
+
+from .exact_account_mapping import FORBIDDEN_TYPES
+
+# Journals first: which of them are mapped decides what journal entries need.
+MAPPING_MODELS = {
+    'journal': 'exact.journal.mapping',
+    'tax': 'exact.tax.mapping',
+    'payment_term': 'exact.payment.term.mapping',
+    'account': 'exact.account.mapping',
+    'analytic': 'exact.analytic.mapping',
+    'partner': 'exact.partner.mapping',
+}
+DEFAULT_JOURNAL_TYPES = {
+    'default_sale_journal_id': '20',
+    'default_purchase_journal_id': '22',
+    'default_general_journal_id': '90',
+}
+# Types of the ledgers that may be proposed as the one for everything (facts: GLAccount.Type):
+# revenue; cost of goods and costs.
+DEFAULT_LEDGER_TYPES = {
+    'default_sale_gl_account_id': (110,),
+    'default_purchase_gl_account_id': (111, 120, 121, 122, 123, 124, 125, 126),
+}
+
+
+def _journal_domain(kind):
+    return (
+        f"[('division_id', '=', id), ('journal_type', '=', '{kind}'), ('is_blocked', '=', False)]"
+    )
+
+
+_LEDGER_DOMAIN = (
+    "[('division_id', '=', id), ('is_blocked', '=', False),"
+    f" ('gl_type', 'not in', {list(FORBIDDEN_TYPES['line'])})]"
+)
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    default_sale_journal_id = fields.Many2one(domain=_journal_domain('20'))
+    default_purchase_journal_id = fields.Many2one(domain=_journal_domain('22'))
+    default_general_journal_id = fields.Many2one(domain=_journal_domain('90'))
+    default_sale_gl_account_id = fields.Many2one(domain=_LEDGER_DOMAIN)
+    default_purchase_gl_account_id = fields.Many2one(domain=_LEDGER_DOMAIN)
+
+    account_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    journal_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    tax_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    payment_term_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    analytic_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    partner_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    account_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    journal_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    tax_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    payment_term_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    analytic_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    partner_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    mapping_open_count = fields.Integer(
+        string="Mappings to Do", compute='_compute_mapping_counts',
+        help="Rows without a choice, or with one that does not work any more.",
+    )
+    mapping_suggested_count = fields.Integer(
+        string="Suggestions", compute='_compute_mapping_counts',
+    )
+
+    # === COMPUTE === #
+
+    def _compute_mapping_counts(self):
+        """How many rows there are per kind, and how many wait for a person: a query per kind."""
+        for division in self:
+            division.mapping_open_count = division.mapping_suggested_count = 0
+        for kind, model in MAPPING_MODELS.items():
+            groups = self.env[model]._read_group(
+                [('division_id', 'in', self.ids)], ['division_id', 'state'], ['__count'],
+            )
+            counts = {(division.id, state): count for division, state, count in groups}
+            for division in self:
+                own = {
+                    state: counts.get((division._origin.id, state), 0)
+                    for state in ('missing', 'suggested', 'broken', 'mapped')
+                }
+                waiting = sum(own.values()) - own['mapped']
+                division[f'{kind}_mapping_count'] = sum(own.values())
+                division[f'{kind}_mapping_open_count'] = waiting
+                division.mapping_open_count += waiting
+                division.mapping_suggested_count += own['suggested']
+
+    # === CONSTRAINTS === #
+
+    @api.constrains(*DEFAULT_JOURNAL_TYPES, *DEFAULT_LEDGER_TYPES)
+    def _check_defaults(self):
+        for division in self:
+            for name in (*DEFAULT_JOURNAL_TYPES, *DEFAULT_LEDGER_TYPES):
+                target = division[name]
+                if not target:
+                    continue
+                if target.division_id != division:
+                    raise ValidationError(self.env._(
+                        "%(target)s belongs to another administration of Exact.",
+                        target=target.display_name,
+                    ))
+                wrong = (
+                    target.journal_type != DEFAULT_JOURNAL_TYPES[name]
+                    if name in DEFAULT_JOURNAL_TYPES
+                    else target.gl_type in FORBIDDEN_TYPES['line']
+                )
+                if wrong:
+                    raise ValidationError(self.env._(
+                        "%(target)s is of a type in Exact that cannot be the default “%(field)s”.",
+                        target=target.display_name,
+                        field=division._fields[name]._description_string(self.env),
+                    ))
+
+    # === ROWS AND SUGGESTIONS === #
+
+    def _after_sync(self):
+        result = super()._after_sync()
+        self._refresh_mappings()
+        return result
+
+    def _refresh_mappings(self):
+        """Add rows for what is used in Odoo and has none, look anew at what Exact has.
+
+        What people chose stays; a choice that fits no more becomes `broken`.
+        """
+        for division in self:
+            company = division.company_id
+            if not company:
+                continue
+            # The rows are the administration's, whoever's click or which cron brought the news.
+            division_sudo = division.sudo().with_company(company).with_context(
+                allowed_company_ids=company.ids,
+                lang=company.partner_id.lang or self.env.lang,
+                mail_notrack=True,
+            )
+            division_sudo._refresh_own_mappings()
+
+    def _refresh_own_mappings(self):
+        self.ensure_one()
+        models_ = [self.env[model] for model in MAPPING_MODELS.values()]
+        domain = [('division_id', '=', self.id)]
+        if not any(model.search_count(domain, limit=1) for model in models_):
+            self._prefill_defaults()
+        for model in models_:
+            known = model.search(domain)
+            # Masters may have been written in ways that the ORM did not see.
+            self.env.add_to_compute(model._fields['state'], known)
+            model._create_missing(self)
+            known._suggest()
+
+    def _prefill_defaults(self):
+        """Defaults at the first sync, where Exact leaves no choice: the only one of its kind."""
+        self.ensure_one()
+        values = {}
+        for name, kind in DEFAULT_JOURNAL_TYPES.items():
+            values[name] = self.env['exact.journal'].search([
+                ('division_id', '=', self.id), ('journal_type', '=', kind),
+                ('is_blocked', '=', False),
+            ], limit=2)
+        for name, kinds in DEFAULT_LEDGER_TYPES.items():
+            values[name] = self.env['exact.gl.account'].search([
+                ('division_id', '=', self.id), ('gl_type', 'in', kinds),
+                ('is_blocked', '=', False),
+            ], limit=2)
+        self.write({
+            name: records.id for name, records in values.items()
+            if len(records) == 1 and not self[name]
+        })
+
+    # === WHAT THE EXPORT USES === #
+
+    def _mapping_index(self):
+        """All choices that work, as plain dictionaries: one query per kind, whatever the number.
+
+        :return: {'account': {account id: (mapping id, G/L account id)},
+            'product': {product template id: likewise}, 'category': {product category id: likewise},
+            'tax': {tax id: (mapping id, VAT code id)},
+            'journal': {journal id: (mapping id, Exact journal id)},
+            'payment_term': {payment term id: (mapping id, payment condition id)},
+            'analytic': {analytic account id: (mapping id, cost centre id, cost unit id,
+            project id)}, all three None if it is left out on purpose,
+            'partner': {commercial partner id: (mapping id, relation id)},
+            'broken': {kind: {id of the record in Odoo: mapping id}}}.
+        """
+        self.ensure_one()
+        index = {'broken': {}}
+        for kind, source, model, targets in (
+            ('account', 'account_id', 'exact.account.mapping', ['gl_account_id']),
+            ('product', 'product_tmpl_id', 'exact.account.mapping', ['gl_account_id']),
+            ('category', 'product_category_id', 'exact.account.mapping', ['gl_account_id']),
+            ('tax', 'tax_id', 'exact.tax.mapping', ['vat_code_id']),
+            ('journal', 'journal_id', 'exact.journal.mapping', ['exact_journal_id']),
+            (
+                'payment_term', 'payment_term_id', 'exact.payment.term.mapping',
+                ['payment_condition_id'],
+            ),
+            (
+                'analytic', 'analytic_account_id', 'exact.analytic.mapping',
+                ['cost_center_id', 'cost_unit_id', 'project_id'],
+            ),
+            ('partner', 'partner_id', 'exact.partner.mapping', ['relation_id']),
+        ):
+            self.env[model].flush_model()
+            rows = self.env.execute_query(SQL(
+                "SELECT %s, state, id, %s FROM %s"
+                " WHERE division_id = %s AND %s IS NOT NULL AND state IN ('mapped', 'broken')",
+                SQL.identifier(source), SQL(", ").join(map(SQL.identifier, targets)),
+                SQL.identifier(self.env[model]._table), self.id, SQL.identifier(source),
+            ))
+            index[kind] = {row[0]: row[2:] for row in rows if row[1] == 'mapped'}
+            index['broken'][kind] = {row[0]: row[2] for row in rows if row[1] == 'broken'}
+        return index
+
+    # === ACTIONS === #
+
+    def action_accept_suggestions(self):
+        """Accept every suggestion of these administrations; what has none waits for a person."""
+        done = left = 0
+        for kind, model in MAPPING_MODELS.items():
+            mapping_model = self.env[model]
+            mapping_model.browse().check_access('write')
+            waiting = mapping_model.search([
+                ('division_id', 'in', self.ids), ('state', '!=', 'mapped'),
+            ])
+            accepted = waiting._accept()
+            done += len(accepted)
+            if kind != 'partner':
+                # A partner without a row is looked up at its first export.
+                left += len(waiting - accepted)
+        return self.env['exact.mapping.mixin']._accepted_notification(done, done + left)
+
+    def action_look_for_new(self):
+        """Add rows for what is used in Odoo since the last time, and suggest anew."""
+        self.check_access('write')
+        before = sum(self.mapped(lambda division: division._mapping_row_count()))
+        self._refresh_mappings()
+        self.invalidate_recordset()
+        new = sum(self.mapped(lambda division: division._mapping_row_count())) - before
+        return self.env['exact.mapping.mixin']._new_rows_notification(new)
+
+    def _mapping_row_count(self):
+        self.ensure_one()
+        return sum(
+            self.env[model].search_count([('division_id', '=', self.id)])
+            for model in MAPPING_MODELS.values()
+        )
+
+    def action_open_mappings(self):
+        """The mapping list of one kind, given as `mapping_kind` in the context."""
+        self.ensure_one()
+        kind = self.env.context.get('mapping_kind', 'account')
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            f'account_exact.{MAPPING_MODELS[kind].replace(".", "_")}_action',
+        )
+        action['domain'] = [('division_id', '=', self.id)]
+        action['context'] = {
+            'default_division_id': self.id,
+            'search_default_todo': 1 if self[f'{kind}_mapping_open_count'] else 0,
+        }
+        return action
