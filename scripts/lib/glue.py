@@ -1,4 +1,7 @@
-"""Exit 0 if every addon that the glue addon of argument 1 depends on lies in one of the folders after it."""
+"""Can a glue addon be installed? python glue.py ADDON FOLDER...
+
+Exit status 0 if every addon it depends on lies in one of the folders.
+"""
 import ast
 import sys
 from pathlib import Path

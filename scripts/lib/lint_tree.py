@@ -23,12 +23,14 @@ PATTERNS = [
     (r'\bgroups_id\b', '.xml', "the fields are group_ids and all_group_ids"),
     (r'_sql_constraints\b', '.py', "ignored: write models.Constraint"),
     (r"""type=['"]json['"]""", '.py', "the route type is jsonrpc"),
-    (r'\bcr\.commit\(', '.py', "commit through ir.cron's _commit_progress or in a cursor of one's own"),
+    (r'\bcr\.commit\(', '.py', "commit through ir.cron's _commit_progress or in an own cursor"),
     (r'\bgroups_id\b', '.py', "the fields are group_ids and all_group_ids"),
     (r'\bself\._(cr|uid|context)\b', '.py', "self.env.cr, .uid, .context"),
     (r'from odoo\.osv', '.py', "odoo.fields.Domain"),
     (r'\bread_group\((?<!_read_group\()', '.py', "_read_group"),
 ]
+PYTHON_FOLDERS = ('models', 'wizards', 'controllers', 'tests', 'report')
+DATA_FOLDERS = ('data', 'security', 'views', 'wizards', 'report')
 PLAIN_PACKAGES = ('exact_api', 'booking', 'simulator')
 
 
@@ -50,7 +52,10 @@ def imported_names(path):
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            names.update([node.module.split('.')[0]] if node.module else [alias.name for alias in node.names])
+            if node.module:
+                names.add(node.module.split('.')[0])
+            else:
+                names.update(alias.name for alias in node.names)
     return names
 
 
@@ -59,7 +64,7 @@ def forgotten_modules(root, path):
     parts = path.parts
     folder = path.parent
     inside = parts[2:] if parts[0] == 'addons' else parts
-    if len(inside) != 2 or inside[0] not in ('models', 'wizards', 'controllers', 'tests', 'report'):
+    if len(inside) != 2 or inside[0] not in PYTHON_FOLDERS:
         return
     if path.name == '__init__.py' or (inside[0] == 'tests' and not path.name.startswith('test_')):
         return
@@ -67,7 +72,8 @@ def forgotten_modules(root, path):
     if path.stem not in imported_names(init):
         # Helpers are imported by the module that uses them.
         if inside[0] != 'tests' and any(
-            path.stem in imported_names(other) for other in (root / folder).glob('*.py') if other != root / path
+            path.stem in imported_names(other)
+            for other in (root / folder).glob('*.py') if other != root / path
         ):
             return
         yield f'{path}: {folder}/__init__.py does not import it'
@@ -102,11 +108,11 @@ def manifest_data(root):
         for name in sorted(named):
             if not (addon / name).is_file():
                 yield f'{manifest_path.relative_to(root)}: {name} does not exist'
-        for folder in ('data', 'security', 'views', 'wizards', 'report'):
-            for file in sorted((addon / folder).glob('*.xml')) + sorted((addon / folder).glob('*.csv')):
+        for folder in DATA_FOLDERS:
+            for file in sorted((addon / folder).glob('*.*')):
                 name = file.relative_to(addon).as_posix()
-                if name not in named:
-                    yield f'{manifest_path.relative_to(root)}: {name} is not in the list of data files'
+                if file.suffix in {'.xml', '.csv'} and name not in named:
+                    yield f'{manifest_path.relative_to(root)}: data does not list {name}'
 
 
 def main():

@@ -1,6 +1,7 @@
-"""Pytest plugin for the Odoo tests: writes every warning and error that reaches Odoo's log to a file, with the test it came from.
+"""Pytest plugin for the Odoo tests: writes each warning and error of Odoo's log to a file.
 
-Inside ``assertLogs`` and ``mute_logger`` nothing reaches the root logger, so what a test expects does not count.
+With the test it came from. Inside ``assertLogs`` and ``mute_logger`` nothing reaches the root
+logger, so what a test expects does not count.
 """
 import logging
 import os
@@ -15,7 +16,8 @@ class Recorder(logging.Handler):
     def emit(self, record):
         text = ' '.join(record.getMessage().split())
         if record.exc_info and record.exc_info[1] is not None:
-            text += f' [{type(record.exc_info[1]).__name__}: {record.exc_info[1]}]'.replace('\n', ' ')
+            error = record.exc_info[1]
+            text += f' [{type(error).__name__}: {error}]'.replace('\n', ' ')
         with open(self.path, 'a', encoding='utf-8') as file:
             file.write(f'{record.levelname} {record.name}: {text} | {self.test}\n')
 

@@ -2,7 +2,7 @@
 # Databases with Odoo in them, and the servers on top: used by run, test, bench and i18n.
 
 # The apps of the demo: those that the addon and its glue addons meet.
-BASE_APPS=base,account,account_payment,l10n_nl
+ACCOUNTING_APPS=account,account_payment,l10n_nl
 MORE_APPS=hr_expense,purchase_stock,sale_stock
 
 # addons_path: the addon under its technical name whatever the checkout is called, then the glue addons.
@@ -44,8 +44,6 @@ limit_time_real = 3600
 limit_time_real_cron = 3600
 limit_memory_soft = 4294967296
 limit_memory_hard = 6442450944
-# Without this, a process with --stop-after-init looks for free ports and for demo users on the mail server.
-smtp_server = localhost
 END
 }
 
@@ -70,19 +68,26 @@ template_name() {
     local commit=
     [[ ! -e $ODOO/.git ]] || commit=$(git -C "$ODOO" rev-parse HEAD 2> /dev/null || true)
     {
-        printf '%s\n' "$ODOO" "$commit" "$BASE_APPS" "$MORE_APPS"
-        cat "$ODOO/odoo/release.py" "$LIB/demo_company.py" "$LIB/demo_finish.py"
+        printf '%s\n' "$ODOO" "$commit" "$ACCOUNTING_APPS" "$MORE_APPS"
+        cat "$ODOO/odoo/release.py" "$LIB"/demo_*.py
     } | sha256sum | cut -c1-8
 }
 
 make_template() {
     local new=${TEMPLATE}_new
     drop_database "$new"
-    odoo_install "$new" --init="$BASE_APPS" --with-demo --load-language=nl_NL --log-level=warn
+    odoo_install "$new" --init=base --with-demo
     odoo_shell "$new" "$LIB/demo_company.py"
-    odoo_install "$new" --init="$MORE_APPS" --with-demo --log-level=warn
+    odoo_install "$new" --init="$ACCOUNTING_APPS" --with-demo
+    odoo_shell "$new" "$LIB/demo_chart.py"
+    odoo_install "$new" --init="$MORE_APPS" --with-demo
     odoo_shell "$new" "$LIB/demo_finish.py"
     sql -d postgres -c "ALTER DATABASE \"$new\" ALLOW_CONNECTIONS false" -c "ALTER DATABASE \"$new\" RENAME TO \"$TEMPLATE\""
+    # Of older ones, some may still serve other checkouts.
+    local old
+    for old in $(sql -d postgres -c "SELECT datname FROM pg_database WHERE datname ~ '^exact_template_[0-9a-f]{8}(_new)?\$' ORDER BY oid DESC OFFSET 3"); do
+        drop_database "$old"
+    done
 }
 
 setup_template() {
@@ -92,7 +97,7 @@ setup_template() {
     if ! database_exists "$TEMPLATE"; then
         ODOO_CONFIG=$COPY_DIR/template.conf
         write_config "$ODOO_CONFIG" "${TEMPLATE}_new"
-        step "Making the demo company (Odoo with $BASE_APPS,$MORE_APPS and demo data)" \
+        step "Making the demo company (Odoo with $ACCOUNTING_APPS,$MORE_APPS and demo data)" \
             "If Odoo was interrupted, start again; if it complains about its own files, remove $CACHE/odoo." make_template
     fi
     flock -u 7

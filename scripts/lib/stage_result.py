@@ -1,6 +1,9 @@
-"""The result of one kind of tests: python stage_result.py NAME EXIT_STATUS SECONDS JUNIT_XML PYTEST_ARGUMENTS [LOG...]
+"""The result of one kind of tests.
 
-Prints the warnings and errors found in Odoo's logs, then one line with the counts. Exit status 1 if anything failed.
+python stage_result.py NAME EXIT_STATUS SECONDS JUNIT_XML PYTEST_ARGUMENTS [LOG...]
+
+Prints the warnings and errors found in Odoo's logs, then one line with the counts. Exit status 1 if
+anything failed.
 """
 import re
 import sys
@@ -12,7 +15,8 @@ LOG_LINE = re.compile(r'^(?:\d{4}-\d\d-\d\d [\d:,]+ \d+ )?(WARNING|ERROR|CRITICA
 
 def allowed():
     text = Path(__file__).with_name('log_allowed.txt').read_text(encoding='utf-8')
-    return [re.compile(line) for line in text.splitlines() if line.strip() and not line.startswith('#')]
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith('#'))
+    return [re.compile(line) for line in lines]
 
 
 def log_findings(logs):
@@ -59,11 +63,13 @@ def main():
             print(f'  … and {len(findings) - 50} more')
         result['errors'] += len(findings)
     # 5: no test was selected, which is right when somebody selects by -k.
-    bad = bool(status and not (status == 5 and arguments)) or bool(result['failed'] or result['errors'])
+    bad = bool(status and not (status == 5 and arguments))
+    bad = bad or bool(result['failed'] or result['errors'])
     if bad and not (result['failed'] or result['errors']):
         print(f'{name}: pytest ended with exit status {status}.')
         result['errors'] = 1
-    print(f"{name:8} {result['passed']} passed, {result['failed']} failed, {result['errors']} errors, {result['skipped']} skipped in {seconds} s")
+    numbers = ', '.join(f'{number} {what}' for what, number in result.items())
+    print(f'{name:8} {numbers} in {seconds} s')
     sys.exit(bad)
 
 

@@ -9,7 +9,10 @@ for line in lines:
         total[what] = total.get(what, 0) + int(number)
 if not total.get('passed', 0) + total.get('failed', 0) + total.get('errors', 0):
     print('No test was run.')
-parts = [f'{total[what]} {what}' for what in ('failed', 'passed', 'skipped', 'errors') if total.get(what)]
+parts = [
+    f'{total[what]} {what}'
+    for what in ('failed', 'passed', 'skipped', 'errors') if total.get(what)
+]
 text = f" {', '.join(parts) or 'no tests ran'} in {float(seconds):.2f}s "
 print(text.center(80, '='))
 sys.exit(bool(total.get('failed') or total.get('errors')))
