@@ -48,7 +48,8 @@ class ExactCursor(models.Model):
         help="Up to where Exact has been read: a counter of 64 bits or a moment, by resource.",
     )
     page_key = fields.Char(
-        readonly=True, help="The last record of the reading that is going on, where pages go by key.",
+        readonly=True,
+        help="The last record of the reading that is going on, where pages go by key.",
     )
     is_full = fields.Boolean(
         string="Complete Reading", default=True, readonly=True,

@@ -56,10 +56,12 @@ class ExactGlAccount(models.Model):
     balance_side = fields.Selection([('D', "Debit"), ('C', "Credit")], readonly=True)
     is_blocked = fields.Boolean(string="Blocked", readonly=True)
     use_cost_center = fields.Selection(
-        [('0', "Optional"), ('1', "Mandatory"), ('2', "Not Allowed")], string="Cost Centre", readonly=True,
+        [('0', "Optional"), ('1', "Mandatory"), ('2', "Not Allowed")],
+        string="Cost Centre", readonly=True,
     )
     use_cost_unit = fields.Selection(
-        [('0', "Optional"), ('1', "Mandatory"), ('2', "Not Allowed")], string="Cost Unit", readonly=True,
+        [('0', "Optional"), ('1', "Mandatory"), ('2', "Not Allowed")],
+        string="Cost Unit", readonly=True,
     )
     default_vat_code = fields.Char(string="Default VAT Code", readonly=True)
 

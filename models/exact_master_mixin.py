@@ -14,7 +14,8 @@ class ExactMasterMixin(models.AbstractModel):
     _rec_names_search = ['code', 'name']
 
     division_id = fields.Many2one(
-        'exact.division', string="Division", required=True, ondelete='cascade', index=True, readonly=True,
+        'exact.division', string="Division", required=True, ondelete='cascade', index=True,
+        readonly=True,
     )
     company_id = fields.Many2one(
         related='division_id.company_id', string="Company", store=True, precompute=True, index=True,

@@ -18,7 +18,9 @@ class ExactRelation(models.Model):
     is_supplier = fields.Boolean(string="Supplier", readonly=True)
     vat_number = fields.Char(string="VAT Number", readonly=True)
     vat_key = fields.Char(index='btree_not_null', readonly=True)
-    chamber_of_commerce = fields.Char(string="Chamber of Commerce", index='btree_not_null', readonly=True)
+    chamber_of_commerce = fields.Char(
+        string="Chamber of Commerce", index='btree_not_null', readonly=True,
+    )
     chamber_key = fields.Char(index='btree_not_null', readonly=True)
     country_code = fields.Char(string="Country", readonly=True)
     email = fields.Char(readonly=True)
@@ -34,7 +36,9 @@ class ExactRelation(models.Model):
     )
     gl_payable_guid = fields.Char(string="Payable G/L Account ID", readonly=True)
     is_blocked = fields.Boolean(string="Blocked", readonly=True)
-    bank_ids = fields.One2many('exact.relation.bank', 'relation_id', string="Bank Accounts", readonly=True)
+    bank_ids = fields.One2many(
+        'exact.relation.bank', 'relation_id', string="Bank Accounts", readonly=True,
+    )
 
     @api.depends('status')
     def _compute_is_customer(self):

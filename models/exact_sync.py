@@ -47,7 +47,7 @@ RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS = 3
 
 
-class StopDivision(Exception):
+class StopDivisionError(Exception):
     """Nothing more can be read from this division now; its cursors say why."""
 
 
@@ -59,7 +59,8 @@ class ExactDivision(models.Model):
     cursor_ids = fields.One2many('exact.cursor', 'division_id', string="Master Data", readonly=True)
     hr_link_date = fields.Datetime(
         string="HR Linked On", readonly=True,
-        help="When Exact linked the administration to HR or unlinked it; all cursors start anew then.",
+        help="When Exact linked the administration to HR or unlinked it; "
+             "all cursors start anew then.",
     )
     sync_progress = fields.Integer(string="Master Data Complete", compute='_compute_sync')
     sync_state = fields.Selection(
@@ -116,7 +117,7 @@ class ExactDivision(models.Model):
         unlinked = self.filtered(lambda division: not division.company_id)
         if unlinked:
             raise UserError(self.env._(
-                "Choose the company of %(division)s first; then its master data comes in by itself.",
+                "Choose the company of %(division)s first; its master data then comes by itself.",
                 division=unlinked[0].display_name,
             ))
         self._start_sync()
@@ -148,7 +149,7 @@ class ExactDivision(models.Model):
     def _on_deleted(self, entity_type, guids):
         """Hook: records were deleted in Exact.
 
-        :param int entity_type: of `sync/Deleted` (1 transaction lines, 2 accounts, 7 G/L accounts ...).
+        :param int entity_type: of `sync/Deleted` (1 transaction lines, 2 accounts, 9 items ...).
         :param list guids: of what was deleted, lower case.
         """
         self.ensure_one()
@@ -208,7 +209,7 @@ class ExactDivision(models.Model):
 
     @api.model
     def _sync_commit(self, divisions, processed=0):
-        """Keep what was done. The number of due cursors tells the scheduler whether to come back."""
+        """Keep what was done. The number of due cursors tells the scheduler whether to go on."""
         due = self.env['exact.cursor'].search_count(
             [('division_id', 'in', divisions.ids), ('next_at', '<=', fields.Datetime.now())],
         )
@@ -242,14 +243,14 @@ class ExactDivision(models.Model):
         if not any(cursor._is_due() for cursor in cursors):
             return
         try:
-            with self._client() as client:
+            with self._client(priority='master') as client:
                 for cursor in cursors:
                     if not cursor._is_due():
                         continue
                     if time.monotonic() >= deadline:
                         return
                     self._sync_resource(client, cursor, deadline)
-        except StopDivision:
+        except StopDivisionError:
             return
         except (ExactError, UserError) as error:
             self.env.cr.rollback()
@@ -335,7 +336,6 @@ class ExactDivision(models.Model):
             try:
                 self._sync_write(resource, cursor, page, extra)
                 self.env.flush_all()
-                return
             except (OperationalError, IntegrityError):
                 if attempt == ATTEMPTS:
                     raise
@@ -343,6 +343,8 @@ class ExactDivision(models.Model):
                 _logger.info("Exact division %s: writing %s once more", self.code, resource.key)
                 if not cursor._lock():
                     return
+            else:
+                return
 
     def _sync_write(self, resource, cursor, page, extra):
         if page:
@@ -388,13 +390,14 @@ class ExactDivision(models.Model):
     def _sync_deleted(self, page):
         by_type = {}
         for row in page:
-            by_type.setdefault(wire.as_int(row['EntityType']), []).append(wire.as_guid(row['EntityKey']))
+            keys = by_type.setdefault(wire.as_int(row['EntityType']), [])
+            keys.append(wire.as_guid(row['EntityKey']))
         for entity_type, guids in by_type.items():
             self._on_deleted(entity_type, guids)
         return any(entity_type in BY_ENTITY_TYPE for entity_type in by_type)
 
     def _upsert(self, resource, cursor, page, extra):
-        """Create and change the rows of a page; the number of queries does not depend on their number.
+        """Create and change the rows of a page, in as many queries for a thousand as for ten.
 
         :return: whether anything changed.
         :raise MalformedAnswer: where a row is not what the reference says.
@@ -446,7 +449,7 @@ class ExactDivision(models.Model):
         return changed
 
     def _sync_archive(self, resource, domain):
-        """Archive records that Exact does not have any more; computes that look at `active` follow."""
+        """Archive what Exact does not have any more; what is computed from `active` follows."""
         records = self.env[resource.model].search(
             Domain.AND([[('division_id', '=', self.id)], domain]),
         )
@@ -472,7 +475,9 @@ class ExactDivision(models.Model):
             if absent:
                 vals['has_changes'] = True
         if resource.model:
-            vals['row_count'] = self.env[resource.model].search_count([('division_id', '=', self.id)])
+            vals['row_count'] = self.env[resource.model].search_count(
+                [('division_id', '=', self.id)],
+            )
         if cursor.is_full:
             vals['full_at'] = now
         if resource.how == MODIFIED:
@@ -482,7 +487,7 @@ class ExactDivision(models.Model):
     def _sync_failed(self, resource, cursor, error):
         """Tell on the cursor why it stopped, and when it goes on.
 
-        :raise StopDivision: where the other resources would fail as well.
+        :raise StopDivisionError: where the other resources would fail as well.
         """
         self.env.cr.rollback()
         now = fields.Datetime.now()
@@ -520,7 +525,7 @@ class ExactDivision(models.Model):
             )
         self._sync_commit(self)
         if stop:
-            raise StopDivision
+            raise StopDivisionError
 
     def _sync_sentence(self, error):
         """What a bookkeeper reads on the cursor."""

@@ -66,7 +66,7 @@ def choice(value, allowed):
     :param allowed: container of the codes, as strings.
     """
     code = wire.as_text(value)
-    return code if code in allowed else False
+    return code if code in tuple(allowed) else False
 
 
 class Resource:
@@ -101,11 +101,9 @@ class Resource:
 
         :return: passed on to `values`.
         """
-        return None
 
     def filter(self, today):
         """An OData filter for every reading, or None."""
-        return None
 
     def scope(self, today):
         """The domain of what `filter` lets through: only that may be archived when it is absent."""
@@ -345,8 +343,8 @@ class Items(Resource):
     model = 'exact.item'
     endpoint = 'sync/Logistics/Items'
     select = (
-        'Timestamp', 'ID', 'Code', 'Description', 'IsSalesItem', 'IsPurchaseItem', 'EndDate', 'Unit',
-        'GLRevenue', 'GLCosts', 'SalesVatCode',
+        'Timestamp', 'ID', 'Code', 'Description', 'IsSalesItem', 'IsPurchaseItem', 'EndDate',
+        'Unit', 'GLRevenue', 'GLCosts', 'SalesVatCode',
     )
     how = TIMESTAMP
     every = HOURLY

@@ -1,0 +1,4 @@
+from . import (
+    test_master_data,
+    test_sync,
+)
