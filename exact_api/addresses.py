@@ -39,10 +39,13 @@ def checked_base_url(url):
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError("The base address of Exact must begin with https:// and a host name.")
     if parts.scheme == 'http' and not is_loopback(parts.hostname):
-        raise ValueError("The base address of Exact must be https; plain http is for this machine only.")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "The base address of Exact must be https; plain http is for this machine only.",
+        )
+    if '@' in parts.netloc or parts.query or parts.fragment:
         raise ValueError("The base address of Exact must have no user, query or fragment.")
-    parts.port  # noqa: B018  raises ValueError if it is no number
+    if origin(url) is None:
+        raise ValueError("The port of the base address of Exact is no number.")
     return url.rstrip('/')
 
 
@@ -56,6 +59,6 @@ def origin(url):
         port = parts.port
     except ValueError:
         return None
-    if not parts.scheme or not parts.hostname or parts.username is not None or parts.password is not None:
+    if not parts.scheme or not parts.hostname or '@' in parts.netloc:
         return None
     return parts.scheme, parts.hostname, port or DEFAULT_PORTS.get(parts.scheme)

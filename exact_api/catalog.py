@@ -1,70 +1,159 @@
-"""Exact's refusals, recognised by fragments of their texts in Dutch and English.
+"""The errors that Exact is known to give, by the words it uses.
 
-Sources: the public error reports of integrations. Fragments marked I are translations that nobody
-was seen to quote; a text that matches none is kind `unknown` and shown as it is.
+Business errors come as HTTP 500 or 400 with a sentence in the language of the Exact user. A
+sentence is known by a fragment, without regard to case, hyphens and spaces. Beside each fragment
+stands where it was seen; 'inferred' marks the translation of a fragment that was seen in the other
+language only.
 """
 
+import re
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """One known refusal.
+    """One known error.
 
-    :param code: our stable name.
-    :param error_class: auth, quota, rights, config, data, duplicate, state or transient.
-    :param retry: whether trying again without a change can help.
-    :param fragment: what the text was recognised by.
+    :param str code: what the rest of the program calls it
+    :param str error_class: 'quota', 'rights', 'config' (master data or settings in Exact), 'data'
+        (what we sent), 'duplicate', 'state' (closed or processed), 'transient' or 'unknown'
+    :param bool retry: whether the same request may succeed later without anybody changing anything
+    :param str fragment: the words that were found, '' for 'unknown'
+    :param str source: where they were seen
     """
 
     code: str
     error_class: str
     retry: bool = False
     fragment: str = ''
+    source: str = ''
 
 
-UNKNOWN = ErrorKind('unknown', 'data')
+UNKNOWN = ErrorKind('unknown', 'unknown')
+RATE_LIMIT = ErrorKind('rate_limit', 'quota', True, '', 'picqer issues 646, 255')
 
-# Order matters: the specific before the general.
-_TABLE = (
-    ('period_closed', 'state', False, ('periode is afgesloten', 'period is closed')),
-    ('already_processed', 'state', False, ('reeds verwerkt', 'already processed')),
-    ('vat_code_not_allowed', 'config', False, ('niet toegestaan: btw-code', 'not allowed: vat-code', 'not allowed: vat code')),
-    ('vat_percentage', 'config', False, ('ongeldig: btw-percentage', 'invalid: vat percentage')),
-    ('gl_account_type', 'config', False, ('ongeldig: grootboekrekeningtype', 'invalid: g/l account type')),
-    ('journal_type', 'config', False, ('ongeldig: dagboek', 'invalid: journal')),
-    ('customer_type', 'config', False, ('ongeldig: klant (type)', 'invalid: customer (type)')),
-    ('supplier_type', 'config', False, ('ongeldig: leverancier (type)', 'invalid: supplier (type)')),
-    ('duplicate_number', 'duplicate', False, ('in gebruik: boekstuknummer', 'in use: entry number')),
-    ('duplicate_code', 'duplicate', False, ('gegeven bestaat reeds', 'bestaat reeds:', 'already exists')),
-    ('year_fixed', 'state', False, ('financial year cannot be changed', 'boekjaar kan niet')),
-    ('balance', 'data', False, ('opening balance plus all',)),
-    ('webhook_callback', 'config', False, ('post to callback url endpoint returns',)),
-    ('binding_new_entities', 'data', False, ('binding to new entities',)),
-    ('not_base64', 'data', False, ("to type 'byte[]'",)),
-    ('mandatory_filter', 'data', False, ('mandatory filtering applied',)),
-    ('select_missing', 'data', False, ('$select or a $top=1',)),
-    ('filter', 'data', False, ('$filter parameter is not supported', 'filtering on these fields is not supported', 'error in query syntax', "expression of type 'system.boolean' expected")),
-    ('mandatory', 'data', False, ('verplicht:', 'mandatory:')),
-    ('invalid_reference', 'config', False, ('ongeldige referentie:', 'invalid reference:')),
-    ('module_missing', 'rights', False, ('division not accessible',)),
-    ('problem_occurred', 'transient', True, ('a problem has occurred', 'er is een probleem opgetreden')),
-)
+# code, class, {fragment: source}; the first that matches counts, so the special before the general.
+# "picqer" is github.com/picqer/exact-php-client.
+_TABLE = [
+    ('scope_violated', 'rights', {
+        "Application Scope Violated": 'picqer issues 453, 509, 659',
+    }),
+    ('division_not_accessible', 'rights', {
+        "Division not accessible": 'github.com/TimPelgrim/exactonline-mcp specs/004',
+    }),
+    ('mandatory_filter', 'data', {
+        "mandatory filtering applied": 'picqer issue 591',
+    }),
+    ('select_required', 'data', {
+        "$select or a $top=1": 'picqer README',
+    }),
+    ('filter_not_supported', 'data', {
+        "$filter parameter is not supported": 'picqer issue 532, pull request 468',
+        "Filtering on these fields is not supported": 'picqer issue 500',
+    }),
+    ('query_syntax', 'data', {
+        "Error in query syntax": 'github.com/iwebdevnl/exact-online-ai-connect',
+        "Expression of type 'System.Boolean' expected": 'picqer issue 39',
+    }),
+    ('binding_new_entities', 'data', {
+        "Binding to new entities": 'picqer issue 538',
+    }),
+    ('not_base64', 'data', {
+        "to type 'Byte[]'": 'picqer issue 178',
+    }),
+    ('mandatory', 'data', {
+        "Verplicht:": 'picqer issue 325; support.coachview.net 11000028736',
+        "Mandatory:": 'picqer issue 325',
+    }),
+    ('invalid_reference', 'config', {
+        "Ongeldige referentie:": 'picqer issues 31, 325; support.bookzo.nl 22000241848',
+        "Invalid reference:": 'picqer issues 31, 325',
+    }),
+    ('gl_account_type', 'config', {
+        "Ongeldig: Grootboekrekeningtype": 'picqer issue 121',
+        "Invalid: G/L account type": 'inferred',
+        "Invalid: General ledger account type": 'inferred',
+    }),
+    ('journal_type', 'config', {
+        "Ongeldig: Dagboek": 'picqer issue 121',
+        "Invalid: Journal": 'inferred',
+    }),
+    ('vat_percentage', 'config', {
+        "Ongeldig: Btw-percentage": 'support.simplicate.nl 6717960',
+        "Invalid: VAT percentage": 'inferred',
+    }),
+    ('vat_code_not_allowed', 'config', {
+        "Niet toegestaan: Btw-code": 'help.bookingexperts.com 8802106',
+        "Not allowed: VAT-code": 'github.com/exactonline/exactonline-api-dotnet-client issue 138',
+    }),
+    ('customer_type', 'config', {
+        "Ongeldig: Klant (Type)": 'helpdesk.informat.be; support.coachview.net 11000028736',
+        "Invalid: Customer (Type)": 'inferred',
+    }),
+    ('supplier_type', 'config', {
+        "Ongeldig: Leverancier (Type)": 'inferred',
+        "Invalid: Supplier (Type)": 'inferred',
+    }),
+    ('duplicate_number', 'duplicate', {
+        "In gebruik: Boekstuknummer": 'support.bookzo.nl 22000241848',
+        "In use: Entry number": 'inferred',
+    }),
+    ('duplicate_code', 'duplicate', {
+        "Gegeven bestaat reeds": 'picqer issues 432, 416',
+        "Bestaat reeds:": 'picqer issue 323',
+        "Data already exists": 'inferred',
+        "Already exists:": 'inferred',
+    }),
+    ('already_processed', 'state', {
+        "Reeds verwerkt": 'picqer issue 464; support.bookzo.nl 22000241848',
+        "Already processed": 'inferred',
+    }),
+    ('period_closed', 'state', {
+        "Periode is afgesloten": 'helpdesk.informat.be',
+        "Period is closed": 'inferred',
+    }),
+    ('financial_year', 'state', {
+        "financial year cannot be changed": 'picqer issue 515',
+        "boekjaar kan niet worden gewijzigd": 'inferred',
+    }),
+    ('opening_balance', 'data', {
+        "Opening balance plus all": 'github.com/iwebdevnl/exact-online-ai-connect',
+    }),
+    ('webhook_callback', 'config', {
+        "Post to callback URL endpoint returns": 'picqer issue 438',
+    }),
+    ('transient', 'transient', {
+        "A problem has occurred": 'picqer issues 600, 91',
+        "Er is een probleem opgetreden": 'inferred',
+    }),
+]
 
 
-def classify(status, messages) -> tuple[ErrorKind, ...]:
-    """The kind of each message, in order; `unknown` where the text is not in the catalog.
+def _normalised(text):
+    return re.sub(r'[\s-]+', ' ', text).casefold().strip()
 
-    :param status: HTTP status; kept for callers that log it, texts alone decide.
+
+KINDS = [
+    ErrorKind(code, error_class, error_class == 'transient', fragment, source)
+    for code, error_class, fragments in _TABLE
+    for fragment, source in fragments.items()
+]
+_SEARCH = [(_normalised(kind.fragment), kind) for kind in KINDS]
+
+
+def classify(status, messages):
+    """Return the kinds of the errors in an answer, each once, in the order of the messages.
+
+    :param int status: the HTTP status; 429 needs no words, its body is empty (O)
+    :param messages: Exact's sentences
+    :return: tuple of `ErrorKind`, never empty: (UNKNOWN,) if no sentence is known
     """
-    kinds = []
+    if status == 429:
+        return (RATE_LIMIT,)
+    kinds = {}
     for message in messages:
-        text = message.casefold()
-        for code, error_class, retry, fragments in _TABLE:
-            fragment = next((f for f in fragments if f in text), None)
-            if fragment:
-                kinds.append(ErrorKind(code, error_class, retry, fragment))
-                break
-        else:
-            kinds.append(UNKNOWN)
-    return tuple(kinds)
+        text = _normalised(message)
+        kind = next((kind for fragment, kind in _SEARCH if fragment in text), None)
+        if kind:
+            kinds.setdefault(kind.code, kind)
+    return tuple(kinds.values()) or (UNKNOWN,)

@@ -1,38 +1,55 @@
-"""The REST client of Exact Online: one request at a time, every outcome told apart."""
+"""The REST client: one division, one call at a time."""
 
-import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
 import requests
 
-from .catalog import classify
+from . import catalog, odata, wire
+from .addresses import checked_base_url, origin
+from .clock import utcnow
 from .errors import (
-    ExactError, Forbidden, MalformedAnswer, NeedsReconnect, NotFound, OutcomeUnknown, RateLimited,
-    Rejected, Transient, Unreachable,
+    ExactError,
+    Forbidden,
+    MalformedAnswer,
+    NeedsReconnect,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unreachable,
 )
 from .limits import RateLimits
-from .oauth import utcnow
-from .odata import guid
-from .transport import checked_base_url, is_unreachable
-from .wire import encode
+from .transport import NETWORK_ERRORS, BearerAuth, error_messages, refusal, surely_not_sent
 
 _logger = logging.getLogger(__name__)
 
-_GATEWAY = (502, 503, 504)
-_SCOPE = re.compile(r"'([a-z]+\.[a-z]+)'")
+API = '/api/v1'
+# Only these have no division in their address (D).
+WITHOUT_DIVISION = ('current/Me', 'system/Users')
+# The words of a gateway in front of Exact, whatever the body says.
+GATEWAY_STATUSES = (408, 502, 503, 504)
+READING = 'GET'
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request and what came of it, for budgets and logs."""
+    """One HTTP request that was made, for the hook `after`.
+
+    :param str method: 'GET', 'POST', 'PUT' or 'DELETE'
+    :param str resource: e.g. 'crm/Accounts'
+    :param int status: the HTTP status, None if no answer came
+    :param float duration_s: in seconds
+    :param RateLimits limits: what the answer says of the budget
+    :param ExactError error: what the call raises, None if it succeeded
+    :param str path: of the address, without the query
+    """
 
     method: str
     resource: str
@@ -44,26 +61,38 @@ class Call:
 
 
 class ExactClient:
-    """Calls to one division.
+    """Calls of Exact's REST API in one division.
 
-    :param base_url: 'https://start.exactonline.nl'; plain http for loopback addresses only.
-    :param division: number of the division; None for `current/Me` alone.
-    :param token: callable that returns an access token; called right before each request.
-    :param before: hook (method, resource) that may raise `RateLimited` instead of letting a call
-        go out.
-    :param after: hook that is told each `Call`.
-    :param timeout: seconds to connect, seconds to wait for the answer.
+    A resource is the path below the division, e.g. 'crm/Accounts'. Rows are dicts with Exact's own
+    names and values, fractions as Decimal; `wire` reads the rest. Nothing is ever repeated by
+    itself, except once after a 401 when there is another token.
+
+    :param str base_url: e.g. 'https://start.exactonline.nl'
+    :param int division: number of the administration, or None for what has none
+    :param token: called without arguments right before each request, gives the access token
+    :param session: a `requests.Session` to use instead of an own one; it stays open
+    :param timeout: (seconds to connect, seconds between two bytes of the answer)
+    :param before: called with (method, resource) before each request, before the token is asked
+        for: may wait, or raise to prevent the request
+    :param after: called with a `Call` after each request, before its error is raised. What it
+        raises takes the place of the answer, so it should not
+    :param str language: of descriptions, for the header `CustomDescriptionLanguage` (O)
+    :param clock: gives the present moment as an aware datetime in UTC
+    :raise ValueError: if tokens must not be sent to this address
     """
 
-    def __init__(self, base_url: str, division: int | None, token: Callable[[], str], *,
-                 session: requests.Session | None = None, timeout=(5, 60),
-                 before: Callable[[str, str], None] | None = None,
-                 after: Callable[[Call], None] | None = None,
-                 language: str | None = None, clock: Callable[[], datetime] = utcnow):
-        self._base_url = checked_base_url(base_url)
-        self._division = division
+    def __init__(
+        self, base_url, division, token, *, session=None, timeout=(5, 60), before=None, after=None,
+        language=None, clock=utcnow,
+    ):
+        self.base_url = checked_base_url(base_url)
+        self.division = None if division is None else int(division)
         self._token = token
+        self._own_session = session is None
         self._session = session or requests.Session()
+        if self._own_session:
+            # A cookie of Exact could tie calls to a session of somebody else
+            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._timeout = timeout
         self._before = before
         self._after = after
@@ -73,232 +102,286 @@ class ExactClient:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc_info):
-        self._session.close()
+    def __exit__(self, *_exception):
+        self.close()
+
+    def close(self):
+        """Close the connections."""
+        if self._own_session:
+            self._session.close()
 
     # === READING === #
 
-    def get(self, resource: str, *, select: Sequence[str], filter: str | None = None,
-            orderby: str | None = None, top: int | None = None, params=None) -> list[dict]:
-        """All rows, following the pages."""
-        return [
-            row
-            for page in self.pages(resource, select=select, filter=filter, orderby=orderby,
-                                   top=top, params=params)
-            for row in page
-        ]
+    def get(self, resource, *, select, filter=None, orderby=None, top=None, params=None):
+        """Return the rows of all pages.
 
-    def pages(self, resource: str, *, select: Sequence[str], filter: str | None = None,
-              orderby: str | None = None, top: int | None = None,
-              params=None) -> Iterator[list[dict]]:
-        """Pages of rows, one request each."""
-        query = {
-            '$select': ','.join(select) if select else None,
-            '$filter': filter,
-            '$orderby': orderby,
-            '$top': top,
-            **(params or {}),
-        }
-        query = {name: value for name, value in query.items() if value is not None}
-        url = self._url(resource)
-        if query:
-            url += '?' + urlencode(query, quote_via=quote, safe="$,'()")
-        while url:
-            rows, url = self._rows(self._request('GET', resource, url), resource)
-            yield rows
+        :param select: names of properties; Exact demands it in many places (O)
+        :param str filter: a term of `odata`
+        :param str orderby: e.g. 'Modified asc'
+        :param int top: stop at so many rows
+        :param dict params: more of the query, e.g. for the functions below `read/`; text is taken
+            as it is, so use `odata.guid` and `odata.literal`
+        """
+        pages = self.pages(
+            resource, select=select, filter=filter, orderby=orderby, top=top, params=params,
+        )
+        return [row for page in pages for row in page][:top]
 
-    def get_by_key(self, resource: str, key, *, select: Sequence[str]) -> dict | None:
-        """One record by its key; None if it is not there."""
-        url = f'{self._keyed(resource, key)}?' + urlencode(
-            {'$select': ','.join(select)}, quote_via=quote, safe="$,'()")
+    def pages(self, resource, *, select, filter=None, orderby=None, top=None, params=None):
+        """Give the pages one by one, a list of rows each; each is called for when it is asked for.
+
+        A page has up to 60 rows, below `bulk/` and `sync/` up to 1,000 (D). Parameters as of `get`.
+        """
+        query = {'$select': _names(select)}
+        if filter:
+            query['$filter'] = filter
+        if orderby:
+            query['$orderby'] = orderby
+        if top is not None:
+            query['$top'] = int(top)
+        for name, value in (params or {}).items():
+            query[name] = value if isinstance(value, str) else odata.literal(value)
+        return self._follow(resource, self._url(resource, query), top)
+
+    def get_by_key(self, resource, key, *, select):
+        """Return one record as a dict, None if there is none.
+
+        :param key: a GUID, or the number of a `Timestamp` below `sync/`
+        """
+        url = self._url(resource, {'$select': _names(select)}, key)
         try:
-            rows, _next = self._rows(self._request('GET', resource, url), resource)
+            row = _single(self._request(READING, resource, url))
         except NotFound:
             return None
-        return rows[0] if rows else None
+        if row is None:
+            raise MalformedAnswer("not a record", resource=resource, method=READING)
+        return row or None
+
+    def _follow(self, resource, url, top):
+        seen, count = set(), 0
+        while url:
+            seen.add(url)
+            rows, url = _page(self._request(READING, resource, url), resource)
+            count += len(rows)
+            if top is not None and count >= top:
+                url = None
+            # Looked at before the page is given away: a bad link must not look like the end
+            self._check_link(url, seen, resource)
+            yield rows
+
+    def _check_link(self, url, seen, resource):
+        """Refuse a link to the next page that leads to another host, or back.
+
+        The token would go to that host; and a circle would use the day's budget up.
+        """
+        if url in seen:
+            fault = "the pages go round in circles"
+        elif url and origin(url) != origin(self.base_url):
+            fault = "the link to the next page leads to another host"
+        else:
+            return
+        raise MalformedAnswer(fault, resource=resource, method=READING)
 
     # === WRITING === #
 
-    def post(self, resource: str, body: dict) -> dict:
-        """Create a record; the created one as Exact tells it.
+    def post(self, resource, body):
+        """Create a record, with its lines if the body holds them; return what Exact answers.
 
-        :raise OutcomeUnknown: it may have been created.
+        :param dict body: Exact's property names with Python values, see `wire.encode`
         """
-        answer = self._request('POST', resource, self._url(resource), body)
-        record = answer.get('d') if isinstance(answer, dict) else None
-        if isinstance(record, dict) and 'results' in record:
-            record = record['results'][0] if record['results'] else None
-        if not isinstance(record, dict):
-            raise OutcomeUnknown("answer without the record", resource=resource, method='POST')
-        return record
+        row = _single(self._request('POST', resource, self._url(resource), body))
+        if not row:
+            # It was most likely created, but as what?
+            raise OutcomeUnknown("no record in the answer", resource=resource, method='POST')
+        return row
 
-    def put(self, resource: str, key, body: dict) -> None:
-        """Change the given properties of a record, and no others."""
-        self._request('PUT', resource, self._keyed(resource, key), body)
+    def put(self, resource, key, body):
+        """Change a record. Send what changed and nothing else: a whole one may be refused (O)."""
+        self._request('PUT', resource, self._url(resource, key=key), body)
 
-    def delete(self, resource: str, key) -> None:
-        self._request('DELETE', resource, self._keyed(resource, key))
+    def delete(self, resource, key):
+        """Delete a record.
 
-    # === INNER === #
+        :raise NotFound: if there is none
+        """
+        self._request('DELETE', resource, self._url(resource, key=key))
 
-    def _url(self, resource):
-        if resource == 'current/Me':
-            return f'{self._base_url}/api/v1/current/Me'
-        if self._division is None:
-            raise ValueError(f"{resource} needs a division")
-        return f'{self._base_url}/api/v1/{self._division}/{resource}'
+    # === ONE REQUEST === #
 
-    def _keyed(self, resource, key):
-        if isinstance(key, (str, UUID)):
-            key = guid(key)
-        return f'{self._url(resource)}({key})'
+    def _url(self, resource, query=None, key=None):
+        """Return the address of a resource or, with a key, of a record in it."""
+        if not re.fullmatch(r'[A-Za-z]+(/[A-Za-z0-9]+)+', resource):
+            raise ValueError("A resource is a path such as 'crm/Accounts'.")
+        prefix, path = API, resource
+        if path.startswith('beta/'):
+            prefix, path = f'{API}/beta', path.removeprefix('beta/')
+        if path not in WITHOUT_DIVISION:
+            if self.division is None:
+                raise ValueError("This resource belongs to a division, and the client has none.")
+            prefix = f'{prefix}/{self.division}'
+        url = f'{self.base_url}{prefix}/{path}'
+        if key is not None:
+            url += f'({_key(path, key)})'
+        return f"{url}?{urlencode(query, quote_via=quote, safe='$(),')}" if query else url
 
     def _request(self, method, resource, url, body=None):
-        """One request, once more only after a 401 with another token.
+        """Make a request; return the parsed answer of GET and POST, else None."""
+        data = None if body is None else wire.encode(body).encode()
+        token = self._ask_leave(method, resource)
+        try:
+            return self._attempt(method, resource, url, data, token)
+        except NeedsReconnect:
+            # Refused, so not processed: the token may have run out on the way
+            fresh = self._ask_leave(method, resource)
+            if fresh == token:
+                raise
+        return self._attempt(method, resource, url, data, fresh)
 
-        :return: the decoded answer, None without one.
-        """
+    def _ask_leave(self, method, resource):
+        """Ask the hook, then for the token: one fetched before a wait is stale after it."""
         if self._before:
             self._before(method, resource)
         token = self._token()
-        try:
-            return self._send(method, resource, url, body, token)
-        except NeedsReconnect:
-            fresh = self._token()
-            if fresh == token:
-                raise
-            return self._send(method, resource, url, body, fresh)
+        if not isinstance(token, str) or not re.fullmatch(r'[\x21-\x7e]+', token):
+            raise ValueError("The access token must be text that fits a header.")
+        return token
 
-    def _send(self, method, resource, url, body, token):
-        headers = {'Accept': 'application/json', 'Authorization': f'Bearer {token}'}
-        data = None
-        if body is not None:
+    def _attempt(self, method, resource, url, data, token):
+        """Make one HTTP request, tell the log and the hook, return or raise what came of it."""
+        headers = {'Accept': 'application/json'}
+        if data is not None:
             headers['Content-Type'] = 'application/json'
-            data = json.dumps(encode(body)).encode()
         if self._language:
             headers['CustomDescriptionLanguage'] = self._language
-        started, response, error = time.monotonic(), None, None
+        response = answer = error = None
+        started = time.monotonic()
         try:
             response = self._session.request(
-                method, url, data=data, headers=headers, timeout=self._timeout,
-                allow_redirects=False,
+                method, url, data=data, headers=headers, auth=BearerAuth(token),
+                timeout=self._timeout, allow_redirects=False,
             )
-            return self._decoded(method, resource, response)
-        except requests.RequestException as cause:
-            error = self._network_error(method, resource, cause)
-            raise error from cause
-        except ExactError as cause:
-            error = cause
-            raise
-        finally:
-            self._tell(method, resource, response, error, time.monotonic() - started, url)
-
-    def _tell(self, method, resource, response, error, duration, url):
-        status = response.status_code if response is not None else None
-        _logger.debug(
-            "%s %s: %s in %.3f s", method, resource, status or type(error).__name__, duration,
+            answer = self._read(method, resource, response)
+        except NETWORK_ERRORS as failure:
+            error = _network_error(failure, method, resource)
+        except ExactError as failure:
+            error = failure
+        duration = time.monotonic() - started
+        status = None if response is None else response.status_code
+        _logger.info(
+            "%s %s: %s in %.0f ms",
+            method, resource, status or type(error).__name__, duration * 1000,
         )
         if self._after:
-            limits = RateLimits.from_headers(response.headers if response is not None else {})
-            self._after(Call(
-                method, resource, status, duration, limits, error, urlsplit(url).path,
-            ))
+            limits = RateLimits.from_headers({} if response is None else response.headers)
+            path = urlsplit(url).path
+            self._after(Call(method, resource, status, duration, limits, error, path))
+        if error:
+            # Without the cause: its text holds the address with the values of the query
+            raise error from None
+        return answer
 
-    @staticmethod
-    def _network_error(method, resource, cause):
-        where = {'resource': resource, 'method': method}
-        if is_unreachable(cause):
-            return Unreachable("Exact cannot be reached", **where)
-        if method == 'GET':
-            return Transient("no answer", **where)
-        return OutcomeUnknown("no answer", **where)
+    def _read(self, method, resource, response):
+        """Return the parsed body of a success.
 
-    def _decoded(self, method, resource, response):
-        status = response.status_code
-        where = {'resource': resource, 'method': method, 'status': status}
-        if status in (200, 201):
-            try:
-                return json.loads(response.content, parse_float=Decimal)
-            except ValueError:
-                if method == 'GET':
-                    raise Transient("unreadable answer", **where) from None
-                raise OutcomeUnknown("unreadable answer", **where) from None
-        if status == 204:
-            return None
-        if status == 429:
-            raise self._rate_limited(response, where)
-        messages = self._messages(response)
-        if status == 401:
-            raise NeedsReconnect("the access token is not accepted", messages=messages, **where)
-        if status == 403:
-            text = f'{response.reason or ""} {" ".join(messages)}'
-            scope = _SCOPE.search(text) if 'scope' in text.casefold() else None
-            raise Forbidden(
-                "no right", reason=response.headers.get('Reason', ''),
-                scope=scope.group(1) if scope else '', messages=messages, **where,
-            )
-        if status == 404:
-            raise NotFound("not there", messages=messages, **where)
-        if status in (400, 405, 409, 500) and messages:
-            kinds = classify(status, messages)
-            if status == 500 and any(kind.error_class == 'transient' for kind in kinds):
-                raise self._failed(method, "Exact has a problem", messages=messages, **where)
-            raise Rejected(messages=messages, kinds=[kind.code for kind in kinds], **where)
-        if 400 <= status < 500:
-            raise Rejected(f"refused with status {status}", **where)
-        if status >= 500:
-            raise self._failed(method, f"failed with status {status}", **where)
-        raise MalformedAnswer(f"unexpected status {status}", **where)
-
-    @staticmethod
-    def _failed(method, message, **values):
-        kind = Transient if method == 'GET' else OutcomeUnknown
-        return kind(message, **values)
-
-    def _rate_limited(self, response, where):
-        limits = RateLimits.from_headers(response.headers)
-        if limits.minute_reset or limits.minute_remaining is not None:
-            scope, moment = 'minute', limits.minute_reset
-        elif limits.day_reset or limits.day_remaining is not None:
-            scope, moment = 'day', limits.day_reset
-        else:
-            scope, moment = 'minute', None
-        now = self._clock()
-        if moment is None:
-            try:
-                seconds = int(response.headers.get('Retry-After', ''))
-            except ValueError:
-                seconds = 3600 if scope == 'day' else 60
-            moment = now + timedelta(seconds=seconds)
-        return RateLimited("limit used up", retry_at=max(moment, now), scope=scope, **where)
-
-    @staticmethod
-    def _messages(response):
-        """Exact's own words, one per line of its error body."""
-        try:
-            value = response.json()['error']['message']
-        except (ValueError, KeyError, TypeError):
-            return ()
-        text = value.get('value') if isinstance(value, dict) else value
-        return tuple(line.strip() for line in str(text or '').splitlines() if line.strip())
-
-    def _rows(self, answer, resource):
-        """Rows and the address of the next page, of both envelopes.
-
-        :raise MalformedAnswer: no envelope, or a next page on another host.
+        :raise ExactError: for everything else
         """
-        data = answer.get('d') if isinstance(answer, dict) else None
-        following = answer.get('__next') if isinstance(answer, dict) else None
-        if isinstance(data, dict) and 'results' in data:
-            following = data.get('__next') or following
-            data = data['results']
-        elif isinstance(data, dict):
-            data = [data]
-        if not isinstance(data, list):
-            raise MalformedAnswer("answer without rows", resource=resource, method='GET')
-        if following:
-            ours, theirs = urlsplit(self._base_url), urlsplit(following)
-            if (ours.scheme, ours.netloc.lower()) != (theirs.scheme, theirs.netloc.lower()):
-                # The bearer token must not go there.
-                raise MalformedAnswer("next page on another host", resource=resource, method='GET')
-        return data, following
+        status = response.status_code
+        where = {'status': status, 'resource': resource, 'method': method}
+        if 200 <= status < 300:
+            if method not in (READING, 'POST'):
+                return None
+            try:
+                return wire.loads(response.content)
+            except ValueError:
+                raise _doubt("the answer is not JSON", where) from None
+        if status < 400:
+            raise MalformedAnswer("Exact sends us to another address", **where)
+        if status == 401:
+            raise NeedsReconnect("the access token is refused", reason='rejected', **where)
+        if status == 429:
+            limits = RateLimits.from_headers(response.headers)
+            retry_at, scope = limits.blocked_until(response.headers, self._clock())
+            raise RateLimited(retry_at=retry_at, scope=scope, **where)
+        raise _refused(response, where)
+
+
+def _refused(response, where):
+    """Return the error for a status from 400 on that is neither 401 nor 429."""
+    status = response.status_code
+    messages = error_messages(response) or ()
+    kinds = catalog.classify(status, messages)
+    where = {**where, 'messages': messages}
+    if status == 403 or any(kind.error_class == 'rights' for kind in kinds):
+        reason, scope = refusal(response)
+        return Forbidden(reason=reason or kinds[0].fragment, scope=scope, **where)
+    if status == 404:
+        return NotFound(**where)
+    if status in GATEWAY_STATUSES or (status >= 500 and not messages):
+        return _doubt('', where)
+    if all(kind.error_class == 'transient' for kind in kinds):
+        return _doubt('', where)
+    # Business errors come with HTTP 500 (O)
+    return Rejected(kinds=[kind.code for kind in kinds], **where)
+
+
+def _doubt(message, where):
+    """Return the error of a request whose effect nobody knows; a read has none."""
+    return (Transient if where['method'] == READING else OutcomeUnknown)(message, **where)
+
+
+def _network_error(failure, method, resource):
+    """Return the error for a request that got no answer.
+
+    Named by the type alone: the text of the failure holds the whole address.
+    """
+    where = {'resource': resource, 'method': method}
+    name = type(failure).__name__
+    return Unreachable(name, **where) if surely_not_sent(failure) else _doubt(name, where)
+
+
+# === FORMS OF REQUESTS AND ANSWERS === #
+
+
+def _names(select):
+    names = [select] if isinstance(select, str) else list(select)
+    if not names:
+        raise ValueError("Select at least one property.")
+    return ','.join(names)
+
+
+def _key(path, key):
+    """Return the literal of a key: GUIDs, and numbers that are 64 bits wide below `sync/` (D)."""
+    if isinstance(key, (odata.Literal, UUID)):
+        return odata.literal(key)
+    if isinstance(key, str):
+        return odata.guid(key)
+    return odata.timestamp(key) if path.startswith('sync/') else odata.literal(int(key))
+
+
+def _page(body, resource):
+    """Return (rows, link to the next page or None) of a list in either envelope.
+
+    {"d": {"results": [...], "__next": "..."}}, or {"d": [...]} with the link, if any, beside `d`
+    (O).
+    """
+    body = body if isinstance(body, dict) else {}
+    rows, link = body.get('d'), body.get('__next')
+    if isinstance(rows, dict):
+        rows, link = rows.get('results'), rows.get('__next') or link
+    if (
+        not isinstance(rows, list)
+        or not all(isinstance(row, dict) for row in rows)
+        or not isinstance(link, (str, type(None)))
+    ):
+        raise MalformedAnswer("not a list of records", resource=resource, method=READING)
+    return rows, link or None
+
+
+def _single(body):
+    """Return the one record of an answer, {} for an empty list, None if it is neither."""
+    row = body.get('d') if isinstance(body, dict) else None
+    if isinstance(row, dict) and 'results' in row:
+        row = row['results']
+    if isinstance(row, list) and len(row) <= 1:
+        row = row[0] if row else {}
+    return row if isinstance(row, dict) else None

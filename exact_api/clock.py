@@ -2,5 +2,5 @@ from datetime import datetime, timezone
 
 
 def utcnow():
-    """Return the present moment as an aware datetime in UTC; tests put another function in its place."""
+    """Return the present moment, aware, in UTC; tests put another function in its place."""
     return datetime.now(timezone.utc)

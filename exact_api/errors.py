@@ -1,105 +1,117 @@
-"""What can go wrong between us and Exact, sorted by what a caller can do about it.
+"""What can go wrong with a call, told apart by what the caller may do next.
 
-The one distinction that matters most: has Exact perhaps done what we asked (`OutcomeUnknown`), or
-surely not (`Unreachable`, `Rejected`, `RateLimited`)?
+    surely not processed   TooEarlyToRefresh, RateLimited, Unreachable, Forbidden, NotFound,
+                           Rejected, NeedsReconnect (of an API call), Transient
+    perhaps processed      OutcomeUnknown: look it up before anything is sent again
+    not what was expected  MalformedAnswer: after a write, look it up as well
+
+No text of an error holds a token, a body or a value of a query. Exact's own words are in
+`messages`.
 """
+
+# ruff: noqa: N818  the names say what happened
 
 
 class ExactError(Exception):
     """Base of all errors of this package.
 
-    :param message: for logs; never holds tokens, bodies or query values.
-    :param status: HTTP status, None if there was no answer.
-    :param messages: Exact's own words, in the language of its user.
-    :param resource: path below the division; `method` the HTTP verb.
+    :param str message: for the log; free of secrets and of business data
+    :param int status: the HTTP status, None if there was no answer
+    :param messages: Exact's own sentences, in the language of its user
+    :param str resource: e.g. 'crm/Accounts'
+    :param str method: 'GET', 'POST', 'PUT' or 'DELETE'
     """
 
     def __init__(self, message='', *, status=None, messages=(), resource='', method=''):
+        super().__init__(message)
         self.status = status
         self.messages = tuple(messages)
         self.resource = resource
         self.method = method
-        super().__init__(message or '; '.join(self.messages) or type(self).__name__)
+
+    def __str__(self):
+        where = f'{self.method} {self.resource}'.strip()
+        what = super().__str__() or (f'HTTP {self.status}' if self.status else '')
+        return ': '.join(filter(None, (where, what))) or type(self).__name__
 
 
 class NeedsReconnect(ExactError):
-    """The chain of tokens is broken; only a new consent helps.
+    """The consent is gone: only a person can give a new one.
 
-    :ivar reason: 'spent' (the refresh token was used before), 'expired', 'rejected'.
+    `reason` is 'spent' (a refresh token that was used before), 'expired' (unused for 30 days) or
+    'rejected'.
     """
 
-    def __init__(self, message='', *, reason='rejected', **kwargs):
+    def __init__(self, message='', *, reason='rejected', **where):
+        super().__init__(message, **where)
         self.reason = reason
-        super().__init__(message, **kwargs)
 
 
 class TooEarlyToRefresh(ExactError):
-    """Exact refuses a refresh before 570 s; the present access token is still good."""
+    """The access token is younger than 570 s. It goes on working; nothing was used up."""
 
 
 class OAuthRefused(ExactError):
-    """The consent did not become tokens.
+    """The token endpoint refuses for a reason other than a dead chain.
 
-    :ivar reason: 'code', 'client', 'redirect', 'denied', 'other'.
+    `reason` is 'code' (used, or older than three minutes), 'client' (wrong client id or secret),
+    'redirect' (not the registered redirect address), 'denied' or 'other'.
     """
 
-    def __init__(self, message='', *, reason='other', **kwargs):
+    def __init__(self, message='', *, reason='other', **where):
+        super().__init__(message, **where)
         self.reason = reason
-        super().__init__(message, **kwargs)
 
 
 class RateLimited(ExactError):
-    """A limit is used up; nothing was done.
+    """The budget of calls is used up; nothing was processed.
 
-    :ivar retry_at: aware UTC datetime from which it makes sense to try again.
-    :ivar scope: 'minute', 'day' or 'error_fuse'.
+    `retry_at` is an aware datetime in UTC; `scope` is 'minute', 'day' or 'error_fuse'.
     """
 
-    def __init__(self, message='', *, retry_at, scope='minute', **kwargs):
+    def __init__(self, message='', *, retry_at=None, scope='minute', **where):
+        super().__init__(message, **where)
         self.retry_at = retry_at
         self.scope = scope
-        super().__init__(message, **kwargs)
 
 
 class Forbidden(ExactError):
-    """No right: of the user, the app or the licence.
+    """The user, the app or the licence may not do this.
 
-    :ivar reason: Exact's `Reason` header, such as 'NoDivisionAccess'; '' if there is none.
-    :ivar scope: the scope that the app registration lacks, dotted; '' if that is not the matter.
+    `reason` is Exact's own word, e.g. 'NoDivisionAccess', 'LicenseExpired' or 'Application Scope
+    Violated', '' if it gave none. `scope` is the scope that the app lacks, e.g.
+    'organization.administration', else ''.
     """
 
-    def __init__(self, message='', *, reason='', scope='', **kwargs):
+    def __init__(self, message='', *, reason='', scope='', **where):
+        super().__init__(message, **where)
         self.reason = reason
         self.scope = scope
-        super().__init__(message, **kwargs)
 
 
 class NotFound(ExactError):
-    """The record or endpoint is not there."""
+    """There is no such record or resource in this division."""
 
 
 class Rejected(ExactError):
-    """Exact understood and refused; nothing was done.
+    """Exact understood and refused. `kinds` are codes of `catalog`; ('unknown',) for new words."""
 
-    :ivar kinds: codes of `catalog`, one per message that is known.
-    """
-
-    def __init__(self, message='', *, kinds=(), **kwargs):
+    def __init__(self, message='', *, kinds=('unknown',), **where):
+        super().__init__(message, **where)
         self.kinds = tuple(kinds)
-        super().__init__(message, **kwargs)
 
 
-class MalformedAnswer(ExactError):
-    """An answer that is not what the reference promises."""
+class MalformedAnswer(ExactError, ValueError):
+    """The answer does not have the form that the facts describe."""
 
 
 class Unreachable(ExactError):
-    """Surely nothing reached Exact: no address, no connection."""
+    """No connection came about, so surely nothing reached Exact."""
 
 
 class OutcomeUnknown(ExactError):
-    """The request may have been carried out: ask before sending it again."""
+    """The request left this machine and no usable answer came back: it may have been processed."""
 
 
 class Transient(ExactError):
-    """A read failed for now."""
+    """A read did not succeed for a passing reason; it may be repeated later."""

@@ -1,16 +1,24 @@
-"""Exact's rate limits as its headers tell them."""
+"""What the headers of an answer say about the budget of calls."""
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# On a 429 that does not say when: the length of the minute window.
+FALLBACK_WAIT = timedelta(seconds=60)
+# A reset that has passed by our clock: the clocks differ, so do not knock again at once.
+SHORTEST_WAIT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
 class RateLimits:
-    """What one answer says of the quotas; None = not said.
+    """The call budget after an answer. None means that Exact did not say; it never means zero.
 
-    The reset values are epoch milliseconds. On a 429 only the family that is used up is present, so
-    that an absent value never means 0.
+    On a 429 only the headers of the used-up family are present (O). The daily family is
+    `X-RateLimit-Limit|-Remaining|-Reset`, the other one `X-RateLimit-Minutely-...`; both count
+    calls per app and division, resets are epoch milliseconds in UTC (D).
     """
 
     day_limit: int | None = None
@@ -21,27 +29,69 @@ class RateLimits:
     minute_reset: datetime | None = None
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> 'RateLimits':
-        day, minute = 'X-RateLimit-', 'X-RateLimit-Minutely-'
+    def from_headers(cls, headers):
+        """Read the headers of an answer.
+
+        :param headers: mapping of names in any case to values
+        """
+        lowered = {str(name).lower(): value for name, value in headers.items()}
+
+        def number(name):
+            return _number(lowered.get(f'x-ratelimit-{name}'))
+
         return cls(
-            _number(headers.get(day + 'Limit')),
-            _number(headers.get(day + 'Remaining')),
-            _moment(headers.get(day + 'Reset')),
-            _number(headers.get(minute + 'Limit')),
-            _number(headers.get(minute + 'Remaining')),
-            _moment(headers.get(minute + 'Reset')),
+            number('limit'), number('remaining'), _moment(number('reset')),
+            number('minutely-limit'), number('minutely-remaining'),
+            _moment(number('minutely-reset')),
         )
+
+    def blocked_until(self, headers, now):
+        """Return (moment, scope) of a 429: when to try again, and which budget is used up.
+
+        :param headers: of the same answer, for `Retry-After` where no family says when
+        :param datetime now: aware
+        """
+        families = [
+            (reset, scope, remaining)
+            for reset, scope, remaining in (
+                (self.minute_reset, 'minute', self.minute_remaining),
+                (self.day_reset, 'day', self.day_remaining),
+            )
+            if reset
+        ]
+        used_up = [family for family in families if not family[2]]
+        if used_up:
+            moment, scope, _remaining = max(used_up, key=lambda family: family[0])
+        elif families:
+            moment, scope, _remaining = families[0]
+        else:
+            scope = 'day' if self.day_remaining == 0 != self.minute_remaining else 'minute'
+            moment = _retry_after(headers, now) or now + FALLBACK_WAIT
+        return max(moment, now + SHORTEST_WAIT), scope
 
 
 def _number(text):
+    """Return a whole number of at least 0, None if it is none."""
+    text = str(text if text is not None else '').strip()
+    return int(text) if re.fullmatch(r'[0-9]{1,18}', text) else None
+
+
+def _moment(milliseconds):
     try:
-        return int(text)
-    except (TypeError, ValueError):
+        return EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None
+    except OverflowError:
         return None
 
 
-def _moment(text):
-    milliseconds = _number(text)
-    if not milliseconds or milliseconds < 0:
+def _retry_after(headers, now):
+    """Return the moment of a `Retry-After` header, in seconds or as a date, None without one."""
+    lowered = {str(name).lower(): value for name, value in headers.items()}
+    text = lowered.get('retry-after')
+    seconds = _number(text)
+    try:
+        if seconds is not None:
+            return now + timedelta(seconds=seconds)
+        moment = parsedate_to_datetime(text)
+    except (OverflowError, TypeError, ValueError):
         return None
-    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -1,112 +1,125 @@
-"""Filters in the dialect that Exact speaks: OData of version 2.
+"""Filters in the dialect of Exact: OData version 2.
 
-Every function returns text; values become literals by their type, so that no value can end a
-literal early.
+A term is plain text. Values are written by their Python type: text is quoted, a date becomes
+`datetime'...'`, an aware datetime the Dutch wall clock, numbers stay as they are. What Python
+cannot tell apart is marked: `guid(...)` and `timestamp(...)`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import islice
 from uuid import UUID
 
-from .wire import EXACT_ZONE, as_guid
+from . import wire
+
+# 300 terms made an address of 12 kB; a library that works sends 40 (O).
+BATCH_SIZE = 40
 
 
 class Literal(str):
-    """A value that is written as it should stand in a filter."""
+    """Text that is OData already."""
 
     __slots__ = ()
 
 
-def guid(value) -> Literal:
-    """guid'...'
+def guid(value):
+    """Return the literal of a GUID.
 
-    :raise ValueError: no GUID.
+    :raise ValueError: if it is none
     """
-    return Literal(f"guid'{UUID(as_guid(value))}'")
+    return Literal(f"guid'{UUID(str(value))}'")
 
 
-def timestamp(value) -> Literal:
-    """The 64-bit row version of a sync endpoint: 123L."""
+def timestamp(value):
+    """Return the literal of a 64-bit number, as the `Timestamp` of `sync/` has: '123L'."""
     return Literal(f'{int(value)}L')
 
 
-def literal(value) -> str:
-    """A value as it stands in a filter: moments in Dutch wall clock without zone."""
-    if isinstance(value, Literal):
-        return str(value)
-    if isinstance(value, bool):
-        return 'true' if value else 'false'
-    if isinstance(value, UUID):
-        return guid(value)
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        value = value.astimezone(EXACT_ZONE)
-        return value.strftime("datetime'%Y-%m-%dT%H:%M:%S'")
-    if isinstance(value, date):
-        return f"datetime'{value.isoformat()}T00:00:00'"
-    if isinstance(value, (int, Decimal)):
-        return str(value)
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    raise TypeError(f"no literal for {type(value).__name__}")
+def literal(value):
+    """Return the literal of a Python value.
+
+    :raise TypeError: if OData has none for it
+    """
+    match value:
+        case Literal():
+            return value
+        case None:
+            return Literal('null')
+        case bool():
+            return Literal('true' if value else 'false')
+        case str():
+            return Literal("'{}'".format(value.replace("'", "''")))
+        case int():
+            return Literal(str(int(value)))
+        case Decimal():
+            return Literal(wire.encode(value))
+        case UUID():
+            return guid(value)
+        case datetime():
+            return Literal(f"datetime'{wire.wall_clock(value)}'")
+        case date():
+            return Literal(f"datetime'{wire.date_text(value)}'")
+    raise TypeError(f"{type(value).__name__} has no form in a filter.")
 
 
-def _compare(field, operator, value):
-    return f'{field} {operator} {literal(value)}'
+def eq(field, value):
+    return f'{field} eq {literal(value)}'
 
 
-def eq(field: str, value) -> str:
-    return _compare(field, 'eq', value)
+def ne(field, value):
+    return f'{field} ne {literal(value)}'
 
 
-def ne(field: str, value) -> str:
-    return _compare(field, 'ne', value)
+def gt(field, value):
+    return f'{field} gt {literal(value)}'
 
 
-def gt(field: str, value) -> str:
-    return _compare(field, 'gt', value)
+def ge(field, value):
+    return f'{field} ge {literal(value)}'
 
 
-def ge(field: str, value) -> str:
-    return _compare(field, 'ge', value)
+def lt(field, value):
+    return f'{field} lt {literal(value)}'
 
 
-def lt(field: str, value) -> str:
-    return _compare(field, 'lt', value)
+def le(field, value):
+    return f'{field} le {literal(value)}'
 
 
-def le(field: str, value) -> str:
-    return _compare(field, 'le', value)
+def startswith(field, text):
+    """The function of version 2; `like` is refused (O)."""
+    return f'startswith({field},{literal(str(text))}) eq true'
 
 
-def startswith(field: str, value: str) -> str:
-    return f'startswith({field},{literal(value)}) eq true'
+def substringof(field, text):
+    """The function of version 2, which has the text first; `contains` is refused (O)."""
+    return f'substringof({literal(str(text))},{field}) eq true'
 
 
-def substringof(field: str, value: str) -> str:
-    return f'substringof({literal(value)},{field}) eq true'
+def any_of(field, values):
+    """Return the term for one field with any of the values.
 
-
-def all_of(*terms: str) -> str:
-    """All terms at once; empty ones are left out."""
-    given = [term for term in terms if term]
-    return ' and '.join(f'({term})' if ' or ' in term else term for term in given)
-
-
-def any_of(field: str, values: Iterable) -> str:
-    """The field is one of the values.
-
-    :raise ValueError: no values, for that filter would say "all".
+    :raise ValueError: if there are none: no filter at all would ask for everything
     """
     terms = [eq(field, value) for value in values]
     if not terms:
-        raise ValueError("no values to filter on")
-    return ' or '.join(terms)
+        raise ValueError("A filter on any of no values finds nothing; do not ask.")
+    return terms[0] if len(terms) == 1 else f'({" or ".join(terms)})'
 
 
-def batches(values: Sequence, size: int = 40) -> Iterator[Sequence]:
-    """Values in portions that keep the address of a call short enough."""
-    for start in range(0, len(values), size):
-        yield values[start:start + size]
+def all_of(*terms):
+    """Return the conjunction of the terms; empty ones are left out.
+
+    :raise ValueError: if none is left
+    """
+    terms = [term for term in terms if term]
+    if not terms:
+        raise ValueError("A filter needs a term.")
+    return ' and '.join(terms)
+
+
+def batches(values, size=BATCH_SIZE):
+    """Cut many values into lists that fit an address; one `any_of` and one call each."""
+    values = iter(values)
+    while batch := list(islice(values, size)):
+        yield batch

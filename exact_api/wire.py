@@ -1,94 +1,221 @@
-"""Values as Exact writes and reads them; the only place that knows Exact's wall clock.
+"""Values as Exact writes them, values as Python holds them.
 
-Dates come as `/Date(ms)/` and go as `2026-01-31T00:00:00`. The milliseconds are Dutch wall clock
-written as if it were UTC: a pure date is exact UTC midnight and is cut off, a moment is read as
-Europe/Amsterdam. Codes come padded. Int64 and sometimes other numbers come as text.
+Exact sends a moment as `/Date(ms)/`, where ms is the Dutch wall clock counted as if it were UTC
+(D). A pure date is midnight of that count, so it is cut off without any conversion; a moment is
+read as Europe/Amsterdam. What is sent is ISO 8601 without a zone, again in Dutch wall clock. This
+is the only place that knows about it.
+
+Every reading function returns None for None and for empty text (`as_text` returns ''), and raises
+`MalformedAnswer`, which is a ValueError too, for anything else that it does not understand.
 """
 
+import json
 import re
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-EXACT_ZONE = ZoneInfo('Europe/Amsterdam')
-_EPOCH = datetime(1970, 1, 1)
-_DATE = re.compile(r'^/Date\((-?\d+)(?:[+-]\d{4})?\)/$')
+from .errors import MalformedAnswer
+
+AMSTERDAM = ZoneInfo('Europe/Amsterdam')
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  wall clock
+# Account.Code is a numeric text of 18 characters with leading spaces (D).
+RELATION_CODE_LENGTH = 18
+
+_JSON_DATE = re.compile(r'/Date\((-?[0-9]{1,17})\)/')
+_ISO_DATE = re.compile(r'[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?)?')
+_GUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
+_TRUTH = {'true': True, '1': True, 'false': False, '0': False}
 
 
-def _wall_clock(value):
-    if value in (None, ''):
-        return None
-    match = _DATE.match(value)
-    if match:
-        return _EPOCH + timedelta(milliseconds=int(match.group(1)))
-    return datetime.fromisoformat(value).replace(tzinfo=None)
+# === READING === #
 
 
-def as_date(value) -> date | None:
-    """The calendar day of a date property."""
-    moment = _wall_clock(value)
-    return moment.date() if moment else None
+def as_date(value):
+    """Return the date, cut off without a conversion of time zones."""
+    wall = _wall_clock(value)
+    return None if wall is None else wall.date()
 
 
-def as_utc(value) -> datetime | None:
-    """The moment of a datetime property, aware, in UTC."""
-    moment = _wall_clock(value)
-    return moment.replace(tzinfo=EXACT_ZONE).astimezone(timezone.utc) if moment else None
+def as_utc(value):
+    """Return the moment, aware, in UTC.
 
-
-def as_text(value) -> str:
-    """Text without padding; '' for nothing."""
-    return '' if value is None else str(value).strip()
-
-
-def as_decimal(value) -> Decimal | None:
-    """A number to its last digit; None for nothing or for no number."""
-    if value in (None, ''):
+    In the hour that comes twice in autumn the first one is taken: who asks for changes since then
+    gets too much rather than too little.
+    """
+    wall = _wall_clock(value)
+    if wall is None:
         return None
     try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return None
+        return wall.replace(tzinfo=AMSTERDAM).astimezone(timezone.utc)
+    except OverflowError:
+        raise MalformedAnswer("a moment out of range") from None
 
 
-def as_int(value) -> int | None:
-    number = as_decimal(value)
-    return None if number is None else int(number)
-
-
-def as_bool(value) -> bool:
+def as_text(value):
+    """Return text without the padding around codes: '2  ' -> '2', '      123' -> '123'."""
+    if value is None:
+        return ''
     if isinstance(value, str):
-        return value.strip().lower() in ('true', '1')
-    return bool(value)
+        return value.strip()
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return str(value)
+    raise MalformedAnswer(f"{type(value).__name__} instead of text")
 
 
-def as_guid(value) -> str:
-    """A GUID in lower case without braces; '' for nothing."""
-    return as_text(value).strip('{}').lower()
+def as_decimal(value):
+    """Return a Decimal, from a number or a text."""
+    if value is None or value == '':
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise MalformedAnswer(f"{type(value).__name__} instead of a number")
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise MalformedAnswer("text instead of a number") from None
+    if not number.is_finite():
+        raise MalformedAnswer("no finite number")
+    return number
 
 
-def percent_of_fraction(value) -> Decimal | None:
-    """0.21 -> 21: percentages are fractions in Exact."""
+def as_int(value):
+    """Return an int. Int64 may come as text: '1000001' (O)."""
+    number = as_decimal(value)
+    if number is None:
+        return None
+    if number.adjusted() > 20 or number != number.to_integral_value():
+        raise MalformedAnswer("no whole number of 64 bits")
+    return int(number)
+
+
+def as_bool(value):
+    """Return a bool. Some resources write it as text or as a number (O)."""
+    if value is None or value == '':
+        return None
+    known = _TRUTH.get(str(value).strip().lower())
+    if known is None:
+        raise MalformedAnswer("neither true nor false")
+    return known
+
+
+def as_guid(value):
+    """Return a GUID in lower case, without the braces that webhooks put around it."""
+    text = as_text(value).lower()
+    if not text:
+        return None
+    if text.startswith('{') and text.endswith('}'):
+        text = text[1:-1]
+    if not _GUID.fullmatch(text):
+        raise MalformedAnswer("no GUID")
+    return text
+
+
+def percent_of_fraction(value):
+    """Return 21 for 0.21: Exact writes percentages as fractions (D)."""
     number = as_decimal(value)
     return None if number is None else number * 100
 
 
+def _wall_clock(value):
+    """Return the wall clock as a datetime without a zone."""
+    if value is None or value == '':
+        return None
+    if not isinstance(value, str):
+        raise MalformedAnswer(f"{type(value).__name__} instead of a date")
+    text = value.strip()
+    try:
+        if match := _JSON_DATE.fullmatch(text):
+            return EPOCH + timedelta(milliseconds=int(match[1]))
+        if match := _ISO_DATE.fullmatch(text):
+            # Python 3.10 reads fractions of 3 or 6 digits only
+            fraction = (match[2] or '.')[1:7].ljust(6, '0')
+            return datetime.fromisoformat(text[:19]).replace(microsecond=int(fraction))
+    except (OverflowError, ValueError):
+        raise MalformedAnswer("a date out of range") from None
+    raise MalformedAnswer("text instead of a date")
+
+
+def loads(data):
+    """Return what a JSON answer holds, with fractions as Decimal.
+
+    :param bytes data: the body
+    :raise ValueError: if it is not JSON
+    """
+    try:
+        return json.loads(data, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ArithmeticError, RecursionError) as error:
+        raise ValueError(type(error).__name__) from None
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is not JSON")
+
+
+# === WRITING === #
+
+
+def wall_clock(moment):
+    """Return the Dutch wall clock of a moment as text, to the second: '2026-07-01T14:00:00'.
+
+    :param datetime moment: aware
+    :raise ValueError: if it has no zone: nobody could say which moment it is
+    """
+    if moment.utcoffset() is None:
+        raise ValueError("A moment without a time zone cannot be sent to Exact.")
+    return moment.astimezone(AMSTERDAM).replace(tzinfo=None, microsecond=0).isoformat()
+
+
+def date_text(day):
+    """Return a date as Exact takes it: '2026-01-31T00:00:00'."""
+    return f'{day.isoformat()}T00:00:00'
+
+
+def pad_relation_code(code):
+    """Return the code of a relation as a filter must hold it: '123' after 15 spaces (D)."""
+    return as_text(code).rjust(RELATION_CODE_LENGTH)
+
+
 def encode(value):
-    """A Python value as JSON takes it."""
-    if isinstance(value, dict):
-        return {name: encode(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [encode(item) for item in value]
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        return value.astimezone(EXACT_ZONE).strftime('%Y-%m-%dT%H:%M:%S')
-    if isinstance(value, date):
-        return f'{value.isoformat()}T00:00:00'
-    if isinstance(value, Decimal):
-        # The shortest text that reads back as the same double: exact for every amount of money.
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, UUID):
-        return str(value)
-    return value
+    """Return the JSON text of a body or of a value in it.
+
+    date and datetime become ISO text, Decimal a number with exactly its digits. A float is
+    refused: 0.1 + 0.2 has no place in the books.
+
+    :raise TypeError: if the type has no form in Exact
+    :raise ValueError: if the value has none
+    """
+    match value:
+        case None:
+            return 'null'
+        case bool():
+            return 'true' if value else 'false'
+        case int():
+            return str(int(value))
+        case Decimal():
+            return _encode_decimal(value)
+        case str() | UUID():
+            return json.dumps(str(value))
+        case datetime():
+            return json.dumps(wall_clock(value))
+        case date():
+            return json.dumps(date_text(value))
+        case list() | tuple():
+            return f'[{", ".join(map(encode, value))}]'
+        case dict():
+            items = (f'{_encode_name(name)}: {encode(item)}' for name, item in value.items())
+            return f'{{{", ".join(items)}}}'
+    raise TypeError(f"{type(value).__name__} cannot be sent to Exact.")
+
+
+def _encode_name(name):
+    if not isinstance(name, str):
+        raise TypeError("The name of a property must be text.")
+    return json.dumps(name)
+
+
+def _encode_decimal(value):
+    if not value.is_finite():
+        raise ValueError("Only finite numbers can be sent to Exact.")
+    text = format(value, 'f')
+    return text.removeprefix('-') if not value else text
