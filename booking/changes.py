@@ -1,7 +1,7 @@
 """What a document says now, against what was sent: to tell people, and to bring Exact up to date.
 
-Facts about Exact that shape the plan: general entries have no PUT, and their lines cannot be
-changed or deleted; a PUT carries only what changed; a PUT of the header carries no lines; a
+Facts about Exact that shape the plan: general and bank entries have no PUT, and their lines cannot
+be changed or deleted; a PUT carries only what changed; a PUT of the header carries no lines; a
 reporting year cannot change in a PUT.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from .compare import Difference
-from .entry import Booking, Line
+from .entry import Booking, Line, is_ledger_only
 from .fingerprint import canonical
 from .payload import header_values, line_values
 
@@ -130,7 +130,7 @@ def plan(old: Booking, new: Booking, *, entry_id: str = '', line_ids: Sequence[s
     reasons = [name for name in _IDENTITY if getattr(old, name) != getattr(new, name)]
     if new.entry_number and new.entry_number != old.entry_number:
         reasons.append('entry_number')
-    if new.kind == 'general' or reasons:
+    if is_ledger_only(new.kind) or reasons:
         return Plan('replace', reasons=tuple(reasons) or ('kind',))
     header, impossible = _put(
         header_values(old, explicit_type=explicit_type),

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from .entry import Booking, Line
+from .entry import Booking, Line, is_ledger_only
 from .payload import has_reference
 from .text import fit_reference
 
 # G/L account types (facts: GLAccount.Type).
 RECEIVABLE, PAYABLE, VAT_ACCOUNT = 20, 22, 24
+# Cash, bank, credit card, payment service: what the journal of a bank entry itself is booked on.
+BANK_ACCOUNTS = (10, 12, 14, 16)
 # Rows that Exact adds by itself when a line is deferred (Transaction.Type 84, 86).
 _DEFERRALS = (84, 86)
 # VATType letters of rows that hold an amount of VAT, used where the account's type is not known.
@@ -66,6 +68,10 @@ class ReadLine:
     @property
     def is_control(self) -> bool:
         return self.gl_type in (RECEIVABLE, PAYABLE)
+
+    @property
+    def is_bank(self) -> bool:
+        return self.gl_type in BANK_ACCOUNTS
 
     @property
     def is_vat(self) -> bool:
@@ -173,14 +179,22 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
     Amounts are compared to the cent, in the sign of the booking. What Exact computes is compared
     only where a value was given (due date, rate, VAT code and VAT of a line). The order of lines
     does not matter. A line that Exact has and nobody meant is a `line_count` with meant None.
+
+    Exact balances a bank entry by itself, on the account of its journal: what it booked there must
+    be the total.
     """
     if read is None:
         return (Difference('missing_entry', booking.your_ref, None),)
     found = list(_compare_header(booking, read))
-    if booking.kind == 'general':
+    if is_ledger_only(booking.kind):
         pairs, missing, extra = _match(booking, read.lines)
         vat_rows = [row for row in extra if row.is_vat]
         extra = [row for row in extra if not row.is_vat]
+        if booking.kind == 'bank':
+            moved = sum((row.amount for row in extra if row.is_bank), Decimal(0))
+            extra = [row for row in extra if not row.is_bank]
+            if moved != _cents(booking.total):
+                found.append(Difference('total', _cents(booking.total), moved))
     else:
         control = [row for row in read.lines if row.is_control]
         vat_rows = [row for row in read.lines if row.is_vat and not row.is_control]
@@ -216,7 +230,7 @@ def _compare_header(booking, read):
         yield Difference('rate', booking.rate, read.rate)
     if booking.document:
         yield from differs('document', booking.document, read.document)
-    if booking.kind == 'general':
+    if is_ledger_only(booking.kind):
         return
     yield from differs('relation', booking.relation, read.relation)
     yield from differs('entry_date', booking.entry_date, read.entry_date)
@@ -242,7 +256,7 @@ def _compare_line(booking: Booking, index: int, row: ReadLine) -> list[Differenc
     differs('cost_center', line.cost_center, row.cost_center)
     differs('cost_unit', line.cost_unit, row.cost_unit)
     differs('project', line.project, row.project)
-    if booking.kind == 'general':
+    if is_ledger_only(booking.kind):
         if line.relation:
             differs('relation', line.relation, row.relation)
         differs('entry_date', line.date or booking.entry_date, row.date)
@@ -276,12 +290,13 @@ def _match(booking: Booking, rows: Iterable[ReadLine]):
             _remove(bucket, hit)
     rest = [row for bucket in buckets.values() for row in bucket]
     # VAT rows that Exact adds to a general entry are not what became of a line, unless the line
-    # itself was on that account.
+    # itself was on that account; neither is what it books on the account of a bank journal.
     scores = []
     for index in open_lines:
         line = booking.lines[index]
         for position, row in enumerate(rest):
-            if row.is_vat and row.gl_account != line.gl_account:
+            own = row.is_vat or (booking.kind == 'bank' and row.is_bank)
+            if own and row.gl_account != line.gl_account:
                 continue
             differences = _compare_line(booking, index, row)
             weight = sum(4 if d.field in ('gl_account', 'amount') else 1 for d in differences)

@@ -9,9 +9,12 @@ kind       line amount is positive for                  total is positive for
 sale       revenue (Exact books it as credit)           an invoice (the customer owes)
 purchase   cost (Exact books it as debit)               a bill (we owe)
 general    debit                                        nothing: lines sum to zero, total is 0
+bank       money that came in (Exact books it as        money in: the sum of the lines is what
+           credit)                                      moved on the bank account
 ========== ============================================ =====================================
 
-Credit notes have negative amounts and a negative total in all of them.
+Credit notes have negative amounts and a negative total in sales and purchases; money that went out
+of a bank account is negative there.
 """
 
 import datetime as dt
@@ -19,11 +22,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
-KINDS = ('sale', 'purchase', 'general')
+KINDS = ('sale', 'purchase', 'general', 'bank')
+# These have no relation and no reference of their own: each line has one, or says it.
+_LEDGER_ONLY = frozenset({'general', 'bank'})
 
 _DECIMALS = {'amount', 'vat_amount', 'quantity', 'rate', 'total', 'vat_total'}
 _DATES = {'entry_date', 'due_date', 'from_date', 'to_date', 'date'}
 _GUIDS = {'gl_account', 'project', 'relation', 'document'}
+
+
+def is_ledger_only(kind: str) -> bool:
+    """Whether entries of this kind are lines on ledgers and nothing else: the header knows no
+    relation, no reference, no due date; Exact computes no VAT, has no PUT, and keeps no lines that
+    could be changed one by one."""
+    return kind in _LEDGER_ONLY
 
 
 def _settle(record):
@@ -58,9 +70,9 @@ class Line:
         None = Exact computes it.
     :param cost_center: code, not GUID; likewise `cost_unit`. `project` is a GUID.
     :param from_date: first day of the deferral, with `to_date` its last.
-    :param relation: GUID; general entries only, as is `date`.
+    :param relation: GUID; general and bank entries only, as is `date`.
     :param sources: ids of the lines this one came from; never sent, never compared.
-    :param document: GUID; general entries only (others carry it in the header).
+    :param document: GUID; general and bank entries only (others carry it in the header).
     """
 
     gl_account: str
@@ -89,10 +101,11 @@ class Line:
 class Booking:
     """One entry of one division.
 
-    :param relation: GUID of the customer or supplier; '' for general entries.
+    :param relation: GUID of the customer or supplier; '' for general and bank entries.
     :param rate: value of one unit of `currency` in the division's currency; 1 in that currency.
     :param year: reporting year and `period` as Exact's financial periods number them.
-    :param total: including VAT, what the relation owes or is owed; 0 for general entries.
+    :param total: including VAT, what the relation owes or is owed; 0 for general entries, what
+        moved on the bank account for bank entries.
     :param vat_total: the VAT that is part of `total` (self-assessed VAT of a reverse charge,
         which Exact books twice with opposite signs, is not).
     :param document: GUID of the Exact document that is attached, '' for none.
@@ -131,7 +144,7 @@ class Booking:
     @property
     def debit_sign(self) -> int:
         """What a line amount is multiplied with to make debit positive."""
-        return -1 if self.kind == 'sale' else 1
+        return -1 if self.kind in ('sale', 'bank') else 1
 
     def with_lines(self, lines) -> 'Booking':
         return replace(self, lines=tuple(lines))

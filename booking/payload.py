@@ -8,23 +8,26 @@ the client encodes them.
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from .entry import Booking, Line
+from .entry import Booking, Line, is_ledger_only
 from .text import LIMITS, fit_reference, fit_text
 
 _RESOURCES = {
     'sale': 'salesentry/SalesEntries',
     'purchase': 'purchaseentry/PurchaseEntries',
     'general': 'generaljournalentry/GeneralJournalEntries',
+    'bank': 'financialtransaction/BankEntries',
 }
 _LINE_RESOURCES = {
     'sale': 'salesentry/SalesEntryLines',
     'purchase': 'purchaseentry/PurchaseEntryLines',
     'general': 'generaljournalentry/GeneralJournalEntryLines',
+    'bank': 'financialtransaction/BankEntryLines',
 }
 LINES_PROPERTY = {
     'sale': 'SalesEntryLines',
     'purchase': 'PurchaseEntryLines',
     'general': 'GeneralJournalEntryLines',
+    'bank': 'BankEntryLines',
 }
 RELATION_PROPERTY = {'sale': 'Customer', 'purchase': 'Supplier'}
 TYPES = {('sale', False): 20, ('sale', True): 21, ('purchase', False): 30, ('purchase', True): 31}
@@ -62,17 +65,14 @@ def payload(booking: Booking, *, explicit_type: bool = False) -> dict:
 
 def header_values(booking: Booking, *, explicit_type: bool = False) -> dict:
     """The properties of the header, without the lines."""
-    rate = None
-    if booking.rate and booking.rate != 1:
-        # The division's own currency needs no rate, and some journals forbid to give one.
-        rate = booking.rate
-        if -rate.as_tuple().exponent > 12:
-            rate = rate.quantize(_RATE_UNIT, ROUND_HALF_EVEN)
-    if booking.kind == 'general':
+    rate = _rate(booking)
+    if is_ledger_only(booking.kind):
+        # The balances of a bank entry (OpeningBalanceFC, ClosingBalanceFC) are left to Exact, which
+        # knows the one before: they cannot be right here (inferred: Exact then goes on from it).
         return _given({
             'JournalCode': booking.journal,
             'Currency': booking.currency,
-            'ExchangeRate': rate,
+            'ExchangeRate': rate if booking.kind == 'general' else None,
             'FinancialYear': booking.year,
             'FinancialPeriod': booking.period,
             'EntryNumber': booking.entry_number,
@@ -100,14 +100,15 @@ def header_values(booking: Booking, *, explicit_type: bool = False) -> dict:
 
 def line_values(booking: Booking, line: Line, *, explicit_type: bool = False) -> dict:
     """The properties of one line, in Exact's sign: those of the entry's kind, debit positive in
-    general entries."""
-    sign = -1 if explicit_type and booking.is_refund and booking.kind != 'general' else 1
+    general entries, money in positive in bank entries."""
+    ledger_only = is_ledger_only(booking.kind)
+    sign = -1 if explicit_type and booking.is_refund and not ledger_only else 1
     result = {
         'GLAccount': line.gl_account,
         'AmountFC': sign * line.amount + 0,
         'VATCode': line.vat_code,
     }
-    vat_property = 'AmountVATFC' if booking.kind == 'general' else 'VATAmountFC'
+    vat_property = 'AmountVATFC' if ledger_only else 'VATAmountFC'
     result[vat_property] = None if line.vat_amount is None else sign * line.vat_amount + 0
     result |= {
         'CostCenter': line.cost_center,
@@ -116,12 +117,14 @@ def line_values(booking: Booking, line: Line, *, explicit_type: bool = False) ->
         'Quantity': line.quantity,
         'Notes': fit_text(line.notes, LIMITS['notes'], multiline=True),
     }
-    if booking.kind == 'general':
+    if ledger_only:
         result |= {
             'Description': general_description(booking, line),
             'Account': line.relation,
             'Date': line.date or booking.entry_date,
             'Document': line.document or booking.document,
+            # The header of a bank entry has no rate.
+            'ExchangeRate': _rate(booking) if booking.kind == 'bank' else None,
         }
     else:
         result |= {
@@ -136,8 +139,19 @@ def line_values(booking: Booking, line: Line, *, explicit_type: bool = False) ->
     return values
 
 
+def _rate(booking):
+    """The exchange rate that is sent; None in the division's own currency, which needs none (and
+    some journals forbid to give one)."""
+    rate = booking.rate
+    if not rate or rate == 1:
+        return None
+    if -rate.as_tuple().exponent > 12:
+        rate = rate.quantize(_RATE_UNIT, ROUND_HALF_EVEN)
+    return rate
+
+
 def general_description(booking: Booking, line: Line) -> str:
-    """What stands on a line of a general entry: "MISC/2026/0001: text".
+    """What stands on a line of a general or bank entry: "MISC/2026/0001: text".
 
     The header of such an entry has no reference, so that each line carries it: the entry can then
     be found again, and a person sees where it came from.
@@ -150,8 +164,8 @@ def general_description(booking: Booking, line: Line) -> str:
 
 
 def has_reference(description: str, reference: str) -> bool:
-    """Whether the text of a line of a general entry carries this reference (and not one that only
-    begins like it)."""
+    """Whether the text of a line of a general or bank entry carries this reference (and not one
+    that only begins like it)."""
     reference = fit_reference(reference)
     return description == reference or description.startswith(f"{reference}: ")
 

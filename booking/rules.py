@@ -12,14 +12,16 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .compare import PAYABLE, RECEIVABLE, VAT_ACCOUNT
-from .entry import Booking, Line
+from .entry import Booking, Line, is_ledger_only
 from .text import LIMITS, fit_reference, fit_text
 from .vat import VatCode, computed_vat, exact_totals, rounded
 
 BLOCKS, WARNS, INFORMS = 'blocks', 'warns', 'informs'
 
 # Journal types that fit each kind of entry (facts: Journal.Type).
-JOURNAL_TYPES = {'sale': ('20',), 'purchase': ('22',), 'general': ('90',)}
+JOURNAL_TYPES = {
+    'sale': ('20',), 'purchase': ('22',), 'general': ('90',), 'bank': ('12', '10', '16'),
+}
 _DIRECTIONS = {'sale': 'S', 'purchase': 'P'}
 _INT32 = 2**31 - 1
 # A VAT amount given on a line and the computed one may differ by rounding and discounts; beyond
@@ -229,7 +231,7 @@ def _check_period(booking, facts):
 
 
 def _check_relation(booking, facts):
-    if booking.kind != 'general':
+    if not is_ledger_only(booking.kind):
         if not booking.relation:
             yield Finding(BLOCKS, 'relation_missing', {'kind': booking.kind})
         else:
@@ -299,6 +301,14 @@ def _check_totals(booking, facts):
         if not any(line.amount for line in booking.lines):
             yield Finding(INFORMS, 'zero_total', {})
         return
+    if booking.kind == 'bank':
+        # The other side is Exact's own line on the account of the journal.
+        moved = sum((line.amount for line in booking.lines), Decimal(0))
+        if moved != booking.total:
+            yield Finding(BLOCKS, 'total_differs', {'meant': booking.total, 'computed': moved})
+        if not any(line.amount for line in booking.lines):
+            yield Finding(INFORMS, 'zero_total', {})
+        return
     if not booking.total:
         yield Finding(INFORMS, 'zero_total', {})
     elif (booking.total < 0) != booking.is_refund:
@@ -330,7 +340,7 @@ def _check_account(booking, line, facts):
     if account.blocked:
         yield Finding(BLOCKS, 'account_blocked', values)
     control = account.type in (RECEIVABLE, PAYABLE)
-    if booking.kind != 'general':
+    if not is_ledger_only(booking.kind):
         if control or account.type == VAT_ACCOUNT:
             yield Finding(BLOCKS, 'account_type', {**values, 'type': account.type})
     elif control and not line.relation:
@@ -415,7 +425,7 @@ def _check_line(booking, line, facts):
         if value is not None and value != rounded(value, facts.decimals):
             yield Finding(BLOCKS, 'amount_decimals',
                           {'field': name, 'amount': value, 'decimals': facts.decimals})
-    if booking.kind == 'general':
+    if is_ledger_only(booking.kind):
         if line.from_date or line.to_date:
             yield Finding(WARNS, 'deferral_not_possible', {})
         if line.relation:
@@ -426,5 +436,5 @@ def _check_line(booking, line, facts):
         yield Finding(BLOCKS, 'deferral_reversed',
                       {'from_date': line.from_date, 'to_date': line.to_date})
     text = fit_text(line.description)
-    if booking.kind != 'general' and len(text) > LIMITS['line_description']:
+    if not is_ledger_only(booking.kind) and len(text) > LIMITS['line_description']:
         yield Finding(INFORMS, 'description_shortened', {'limit': LIMITS['line_description']})
