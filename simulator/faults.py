@@ -1,0 +1,92 @@
+"""Faults on demand: queued one by one, or at random from a seed.
+
+Kinds: ``cut_before`` (connection cut, nothing happened), ``cut_after`` (happened, no answer),
+``cut_body`` (happened, half an answer), ``broken_body`` (happened, unreadable JSON),
+``delay`` (``seconds`` before the work), ``delay_after`` (after the work), ``status`` (``status`` instead of the work),
+``status_after`` (happened, then ``status``), ``drop`` (the ``properties`` vanish from the body unseen).
+"""
+import random
+import re
+import threading
+
+KINDS = (
+    'cut_before', 'cut_after', 'cut_body', 'broken_body', 'delay', 'delay_after', 'status', 'status_after', 'drop')
+
+
+class Faults:
+    """The queue. Each fault serves ``times`` matching requests after skipping ``skip``."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._queue = []
+        self._random = None
+        self._chaos = None
+        self.fired = []
+
+    def add(self, kind, *, method=None, resource=None, times=1, skip=0, seconds=1.0, status=503, properties=()):
+        """Queue a fault.
+
+        :param kind: one of :data:`KINDS`
+        :param method: only this HTTP method
+        :param resource: regular expression searched in the resource ('salesentry/SalesEntries', 'oauth2/token')
+        :param times: how many requests it serves; None = until cleared
+        """
+        if kind not in KINDS:
+            raise ValueError(f'unknown fault {kind!r}; known: {", ".join(KINDS)}')
+        fault = {
+            'kind': kind, 'method': method, 'resource': re.compile(resource) if resource else None,
+            'times': times, 'skip': skip, 'seconds': float(seconds), 'status': int(status),
+            'properties': tuple(properties)}
+        with self._lock:
+            self._queue.append(fault)
+
+    def chaos(self, seed, rate, kinds=('cut_before', 'cut_after', 'status', 'broken_body'), **options):
+        """Random faults from a seed: each request is hit with probability ``rate``; rate 0 ends it."""
+        for kind in kinds:
+            if kind not in KINDS:
+                raise ValueError(f'unknown fault {kind!r}')
+        with self._lock:
+            self._random = random.Random(seed)
+            self._chaos = {'rate': float(rate), 'kinds': tuple(kinds), 'options': options} if rate else None
+
+    def clear(self):
+        with self._lock:
+            self._queue.clear()
+            self._chaos = None
+            self.fired = []
+
+    def pending(self):
+        """What is still queued, as plain data."""
+        with self._lock:
+            return [
+                {**fault, 'resource': fault['resource'].pattern if fault['resource'] else None}
+                for fault in self._queue]
+
+    def take(self, method, resource):
+        """The faults for this request, served and counted: {kind: fault}."""
+        found = {}
+        with self._lock:
+            for fault in list(self._queue):
+                if fault['method'] and fault['method'] != method:
+                    continue
+                if fault['resource'] and not fault['resource'].search(resource):
+                    continue
+                if fault['kind'] in found:
+                    continue
+                if fault['skip']:
+                    fault['skip'] -= 1
+                    continue
+                found[fault['kind']] = fault
+                if fault['times'] is not None:
+                    fault['times'] -= 1
+                    if fault['times'] <= 0:
+                        self._queue.remove(fault)
+            if not found and self._chaos and self._random.random() < self._chaos['rate']:
+                kind = self._random.choice(self._chaos['kinds'])
+                options = self._chaos['options']
+                found[kind] = {
+                    'kind': kind, 'seconds': float(options.get('seconds', 0.2)),
+                    'status': int(options.get('status', 503)), 'properties': tuple(options.get('properties', ()))}
+            for kind in found:
+                self.fired.append((method, resource, kind))
+        return found

@@ -1,0 +1,115 @@
+"""Error texts in the user's language. Fragments are those of the error catalogue of the fact sheet."""
+
+#: kind of error -> (Dutch, English)
+KINDS = {
+    'mandatory': ('Verplicht', 'Mandatory'),
+    'reference': ('Ongeldige referentie', 'Invalid reference'),
+    'invalid': ('Ongeldig', 'Invalid'),
+    'not_allowed': ('Niet toegestaan', 'Not allowed'),
+    'in_use': ('In gebruik', 'In use'),
+    'exists': ('Bestaat reeds', 'Already exists'),
+    'blocked': ('Geblokkeerd', 'Blocked'),
+    'too_long': ('Te lang', 'Too long'),
+}
+#: name of a property or thing -> (Dutch, English)
+LABELS = {
+    'Account': ('Relatie', 'Account'),
+    'Address': ('Adres', 'Address'),
+    'AmountFC': ('Bedrag', 'Amount'),
+    'Attachment': ('Bijlage', 'Attachment'),
+    'BankAccount': ('Bankrekening', 'Bank account'),
+    'BankAccountFormat': ('Bankrekening (Formaat)', 'Bank account (Format)'),
+    'CallbackURL': ('Callback-URL', 'Callback URL'),
+    'Code': ('Code', 'Code'),
+    'CostCenter': ('Kostenplaats', 'Cost center'),
+    'CostUnit': ('Kostendrager', 'Cost unit'),
+    'Country': ('Land', 'Country'),
+    'Currency': ('Valuta', 'Currency'),
+    'Customer': ('Klant', 'Customer'),
+    'CustomerType': ('Klant (Type)', 'Customer (Type)'),
+    'Date': ('Datum', 'Date'),
+    'Description': ('Omschrijving', 'Description'),
+    'Document': ('Document', 'Document'),
+    'DueDate': ('Vervaldatum', 'Due date'),
+    'EntryDate': ('Factuurdatum', 'Invoice date'),
+    'EntryID': ('Boeking', 'Entry'),
+    'EntryNumber': ('Boekstuknummer', 'Entry number'),
+    'ExchangeRate': ('Wisselkoers', 'Exchange rate'),
+    'FileName': ('Bestandsnaam', 'File name'),
+    'FirstName': ('Voornaam', 'First name'),
+    'GLAccount': ('Grootboekrekening', 'G/L account'),
+    'GLAccountType': ('Grootboekrekeningtype', 'G/L account type'),
+    'GLAR': ('Verzamelrekening debiteuren', 'Accounts receivable account'),
+    'GeneralJournalEntryLines': ('Regels', 'Lines'),
+    'Item': ('Artikel', 'Item'),
+    'Journal': ('Dagboek', 'Journal'),
+    'JournalCode': ('Dagboek', 'Journal'),
+    'LastName': ('Achternaam', 'Last name'),
+    'Name': ('Naam', 'Name'),
+    'PaymentCondition': ('Betalingsconditie', 'Payment condition'),
+    'PaymentReference': ('Betalingskenmerk', 'Payment reference'),
+    'Period': ('Periode', 'Period'),
+    'Project': ('Project', 'Project'),
+    'PurchaseEntryLines': ('Regels', 'Lines'),
+    'Rate': ('Wisselkoers', 'Exchange rate'),
+    'SalesEntryLines': ('Regels', 'Lines'),
+    'SourceCurrency': ('Valuta', 'Currency'),
+    'Subject': ('Onderwerp', 'Subject'),
+    'Supplier': ('Leverancier', 'Supplier'),
+    'SupplierType': ('Leverancier (Type)', 'Supplier (Type)'),
+    'Topic': ('Onderwerp', 'Topic'),
+    'Type': ('Type', 'Type'),
+    'VATCode': ('Btw-code', 'VAT-code'),
+    'VATNumber': ('Btw-nummer', 'VAT number'),
+    'VATPercentage': ('Btw-percentage', 'VAT percentage'),
+    'YourRef': ('Uw ref.', 'Your ref.'),
+}
+TEXTS = {
+    'processed': ('Reeds verwerkt', 'Already processed'),
+    'period_closed': ('Periode is afgesloten: {year} - {period}', 'Period is closed: {year} - {period}'),
+    'unbalanced': (
+        'Boekstuk is niet in evenwicht: {amount}', 'Entry is not in balance: {amount}'),
+    'year_fixed': ('The financial year cannot be changed', 'The financial year cannot be changed'),
+    'used_in_entries': ('Kan niet verwijderen: in gebruik', 'Cannot delete: in use'),
+    'problem': ('Er is een fout opgetreden. A problem has occurred.', 'A problem has occurred.'),
+    'attachment_size': (
+        'Bestand is te groot: maximaal 25 MB', 'File is too large: maximum 25 MB'),
+}
+
+
+class BusinessError(Exception):
+    """A refusal by Exact's rules: HTTP 500 with one or more messages, joined by line breaks."""
+
+    def __init__(self, *messages):
+        super().__init__(messages)
+        self.messages = list(messages)
+
+    def text(self, language):
+        """The whole text in a language ('nl' or 'en')."""
+        return '\r\n'.join(message.text(language) for message in self.messages)
+
+
+class Message:
+    """One refusal, kept untranslated: ``Message('invalid', 'Journal')`` or ``Message('processed')``."""
+
+    def __init__(self, kind, label='', **values):
+        self.kind, self.label, self.values = kind, label, values
+
+    def text(self, language):
+        column = 0 if language == 'nl' else 1
+        if self.kind in TEXTS:
+            return TEXTS[self.kind][column].format(**self.values)
+        label = LABELS.get(self.label, (self.label, self.label))[column]
+        extra = self.values.get('extra')
+        return f'{KINDS[self.kind][column]}: {label}' + (f' ({extra})' if extra else '')
+
+    def __eq__(self, other):
+        return (self.kind, self.label, self.values) == (other.kind, other.label, other.values)
+
+    def __hash__(self):
+        return hash((self.kind, self.label))
+
+
+def refuse(kind, label='', **values):
+    """Raise a refusal with one message."""
+    raise BusinessError(Message(kind, label, **values))
