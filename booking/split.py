@@ -42,18 +42,19 @@ def split_line(line: Line, shares: Sequence[Share], decimals: int = 2) -> tuple[
     if whole < 100:
         own = (line.cost_center, line.cost_unit, line.project)
         weights[own] = weights.get(own, Decimal(0)) + 100 - whole
-    targets = [target for target, weight in weights.items() if weight]
-    parts = [weights[target] for target in targets]
-    amounts = spread(line.amount, parts, decimals)
-    quantities = [None] * len(targets)
+    parts = [(target, weight) for target, weight in weights.items() if weight]
+    amounts = spread(line.amount, [weight for _target, weight in parts], decimals)
+    kept = [
+        (target, weight, amount)
+        for (target, weight), amount in zip(parts, amounts, strict=True) if amount
+    ] or [(*parts[0], line.amount)]
+    quantities = [None] * len(kept)
     if line.quantity is not None:
+        # Over the lines that stay, so that none goes with a part that has no amount.
         digits = max(4, -line.quantity.as_tuple().exponent)
-        quantities = spread(line.quantity, parts, digits)
-    result = tuple(
+        quantities = spread(line.quantity, [weight for _target, weight, _amount in kept], digits)
+    return tuple(
         replace(line, amount=amount, quantity=quantity, vat_amount=None, cost_center=target[0],
                 cost_unit=target[1], project=target[2])
-        for target, amount, quantity in zip(targets, amounts, quantities, strict=True)
-        if amount
+        for (target, _weight, amount), quantity in zip(kept, quantities, strict=True)
     )
-    return result or (replace(line, vat_amount=None, cost_center=targets[0][0],
-                              cost_unit=targets[0][1], project=targets[0][2]),)

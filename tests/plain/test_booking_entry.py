@@ -217,7 +217,7 @@ def test_floats_and_instants_are_refused():
     with pytest.raises(TypeError):
         sale(entry_date=dt.datetime(2026, 1, 1))
     with pytest.raises(ValueError, match='kind'):
-        sale(kind='bank')
+        sale(kind='memo')
 
 
 def test_the_package_knows_neither_odoo_nor_its_neighbours():
