@@ -137,8 +137,8 @@ class ExactAccountMapping(models.Model):
             use = mapping.ledger_use
             if use not in indexes:
                 indexes[use] = NameIndex(
-                    AccountCandidate(record.id, record.code or '', record.name or '', record.gl_type)
-                    for record in candidates if record.gl_type not in FORBIDDEN_TYPES[use]
+                    AccountCandidate(gl.id, gl.code or '', gl.name or '', gl.gl_type)
+                    for gl in candidates if gl.gl_type not in FORBIDDEN_TYPES[use]
                 )
             suggestion = mapping._suggest_ledger(indexes[use])
             if suggestion:
@@ -186,9 +186,9 @@ class ExactAccountMapping(models.Model):
              WHERE line.company_id = %(company)s
                AND line.parent_state IN ('draft', 'posted')
                AND CASE WHEN move.move_type <> 'entry'
-                        THEN line.display_type <> 'payment_term'
-                             AND (line.display_type <> 'tax'
-                                  OR account.internal_group IN ('income', 'expense'))
+                        THEN line.display_type <> 'payment_term' AND (
+                             line.display_type <> 'tax'
+                             OR split_part(account.account_type, '_', 1) IN ('income', 'expense'))
                         ELSE journal.type = 'general' OR EXISTS (
                              SELECT 1 FROM exact_journal_mapping mapped
                               WHERE mapped.journal_id = journal.id
@@ -228,7 +228,7 @@ class ExactAccountMapping(models.Model):
                AND (move.move_type = 'entry' OR (
                     line.display_type <> 'payment_term'
                     AND (line.display_type <> 'tax'
-                         OR account.internal_group IN ('income', 'expense'))
+                         OR split_part(account.account_type, '_', 1) IN ('income', 'expense'))
                     AND CASE WHEN move.move_type LIKE 'out_%%'
                              THEN division.default_sale_gl_account_id
                              ELSE division.default_purchase_gl_account_id END IS NULL))

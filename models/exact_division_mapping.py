@@ -231,7 +231,7 @@ class ExactDivision(models.Model):
             if kind != 'partner':
                 # A partner without a row is looked up at its first export.
                 left += len(waiting - accepted)
-        return self.env['exact.mapping.mixin']._accepted_notification(done, done + left)
+        return self.env['exact.mapping.mixin']._accepted_notification(done, left)
 
     def action_look_for_new(self):
         """Add rows for what is used in Odoo since the last time, and suggest anew."""

@@ -126,9 +126,9 @@ class ExactMappingMixin(models.AbstractModel):
     def _stopped_query(self):
         """Pairs (mapping id, move id) of the posted documents that wait for a row.
 
-        :return: SQL with the columns mapping_id and move_id, or None; may repeat pairs.
+        :return: SQL with the columns mapping_id and move_id, False for none; may repeat pairs.
         """
-        return None
+        return False
 
     # === COMPUTE === #
 
@@ -268,8 +268,8 @@ class ExactMappingMixin(models.AbstractModel):
             problem = mapping._current_problem()
             if problem:
                 raise ValidationError(self.env._(
-                    "%(source)s cannot be mapped: %(problem)s",
-                    source=mapping._source.display_name, problem=problem,
+                    "%(name)s cannot be mapped so: %(problem)s",
+                    name=mapping._source.display_name, problem=problem,
                 ))
 
     # === CRUD === #
@@ -322,7 +322,7 @@ class ExactMappingMixin(models.AbstractModel):
             if not waiting:
                 continue
             found = waiting._find_suggestions(division)
-            missing = waiting.filtered(lambda mapping: mapping not in found)
+            missing = waiting - self.browse(mapping.id for mapping in found)
             found.update(missing._find_previous(division))
             for mapping in waiting:
                 values, reason = found.get(mapping, ({}, False))
@@ -403,19 +403,22 @@ class ExactMappingMixin(models.AbstractModel):
     def action_accept(self):
         """Accept the suggestions of the selected rows."""
         self.check_access('write')
-        return self._accepted_notification(len(self._accept()), len(self))
+        done = len(self._accept())
+        return self._accepted_notification(
+            done, len(self.filtered(lambda mapping: mapping.state != 'mapped')),
+        )
 
     @api.model
-    def _accepted_notification(self, done, total, left=None):
-        """Tell how many were accepted, and reload what is shown."""
-        if left is None:
-            left = total - done
+    def _accepted_notification(self, done, left):
+        """Tell how many were accepted and how many are left, and reload what is shown."""
         message = self.env._("%(count)s mappings accepted.", count=done)
         if done == 1:
             message = self.env._("1 mapping accepted.")
         elif not done:
             message = self.env._("There was no suggestion to accept.")
-        if left:
+        if left == 1:
+            message += " " + self.env._("1 still needs a choice of yours.")
+        elif left:
             message += " " + self.env._("%(count)s still need a choice of yours.", count=left)
         return {
             'type': 'ir.actions.client',

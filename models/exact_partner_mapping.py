@@ -90,7 +90,7 @@ class ExactPartnerMapping(models.Model):
     def _stopped_query(self):
         broken = self.filtered(lambda mapping: mapping.state == 'broken')
         if not broken:
-            return None
+            return False
         return SQL(
             """
             SELECT mapping.id AS mapping_id, move.id AS move_id

@@ -248,7 +248,7 @@ class ExactTaxMapping(models.Model):
 
     @api.model
     def _wanted_sources(self, division):
-        """All active taxes of sales and purchases, and those of documents; groups by their taxes."""
+        """All active taxes of sales and purchases, those of documents; for a group its taxes."""
         tax_model = self.env['account.tax'].with_context(active_test=False)
         own = tax_model._check_company_domain(division.company_id)
         self.env['account.move.line'].flush_model()

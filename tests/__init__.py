@@ -1,4 +1,12 @@
 from . import (
+    test_mapping,
+    test_connection,
+    test_export_wizards,
+    test_export_security,
     test_master_data,
+    test_neutralize,
+    test_oauth,
     test_sync,
+    test_token,
 )
+from . import test_export
