@@ -93,6 +93,10 @@ class AccountMove(models.Model):
                     "%(sentence)s (and %(count)s more)", sentence=sentence, count=more,
                 )
             return sentence, finding.button_label
+        if state == 'verified':
+            # An undo that Exact refused leaves the entry as it is, and says so.
+            finding = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
+            return finding.message, False
         if state == 'changed':
             labels = []
             for field, meant, found in (export.difference_ids or [])[:3]:
@@ -276,11 +280,12 @@ class AccountMove(models.Model):
         return division.auto_export_general and self._exact_is_exportable_entry(division)
 
     def _exact_is_exportable_entry(self, division):
-        """Journal entries go out of mapped journals only."""
-        return bool(self.env['exact.journal.mapping'].sudo().search_count([
+        """Journal entries go out of mapped journals only, to a journal of Exact that takes them."""
+        # sudo: people who post need no rights on mappings.
+        target = self.env['exact.journal.mapping'].sudo().search([
             ('division_id', '=', division.id), ('journal_id', '=', self.journal_id.id),
-            ('exact_journal_id', '!=', False),
-        ], limit=1))
+        ], limit=1).exact_journal_id
+        return target.journal_type == '90' or bool(target) and self._exact_is_bank_entry()
 
     def _exact_compare_later(self):
         """Let the worker compare edited documents with what Exact has."""
@@ -305,6 +310,41 @@ class AccountMove(models.Model):
         self.env['exact.export'].sudo().search([
             ('move_id', 'in', self.ids), ('state', 'in', UNSENT_STATES), ('exact_guid', '=', False),
         ]).write({'state': 'undone', 'pending_action': False})
+
+    def _exact_is_bank_entry(self):
+        """Hook: whether a journal entry is one that Exact books in a journal of a bank account, and
+        that goes there (what banks report comes into Exact by itself)."""
+        self.ensure_one()
+        return False
+
+    def _exact_bank_entry_domain(self):
+        """Hook: domain of the moves for which `_exact_is_bank_entry` is true."""
+        return Domain.FALSE
+
+    def _exact_liquidity_lines(self):
+        """Lines of a bank entry that stand for the bank account itself.
+
+        Of a payment, and of the reversal of one, these are those on its outstanding account, too.
+        """
+        self.ensure_one()
+        # sudo: who exports journal entries may have no right on payments.
+        payments_sudo = (self | self.reversed_entry_id).sudo().origin_payment_id
+        accounts = self.journal_id.default_account_id
+        for payment_sudo in payments_sudo:
+            accounts |= payment_sudo._get_valid_liquidity_accounts()
+        return self.line_ids.filtered(
+            lambda line: line.account_id in accounts
+            or line.account_id.account_type in ('asset_cash', 'liability_credit_card')
+        )
+
+    def _exact_line_texts(self, line):
+        """Hook: how a line is told in Exact.
+
+        :param line: `account.move.line` of this move.
+        :return: (description, notes)
+        """
+        self.ensure_one()
+        return (line.name or self.ref or self.name or '').split('\n')[0], ''
 
     def _exact_files(self):
         """Files that travel to Exact with this document.

@@ -12,8 +12,10 @@ from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
 from ..booking import (
-    Booking, Line, VatCode, difference_line, exact_totals, fit_text, rounded, spread, vat_overrides,
+    Booking, Line, VatCode, difference_line, exact_totals, fit_text, is_ledger_only, rounded, spread,
+    vat_overrides,
 )
+from .exact_relation_match import party
 
 # Lines that say something to people but book nothing.
 _TEXT_LINES = ('line_section', 'line_subsection', 'line_note')
@@ -64,12 +66,12 @@ def stand_in(partner_id):
 
 
 def kind_of(move):
-    """'sale', 'purchase' or 'general': which kind of entry books this move."""
+    """'sale', 'purchase', 'bank' or 'general': which kind of entry books this move."""
     if move.is_sale_document(include_receipts=True):
         return 'sale'
     if move.is_purchase_document(include_receipts=True):
         return 'purchase'
-    return 'general'
+    return 'bank' if move._exact_is_bank_entry() else 'general'
 
 
 def decimal(amount, digits=2):
@@ -162,23 +164,25 @@ class BookingBuilder:
         """
         built = Built(move)
         overrides = overrides or {}
-        kind = kind_of(move)
+        kind = self._kind(move, overrides)
+        ledger_only = is_ledger_only(kind)
         journal = self._journal(built, kind, overrides)
         year, period = self._period(built)
-        relation = ''
-        if kind != 'general':
+        relation = condition = ''
+        if not ledger_only:
             relation = self._relation(built, move.commercial_partner_id, overrides)
-        condition = self._payment_condition(built) if kind != 'general' else ''
-        maker = self._general_lines if kind == 'general' else self._invoice_lines
+            condition = self._payment_condition(built)
+        makers = {'general': self._general_lines, 'bank': self._bank_lines}
+        maker = makers.get(kind, self._invoice_lines)
         lines, total, vat_total, currency, rate = maker(built, kind, overrides)
         if not lines and not built.blocks:
             built.problems.append(Problem('nothing_to_book'))
         if built.blocks and not (journal and lines and year):
             return built
-        entry_date = move.date if kind == 'general' else move.invoice_date or move.date
+        entry_date = move.date if ledger_only else move.invoice_date or move.date
         tranches = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
         due_date = None
-        if kind != 'general' and len(tranches) <= 1:
+        if not ledger_only and len(tranches) <= 1:
             # An entry has one due date; several are left to Exact's payment condition.
             due_date = move.invoice_date_due or None
         built.booking = Booking(
@@ -221,7 +225,7 @@ class BookingBuilder:
         return move.ref or ''
 
     def _payment_reference(self, move, kind):
-        if kind == 'general' or (kind == 'sale' and self.division.numbering == 'exact'):
+        if is_ledger_only(kind) or (kind == 'sale' and self.division.numbering == 'exact'):
             # Exact's own number becomes the reference of the payment then.
             return ''
         reference = fit_text(move.payment_reference or '')
@@ -236,15 +240,27 @@ class BookingBuilder:
         number = int(digits) if digits and len(digits) <= 10 else 0
         return number if 0 < number <= _MAX_INVOICE_NUMBER else None
 
+    def _kind(self, move, overrides):
+        """Which kind of entry: who sends a bank journal to a general one gets general entries."""
+        kind = kind_of(move)
+        if kind == 'bank' and self._chosen_journal(move, overrides).journal_type == '90':
+            return 'general'
+        return kind
+
+    def _chosen_journal(self, move, overrides):
+        """The journal that a person chose, for this document or for all of its journal."""
+        chosen = overrides.get('journal_id')
+        if not chosen and move.journal_id.id in self.index['journal']:
+            chosen = self.index['journal'][move.journal_id.id][1]
+        return self.env['exact.journal'].browse(chosen or [])
+
     def _journal(self, built, kind, overrides):
         move = built.move
-        if overrides.get('journal_id'):
-            return self.env['exact.journal'].browse(overrides['journal_id'])
-        mapped = self.index['journal'].get(move.journal_id.id)
-        if mapped:
-            return self.env['exact.journal'].browse(mapped[1])
-        default = self.division[f'default_{kind}_journal_id']
-        if default and kind != 'general':
+        chosen = self._chosen_journal(move, overrides)
+        if chosen:
+            return chosen
+        default = not is_ledger_only(kind) and self.division[f'default_{kind}_journal_id']
+        if default:
             return default
         # A general entry goes out of journals that somebody mapped, never out of all of them.
         built.problems.append(Problem(
@@ -325,7 +341,7 @@ class BookingBuilder:
                 codes_of_tax[tax.id] = code
             if not amount:
                 continue
-            lines += self._split(built, line, amount, code, overrides, with_period=True)
+            lines += self._split(built, line, amount, code, overrides, of_invoice=True)
         for line in move.line_ids.filtered(lambda line: line.display_type == 'tax'):
             amount = decimal(sign * line.amount_currency, digits)
             if line.account_id.internal_group in ('income', 'expense') and amount:
@@ -387,25 +403,65 @@ class BookingBuilder:
                 continue
             relation = ''
             if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
-                relation = self._relation(built, line.partner_id.commercial_partner_id, {})
+                relation = self._relation(built, party(line.partner_id, move.company_id), {})
             lines += self._split(built, line, amount, '', overrides, relation=relation)
         if any(line.tax_ids or line.tax_line_id for line in move.line_ids):
             built.problems.append(Problem('general_vat', 'informs'))
         return tuple(lines), Decimal(0), Decimal(0), currency.name, Decimal(1)
 
-    def _split(self, built, line, amount, vat_code, overrides, *, relation='', with_period=False):
+    def _bank_lines(self, built, kind, overrides):
+        """Lines of a bank entry, money in positive, in the currency of the bank account.
+
+        The line that stands for the bank itself is left out: Exact makes it. VAT as in general
+        entries.
+        """
+        move = built.move
+        currency, field, rate = self._bank_currency(move)
+        digits = currency.decimal_places
+        bank_lines = move._exact_liquidity_lines()
+        lines = []
+        for line in (move.line_ids - bank_lines).sorted(lambda line: (line.sequence, line.id)):
+            amount = decimal(-line[field], digits)
+            if line.display_type in _TEXT_LINES or not amount:
+                continue
+            partner = party(line.partner_id, move.company_id)
+            if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
+                relation = self._relation(built, partner, {})
+            else:
+                # Good to know, but no reason to make a relation of every restaurant.
+                match = self.relations.get(partner.id)
+                known = match.relation if match else self.env['exact.relation']
+                relation = known.exact_guid if known and not known.is_blocked else ''
+            lines += self._split(built, line, amount, '', overrides, relation=relation)
+        if any(line.tax_ids or line.tax_line_id for line in move.line_ids):
+            built.problems.append(Problem('general_vat', 'informs'))
+        total = decimal(sum(bank_lines.mapped(field)), digits)
+        return tuple(lines), total, Decimal(0), currency.name, rate
+
+    def _bank_currency(self, move):
+        """Currency of a bank account, the field of a line that has its amounts, and the rate."""
+        own, currency = move.company_currency_id, move.journal_id.currency_id
+        if not currency or currency == own or move.line_ids.currency_id != currency:
+            return own, 'balance', Decimal(1)
+        moved = move._exact_liquidity_lines()
+        foreign = decimal(sum(moved.mapped('amount_currency')), currency.decimal_places)
+        balance = decimal(sum(moved.mapped('balance')), own.decimal_places)
+        return currency, 'amount_currency', balance / foreign if foreign else Decimal(1)
+
+    def _split(self, built, line, amount, vat_code, overrides, *, relation='', of_invoice=False):
         """One move line as one booked line, or several where its analytic distribution says so."""
         gl_account, source = self._ledger(built, line, overrides)
         digits = line.currency_id.decimal_places
         start = end = None
-        for first, last in _DEFERRAL_FIELDS if with_period else ():
+        for first, last in _DEFERRAL_FIELDS if of_invoice else ():
             if first in line._fields and line[first] and line[last]:
                 start, end = line[first], line[last]
         parts = self._dimensions(built, line)
         amounts = spread(amount, [weight for weight, _dims in parts], digits)
         quantity = None
-        if line.display_type == 'product' and len(parts) == 1 and line.quantity:
+        if of_invoice and line.display_type == 'product' and len(parts) == 1 and line.quantity:
             quantity = decimal(line.quantity, 6).normalize()
+        description, notes = built.move._exact_line_texts(line)
         result = []
         for part, (_weight, (cost_center, cost_unit, project)) in zip(amounts, parts, strict=True):
             if not part:
@@ -413,7 +469,7 @@ class BookingBuilder:
             built.sources.append((line.id, source))
             result.append(Line(
                 gl_account=gl_account, amount=part, vat_code=vat_code,
-                description=(line.name or built.move.ref or built.move.name or '').split('\n')[0],
+                description=description, notes=notes,
                 cost_center=cost_center, cost_unit=cost_unit, project=project,
                 quantity=quantity, from_date=start, to_date=end,
                 relation=relation, sources=(line.id,),
@@ -437,7 +493,7 @@ class BookingBuilder:
             gl_account = self.env['exact.gl.account'].browse(mapped[1])
             return gl_account.exact_guid, f'exact.account.mapping,{mapped[0]}'
         kind = kind_of(built.move)
-        default = kind != 'general' and self.division[f'default_{kind}_gl_account_id']
+        default = not is_ledger_only(kind) and self.division[f'default_{kind}_gl_account_id']
         if default:
             return default.exact_guid, 'default'
         if not line.account_id:

@@ -26,7 +26,7 @@ class ExactDivision(models.Model):
     """One Exact administration, linked to at most one company."""
 
     _name = 'exact.division'
-    _description = "Exact Division"
+    _description = "Exact Administration"
     _inherit = ['mail.thread', 'mail.activity.mixin']
     _order = 'code'
 
@@ -123,6 +123,11 @@ class ExactDivision(models.Model):
     )
     default_purchase_gl_account_id = fields.Many2one(
         'exact.gl.account', string="Purchase Ledger", tracking=True,
+    )
+
+    difference_gl_account_id = fields.Many2one(
+        'exact.gl.account', string="Rounding Differences", tracking=True,
+        help="Where cents go that no VAT amount can carry; the largest line's ledger if empty.",
     )
 
     can_use = fields.Boolean(compute='_compute_can_use')
@@ -361,6 +366,8 @@ class ExactDivision(models.Model):
         :param reason: a key of `exact_error_text.DIVISION_REASONS`, False if it does
         """
         self.ensure_one()
+        # What the caller wrote must be seen as held
+        self.flush_recordset()
         with self.env.registry.cursor() as cr:
             cr.execute(SQL(
                 "SELECT unreachable_reason FROM exact_division WHERE id = %s"

@@ -15,11 +15,13 @@ from decimal import Decimal
 from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
-from odoo.exceptions import LockError
+from odoo.exceptions import LockError, UserError
 from odoo.tools import split_every
 from odoo.tools.misc import format_date, formatLang
 
-from ..booking import READ_FIELDS, compare, fingerprint, from_dict, payload, read_entry, resource, to_dict
+from ..booking import (
+    READ_FIELDS, compare, fingerprint, from_dict, is_ledger_only, payload, read_entry, resource, to_dict,
+)
 from ..booking.changes import changes, plan
 from ..booking.payload import has_reference, line_resource
 from ..booking.rules import check, next_open_period
@@ -45,6 +47,8 @@ VISIBILITY = timedelta(minutes=2)
 MAX_ATTEMPTS = 5
 # Documents are never larger in Exact.
 MAX_ATTACHMENT = 25 * 1024 * 1024
+# EntityType of TransactionLines in sync/Deleted.
+TRANSACTION_LINES = 1
 # What the rules call blocking and the engine mends by itself, on relations that are linked.
 _MENDED = {'relation_not_customer', 'relation_not_supplier'}
 
@@ -412,6 +416,12 @@ class ExactExport(models.Model):
         except (Forbidden, NotFound) as error:
             self._refused(step, error)
             return
+        except UserError as error:
+            # Odoo could not print the document; Exact was not asked for the entry yet.
+            self._set_findings([Problem('pdf_failed', params={'reason': str(error)})])
+            self._log_attempt(step, 'refused', str(error))
+            self.write({'state': 'refused'})
+            return
         except ExactError as error:
             self._log_attempt(step, 'later', explain(self.env, error))
             self.write({'state': 'ready', 'attempt_count': self.attempt_count - 1})
@@ -461,7 +471,10 @@ class ExactExport(models.Model):
         :return: the booking with real relations.
         """
         move = self.move_id
-        partners = move.commercial_partner_id | move.line_ids.partner_id.commercial_partner_id
+        partners = (
+            move.commercial_partner_id
+            | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
+        )
         real = {}
         wanted = {booking.relation} | {line.relation for line in booking.lines}
         for partner in partners:
@@ -561,7 +574,7 @@ class ExactExport(models.Model):
         :return: GUID of the document in Exact; '' without files.
         """
         division = self.division_id
-        if booking.kind == 'general' or not division.send_documents:
+        if not division.send_documents:
             return ''
         files, problems = self._files()
         if problems:
@@ -577,8 +590,9 @@ class ExactExport(models.Model):
             # Subject: what a person looks for in Exact; with the relation it is also our key.
             subject = self.move_id.name
             guid = ''
+            relation = self._document_relation(booking)
             if self.attempt_count > 1:
-                guid = self._find_remote_document(client, subject, booking)
+                guid = self._find_remote_document(client, subject, relation)
             if not guid:
                 body = {
                     'Subject': subject,
@@ -587,8 +601,9 @@ class ExactExport(models.Model):
                         else division.purchase_document_type
                     ),
                     'DocumentDate': booking.entry_date,
-                    'Account': booking.relation,
                 }
+                if relation:
+                    body['Account'] = relation
                 guid = wire.as_guid(client.post('documents/Documents', body).get('ID'))
                 if not guid:
                     raise MalformedAnswer(self.env._("Exact answered without a document."))
@@ -611,12 +626,18 @@ class ExactExport(models.Model):
             self._commit()
         return self.document_guid
 
-    def _find_remote_document(self, client, subject, booking):
+    @api.model
+    def _document_relation(self, booking):
+        """Whose document it is: the relation of the entry, or the one that its lines name."""
+        named = {line.relation for line in booking.lines} - {''}
+        return booking.relation or (named.pop() if len(named) == 1 else '')
+
+    def _find_remote_document(self, client, subject, relation):
+        terms = [odata.eq('Subject', subject)]
+        if relation:
+            terms.append(odata.eq('Account', odata.guid(relation)))
         rows = client.get(
-            'documents/Documents', select=['ID', 'Subject'],
-            filter=odata.all_of(
-                odata.eq('Subject', subject), odata.eq('Account', odata.guid(booking.relation)),
-            ),
+            'documents/Documents', select=['ID', 'Subject'], filter=odata.all_of(*terms),
         )
         return wire.as_guid(rows[-1]['ID']) if rows else ''
 
@@ -708,7 +729,7 @@ class ExactExport(models.Model):
             odata.eq('FinancialYear', booking.year),
             odata.eq('FinancialPeriod', booking.period),
         ]
-        if booking.kind == 'general':
+        if is_ledger_only(booking.kind):
             terms.append(odata.startswith('Description', booking.your_ref))
         else:
             terms.append(odata.eq('YourRef', booking.your_ref))
@@ -720,7 +741,7 @@ class ExactExport(models.Model):
         )
         guids = {
             wire.as_guid(row['EntryID']) for row in rows
-            if booking.kind != 'general'
+            if not is_ledger_only(booking.kind)
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
         }
         return list(self._read_entries(client, self.division_id, guids).values())
@@ -827,7 +848,7 @@ class ExactExport(models.Model):
         self._log_attempt('verify', 'done')
         for export in self:
             export._number_document()
-        self.env['account.move']._message_log_batch(bodies={
+        self.move_id._message_log_batch(bodies={
             export.move_id.id: self.env._(
                 "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; read back and equal.",
                 number=export.entry_number, journal=export.journal_id.code,
@@ -968,14 +989,20 @@ class ExactExport(models.Model):
         """An opposite entry that an earlier attempt may have booked."""
         if self.attempt_ids[:1].action != 'reverse':
             return []
+        ledger_only = is_ledger_only(booking.kind)
         rows = client.get(
             'bulk/Financial/TransactionLines', select=['EntryID', 'AmountFC', 'Description'],
             filter=odata.all_of(
                 odata.eq('JournalCode', booking.journal),
-                odata.eq('YourRef', booking.your_ref),
+                odata.startswith('Description', booking.your_ref) if ledger_only
+                else odata.eq('YourRef', booking.your_ref),
             ),
         )
-        guids = {wire.as_guid(row['EntryID']) for row in rows} - {self.exact_guid}
+        guids = {
+            wire.as_guid(row['EntryID']) for row in rows
+            if not ledger_only
+            or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
+        } - {self.exact_guid}
         guids -= set(self.search([('exact_guid', 'in', list(guids))]).mapped('exact_guid'))
         return list(self._read_entries(client, self.division_id, guids).values())
 
@@ -998,6 +1025,8 @@ class ExactExport(models.Model):
         values = self._booking_values(one)
         if what.action == 'replace':
             self._delete(client, resource(old), self.exact_guid)
+            if self.document_guid:
+                self._delete(client, 'documents/Documents', self.document_guid)
             # From here on Exact has nothing: the export is a new one that sends itself.
             self.write({
                 **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
@@ -1022,7 +1051,7 @@ class ExactExport(models.Model):
 
     def _line_guids(self, client, booking):
         """Ids of the lines in Exact, in the order in which we sent them."""
-        if booking.kind == 'general':
+        if is_ledger_only(booking.kind):
             return []
         rows = client.get(
             line_resource(booking), select=['ID', 'LineNumber'],
@@ -1096,3 +1125,12 @@ class ExactExport(models.Model):
             ))
         if exports:
             self._trigger_worker()
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _on_deleted(self, entity_type, guids):
+        super()._on_deleted(entity_type, guids)
+        if entity_type == TRANSACTION_LINES:
+            self.env['exact.export']._deleted_in_exact(self, set(guids))
