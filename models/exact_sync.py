@@ -42,6 +42,8 @@ _logger = logging.getLogger(__name__)
 AMSTERDAM = ZoneInfo('Europe/Amsterdam')
 # A change gets its Modified before it is committed: look back that far
 MODIFIED_OVERLAP = timedelta(minutes=10)
+# How long a transaction may last that creates a record in Exact and here
+MADE_HERE = timedelta(hours=1)
 SKIPPED_EVERY = timedelta(days=1)
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS = 3
@@ -467,9 +469,11 @@ class ExactDivision(models.Model):
         }
         if resource.model and cursor.is_full:
             absent = self._sync_archive(resource, Domain.AND([
-                ['|', ('sync_run', '=', False), ('sync_run', '!=', cursor.run)],
-                # What was made here since is newer than the pages
-                [('create_date', '<', cursor.run_started_at)],
+                Domain.OR([
+                    [('sync_run', 'not in', (0, cursor.run))],
+                    # An export may have made it while the pages were read
+                    [('sync_run', '=', 0), ('create_date', '<', cursor.run_started_at - MADE_HERE)],
+                ]),
                 resource.scope(fields.Date.context_today(self)),
             ]))
             if absent:

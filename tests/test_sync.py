@@ -32,12 +32,14 @@ class TestSync(ExactConnectedCase):
 
     simulator_switches = {'rate_limits': False}
 
+    @classmethod
+    def start_simulator(cls):
+        # As the scheduled action does it; people's rights are tested with users of their own
+        cls.env = cls.env(user=SUPERUSER_ID)
+        super().start_simulator()
+
     def setUp(self):
         super().setUp()
-        # What the scheduled action does; people's rights are tested with users of their own
-        self.env = self.env(user=SUPERUSER_ID)
-        self.connection = self.connection.with_env(self.env)
-        self.division = self.division.with_env(self.env)
         self.store = self.simulator.store
         self.seen = self._last_call()
 
@@ -469,8 +471,8 @@ class TestSync(ExactConnectedCase):
         self.addCleanup(
             switches.update, {'rate_limits': False, 'minute_limit': switches.minute_limit}
         )
-        used = len(self.store.query("SELECT id FROM call WHERE at > strftime('%s', 'now') - 120"))
-        switches.update({'rate_limits': True, 'minute_limit': used + 13})
+        # Six of a minute's calls are left to those who matter more
+        switches.update({'rate_limits': True, 'minute_limit': 13})
         self.division._start_sync()
         self._run()
         waiting = self.division.cursor_ids.filtered(lambda c: c.state == 'waiting')
