@@ -24,8 +24,8 @@ RESERVES = {
     'master': (6, 100),
     'document': (8, 150),
 }
-# 429 says that Exact's count is ahead of ours; it does not count as an error.
-NOT_ERRORS = (401, 404, 429)
+# 429 says that Exact's count is ahead of ours, and a failing gateway is nobody's error.
+NOT_ERRORS = (429, 502, 503, 504)
 
 
 def _naive(moment):
@@ -99,9 +99,9 @@ class ExactCall(models.Model):
 
     @api.model
     def _limited(self, retry_at, scope):
-        error = RateLimited(f"{scope} budget")
-        error.retry_at, error.scope = retry_at.replace(tzinfo=timezone.utc), scope
-        return error
+        return RateLimited(
+            f"{scope} budget", retry_at=retry_at.replace(tzinfo=timezone.utc), scope=scope,
+        )
 
     # === RECORDING === #
 

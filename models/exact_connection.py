@@ -33,8 +33,7 @@ CONSENT_LIFE = timedelta(minutes=10)
 SESSION_MARKER = 'account_exact_consent'
 
 DIVISION_FIELDS = [
-    'Code', 'Description', 'CustomerName', 'Country', 'Currency', 'DivisionMoveDate', 'Status',
-    'VATNumber',
+    'Code', 'Description', 'CustomerName', 'Country', 'Currency', 'Status', 'VATNumber',
 ]
 # One cheap GET per scope of the app registration: (scope as Exact names it, resource, key property,
 # filter). Only reading can be tried without leaving something behind in the books; "manage" shows
@@ -138,7 +137,7 @@ class ExactConnection(models.Model):
         required=True, readonly=True, default='draft', copy=False, tracking=True, index=True,
     )
     reason = fields.Char(
-        readonly=True, copy=False,
+        string="Reason Code", readonly=True, copy=False,
         help="Why the last consent or refresh did not succeed, as a code.",
     )
     reason_date = fields.Datetime(string="Since", readonly=True, copy=False)
@@ -163,7 +162,7 @@ class ExactConnection(models.Model):
     division_count = fields.Integer(compute='_compute_division_count')
     linked_division_count = fields.Integer(compute='_compute_division_count')
     missing_rights = fields.Json(
-        readonly=True, copy=False,
+        string="Missing Rights (Data)", readonly=True, copy=False,
         help="What Exact refused when it was tried: list of {scope, resource, reason}.",
     )
     missing_rights_html = fields.Html(
@@ -458,6 +457,8 @@ class ExactConnection(models.Model):
         self.ensure_one()
         if reason == 'not_connected':
             return
+        # What the caller wrote must be seen as held
+        self.flush_recordset()
         with self.env.registry.cursor() as cr:
             cr.execute(SQL(
                 "SELECT 1 FROM exact_connection WHERE id = %s AND state = 'connected' FOR NO KEY "
@@ -547,7 +548,7 @@ class ExactConnection(models.Model):
         self.ensure_one()
         return OAuth(
             self._base_url(), self.client_id, self.env['exact.token']._client_secret(self),
-            self._redirect_uri(),
+            self._redirect_uri(), clock=utcnow,
         )
 
     def _access_token(self):
@@ -590,9 +591,9 @@ class ExactConnection(models.Model):
         """
         with self._client(wire.as_int(me['CurrentDivision'])) as client:
             try:
-                return client.get('system/Divisions', select=DIVISION_FIELDS)
+                return client.get('system/Divisions', select=[*DIVISION_FIELDS, 'DivisionMoveDate'])
             except Forbidden as error:
-                if error.reason == 'NoDivisionAccess':
+                if not error.scope:
                     raise
                 return client.get('hrm/Divisions', select=DIVISION_FIELDS)
 
@@ -612,7 +613,6 @@ class ExactConnection(models.Model):
         for row in rows:
             code = wire.as_int(row['Code'])
             seen.add(code)
-            move_date = wire.as_utc(row.get('DivisionMoveDate'))
             status = wire.as_int(row.get('Status'))
             values = {
                 'name': wire.as_text(row.get('Description')) or str(code),
@@ -622,11 +622,13 @@ class ExactConnection(models.Model):
                 'currency_id': currencies.search(
                     [('name', '=', wire.as_text(row.get('Currency')))], limit=1,
                 ).id,
-                'move_date': move_date.replace(tzinfo=None) if move_date else False,
                 'exact_status': str(status) if status in (0, 1, 2) else False,
                 'unreachable_reason': False,
                 'active': status != 2,
             }
+            if 'DivisionMoveDate' in row:
+                move_date = wire.as_utc(row['DivisionMoveDate'])
+                values['move_date'] = move_date.replace(tzinfo=None) if move_date else False
             division = known.get(code)
             if not division:
                 divisions_sudo.create({'connection_id': self.id, 'code': code, **values})
@@ -639,7 +641,9 @@ class ExactConnection(models.Model):
             }
             if changed:
                 division.write(changed)
-        gone = divisions_sudo.union(*(division for code, division in known.items() if code not in seen))
+        gone = divisions_sudo.union(
+            *(division for code, division in known.items() if code not in seen),
+        )
         gone.filtered('company_id').write({'unreachable_reason': 'gone'})
         gone.filtered(lambda division: not division.company_id).write(
             {'active': False, 'unreachable_reason': 'gone'},
@@ -661,9 +665,10 @@ class ExactConnection(models.Model):
                 try:
                     client.get(resource, select=[key], filter=condition, top=1)
                 except Forbidden as error:
-                    missing.append(
-                        {'scope': scope, 'resource': resource, 'reason': error.reason or ''},
-                    )
+                    missing.append({
+                        'scope': scope, 'resource': resource,
+                        'lacks': error.scope, 'reason': error.reason,
+                    })
                 except NeedsReconnect:
                     raise
                 except ExactError as error:

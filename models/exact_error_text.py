@@ -61,6 +61,14 @@ REASONS = {
         "Exact no longer accepts the stored tokens: access was withdrawn, a password or user was "
         "changed, or another copy of this database used them. Connect again; nothing is lost.",
     ),
+    'spent': _lt(
+        "The stored tokens were used by something else: another copy of this database, or a "
+        "restored backup. Connect again; nothing is lost.",
+    ),
+    'expired': _lt(
+        "The connection was not used for 30 days, and Exact forgot it. Connect again; nothing is "
+        "lost.",
+    ),
     'crashed': _lt(
         "Odoo was interrupted while it renewed the tokens, and Exact no longer accepts the old "
         "ones. Connect again; nothing is lost.",
@@ -185,7 +193,7 @@ def rights_of(env, missing):
     reason = missing.get('reason') or ''
     if reason in DIVISION_REASONS:
         said = _translate(env, DIVISION_REASONS[reason])
-    elif 'scope' in reason.lower():
+    elif missing.get('lacks'):
         said = env._(
             "The app registration does not have this scope. Add it in the App Center, then "
             "connect again.",
@@ -207,7 +215,7 @@ def explain(env, error):
     """
     match error:
         case NeedsReconnect():
-            return reason_text(env, str(error))
+            return reason_text(env, error.reason)
         case OAuthRefused():
             return reason_text(env, error.reason if error.reason in REASONS else 'consent_failed')
         case TooEarlyToRefresh():

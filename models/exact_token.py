@@ -16,7 +16,6 @@ from ..exact_api import (
     ExactError,
     NeedsReconnect,
     OAuthRefused,
-    OutcomeUnknown,
     RateLimited,
     Tokens,
     TooEarlyToRefresh,
@@ -26,6 +25,8 @@ from ..exact_api import (
 
 _logger = logging.getLogger(__name__)
 
+# Exact refuses an earlier refresh, and counts it as an error.
+EARLIEST_REFRESH = timedelta(seconds=570)
 # Exact forgets a refresh token that nobody used for so long.
 IDLE_LIFE = timedelta(days=30)
 # Long before that, an idle link is refreshed for its own sake.
@@ -35,7 +36,6 @@ TOO_EARLY_PAUSE = timedelta(seconds=30)
 # A refresh takes 35 s at most (5 to connect, 30 to read); who waits longer than this waits for
 # itself.
 LOCK_TIMEOUT = '60s'
-SECRET_FIELDS = ('client_secret', 'access_token', 'refresh_token')
 
 
 class WrongKeyError(Exception):
@@ -47,6 +47,12 @@ class WrongKeyError(Exception):
 def utcnow():
     """Return the present moment, aware, in UTC."""
     return datetime.now(timezone.utc)
+
+
+def ceil(moment):
+    """Return the moment as the database keeps it, naive in UTC, at the next full second."""
+    moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
 
 
 # === SECRETS AT REST === #
@@ -137,13 +143,10 @@ class ExactToken(models.Model):
     client_secret = fields.Char(groups=fields.NO_ACCESS, copy=False)
     access_token = fields.Char(groups=fields.NO_ACCESS, copy=False)
     refresh_token = fields.Char(groups=fields.NO_ACCESS, copy=False)
-    issued_at = fields.Datetime(
-        copy=False,
-        help="Rounded up to the second, so that nobody refreshes a fraction of a second too early.",
-    )
+    issued_at = fields.Datetime(copy=False)
     expires_in = fields.Integer(default=600, copy=False)
     not_before = fields.Datetime(
-        copy=False, help="Exact called a refresh too early; the next try waits for this moment.",
+        copy=False, help="No refresh before: 570 s after the issue, or later if Exact said so.",
     )
     problem = fields.Char(
         copy=False, help="Why only a new consent helps: a key of the reasons of the connection.",
@@ -163,6 +166,11 @@ class ExactToken(models.Model):
         token_sudo = self.sudo().search([('connection_id', '=', connection.id)])
         return token_sudo or self.sudo().create({'connection_id': connection.id})
 
+    def _keep(self, values):
+        """Write at once: the cursors of the refresh look at the table, not at this cache."""
+        self.write(values)
+        self.flush_recordset()
+
     @api.model
     def _store_client_secret(self, connection, secret):
         """Store the secret of the app. An empty one forgets it.
@@ -170,10 +178,9 @@ class ExactToken(models.Model):
         :return: whether this cures what stood in the way of the tokens
         """
         token_sudo = self._of(connection)
-        token_sudo.client_secret = encrypt(secret)
         cured = bool(secret and token_sudo.problem == 'client')
-        if cured:
-            token_sudo.problem = False
+        values = {'client_secret': encrypt(secret)}
+        token_sudo._keep({**values, 'problem': False} if cured else values)
         return cured
 
     @api.model
@@ -187,27 +194,25 @@ class ExactToken(models.Model):
     @api.model
     def _store_tokens(self, connection, tokens):
         """Store a pair of a new consent; what stood in the way of the old pair is gone."""
-        self._of(connection).write(self._tokens_to_vals(tokens))
+        self._of(connection)._keep(self._tokens_to_vals(tokens))
 
     @api.model
     def _forget_tokens(self, connection):
         """Delete the tokens; the secret of the app stays, for the next consent."""
-        self._of(connection).write({
+        self._of(connection)._keep({
             'access_token': False, 'refresh_token': False, 'issued_at': False,
             'not_before': False, 'problem': False, 'nonce_hash': False,
         })
 
     @api.model
     def _tokens_to_vals(self, tokens):
-        issued_at = tokens.issued_at.astimezone(timezone.utc).replace(tzinfo=None)
-        if issued_at.microsecond:
-            issued_at = issued_at.replace(microsecond=0) + timedelta(seconds=1)
         return {
             'access_token': encrypt(tokens.access_token),
             'refresh_token': encrypt(tokens.refresh_token),
-            'issued_at': issued_at,
+            'issued_at': ceil(tokens.issued_at),
             'expires_in': int(tokens.expires_in),
-            'not_before': False,
+            # The client notes when it asked, Exact counts from when it answered
+            'not_before': ceil(utcnow()) + EARLIEST_REFRESH,
             'problem': False,
         }
 
@@ -216,7 +221,7 @@ class ExactToken(models.Model):
     @api.model
     def _store_nonce(self, connection, nonce):
         """Remember which consent is awaited; one that was begun earlier no longer counts."""
-        self._of(connection).nonce_hash = fingerprint(nonce)
+        self._of(connection)._keep({'nonce_hash': fingerprint(nonce)})
 
     @api.model
     def _use_nonce(self, connection, nonce):
@@ -256,7 +261,7 @@ class ExactToken(models.Model):
             if token:
                 return token
         connection._note_reconnect(problem)
-        raise NeedsReconnect(problem)
+        raise NeedsReconnect(f"connection {connection.id}: {problem}", reason=problem)
 
     def _refresh(self, connection):
         """Let one worker refresh and all others have its result.
@@ -299,41 +304,34 @@ class ExactToken(models.Model):
         except WrongKeyError:
             return None, 'key'
         spent = fingerprint(tokens.refresh_token)
-        tries = self.env['exact.token.refresh']._announce(connection_id, spent)
+        tracker = self.env['exact.token.refresh']
+        tries = tracker._announce(connection_id, spent)
         if tries > 2:
             return None, self._give_up(connection_id, 'crashed')
         try:
             fresh = oauth.refresh(tokens)
         except TooEarlyToRefresh:
-            self.env['exact.token.refresh']._withdraw(connection_id)
-            self._update(connection_id, not_before=(now + TOO_EARLY_PAUSE).replace(tzinfo=None))
+            tracker._withdraw(connection_id)
+            not_before = (now + TOO_EARLY_PAUSE).replace(tzinfo=None)
+            self._update(connection_id, not_before=not_before)
             return tokens.access_token, None
-        except (Unreachable, RateLimited, Transient):
-            # The token was surely not used up
-            self.env['exact.token.refresh']._withdraw(connection_id)
-            if now < tokens.expires_at:
-                return tokens.access_token, None
-            raise
-        except OutcomeUnknown as error:
-            if error.status == 503:
-                # Exact itself said that it did nothing
-                self.env['exact.token.refresh']._withdraw(connection_id)
-                raise
-            return None, self._give_up(connection_id, 'lost')
-        except OAuthRefused as error:
-            if error.reason == 'client':
-                # Nothing was used up; a corrected client secret makes the same pair work again
-                self.env['exact.token.refresh']._withdraw(connection_id)
-                return None, self._give_up(connection_id, 'client')
-            return None, self._give_up(connection_id, 'crashed' if tries > 1 else 'refused')
-        except NeedsReconnect:
-            return None, self._give_up(connection_id, 'crashed' if tries > 1 else 'refused')
         except ExactError as error:
+            if self._is_unspent(error):
+                tracker._withdraw(connection_id)
+                if now < tokens.expires_at:
+                    return tokens.access_token, None
+                raise
+            if isinstance(error, NeedsReconnect):
+                problem = 'crashed' if tries > 1 else error.reason
+            elif isinstance(error, OAuthRefused):
+                problem = error.reason
+            else:
+                problem = 'lost'
             _logger.warning(
-                "Refreshing the token of Exact connection %s: %s", connection_id,
-                type(error).__name__,
+                "Refreshing the token of Exact connection %s: %s, %s",
+                connection_id, type(error).__name__, problem,
             )
-            return None, self._give_up(connection_id, 'lost')
+            return None, self._give_up(connection_id, problem)
         self._update(connection_id, **self._tokens_to_vals(fresh))
         return fresh.access_token, None
 
@@ -369,6 +367,14 @@ class ExactToken(models.Model):
             ), None
         except WrongKeyError:
             return None, 'key'
+
+    @api.model
+    def _is_unspent(self, error):
+        """Tell whether Exact surely did not use up the refresh token when it answered this."""
+        return (
+            isinstance(error, (Unreachable, RateLimited, Transient))
+            or error.status in (429, 503)
+        )
 
     @api.model
     def _refresh_from(self, row, tokens):

@@ -64,7 +64,7 @@ class ExactSimulatorMixin:
     @classmethod
     def start_simulator(cls):
         # Here, so that tests which need no simulator run without it
-        from odoo.addons.account_exact.simulator.server import SimulatorServer  # noqa: PLC0415
+        from odoo.addons.account_exact.simulator.server import SimulatorServer
 
         cls.simulator = SimulatorServer(
             database=':memory:', switches=dict(cls.simulator_switches),

@@ -1,0 +1,490 @@
+import logging
+import os
+import stat
+import threading
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from cryptography.fernet import Fernet
+
+from odoo import SUPERUSER_ID, api
+from odoo.exceptions import AccessError
+from odoo.modules.registry import Registry
+from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
+from odoo.tests.common import get_db_name
+from odoo.tools import config, mute_logger
+
+from odoo.addons.account_exact.exact_api import (
+    NeedsReconnect,
+    OutcomeUnknown,
+    Tokens,
+    TooEarlyToRefresh,
+    Transient,
+    Unreachable,
+)
+from odoo.addons.account_exact.models import exact_connection, exact_token
+
+START = datetime(2026, 11, 20, 12, 0, 0, 400_000, tzinfo=timezone.utc)
+TOKEN_LOGGER = 'odoo.addons.account_exact.models.exact_token'
+
+
+class FakeOAuth:
+    """The token endpoint: gives pair after pair, refuses a spent one, does as told.
+
+    :ivar answers: what the next refreshes raise; None means a new pair
+    :ivar sent: the refresh tokens that it was sent
+    """
+
+    def __init__(self, clock, lives=600):
+        self.clock = clock
+        self.lives = lives
+        self.answers = []
+        self.sent = []
+        self.good = 'refresh-0'
+        self.issued_at = None
+        self._lock = threading.Lock()
+
+    def refresh(self, tokens):
+        with self._lock:
+            self.sent.append(tokens.refresh_token)
+            answer = self.answers.pop(0) if self.answers else None
+            if answer:
+                raise answer
+            return self.next_pair(tokens.refresh_token)
+
+    def next_pair(self, refresh_token):
+        """Use the token up and give the next pair."""
+        if refresh_token != self.good:
+            raise NeedsReconnect("Old refresh token used.", reason='spent', status=401)
+        now = self.clock()
+        if self.issued_at and now < self.issued_at + timedelta(seconds=570):
+            raise TooEarlyToRefresh
+        self.issued_at = now
+        number = int(self.good.rsplit('-', maxsplit=1)[1]) + 1
+        self.good = f'refresh-{number}'
+        return Tokens(f'access-{number}', self.good, now, self.lives)
+
+
+class Clock:
+    def __init__(self):
+        self.now = START
+
+    def __call__(self):
+        return self.now
+
+    def at(self, seconds):
+        self.now = START + timedelta(seconds=seconds)
+
+
+@contextmanager
+def secret_key(value):
+    """Let the option of odoo.conf hold this key."""
+    with patch.dict(config._runtime_options, {'account_exact_secret_key': value}):
+        yield
+
+
+@tagged('post_install', '-at_install')
+class TestToken(TransactionCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(secret_key(Fernet.generate_key().decode()))
+        cls.manager = new_test_user(
+            cls.env, 'exact_manager', groups='account.group_account_manager',
+        )
+        cls.connection = cls.env['exact.connection'].create({
+            'site': 'nl', 'client_id': 'an-app', 'client_secret': 'a-secret',
+            'user_id': cls.manager.id,
+        })
+
+    def setUp(self):
+        super().setUp()
+        self.clock = Clock()
+        for module in (exact_token, exact_connection):
+            self.startPatch(patch.object(module, 'utcnow', self.clock))
+        self.oauth = FakeOAuth(self.clock)
+        self.startPatch(patch.object(
+            self.env.registry['exact.connection'], '_oauth', lambda connection: self.oauth,
+        ))
+        self.connection._consented(Tokens('access-0', 'refresh-0', START))
+        self.enterContext(self.enter_registry_test_mode())
+
+    def startPatch(self, patcher):
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def token(self):
+        return self.connection._access_token()
+
+    def refused(self):
+        """Ask in vain. `assertRaises` would roll the workers' cursors back as well."""
+        try:
+            with mute_logger(TOKEN_LOGGER):
+                token = self.token()
+        except NeedsReconnect as error:
+            return error
+        self.fail(f"a reconnect was expected, not {token}")
+
+    def row(self):
+        self.env.cr.execute(
+            "SELECT * FROM exact_token WHERE connection_id = %s", [self.connection.id],
+        )
+        return self.env.cr.dictfetchone()
+
+    # === SECRETS AT REST === #
+
+    def test_secrets_lie_encrypted(self):
+        row = self.row()
+        for name, clear in [
+            ('client_secret', 'a-secret'), ('access_token', 'access-0'),
+            ('refresh_token', 'refresh-0'),
+        ]:
+            self.assertTrue(row[name])
+            self.assertNotIn(clear, row[name])
+            self.assertEqual(exact_token.decrypt(row[name]), clear)
+
+    def test_nobody_reads_secrets(self):
+        system = new_test_user(
+            self.env, 'exact_system',
+            groups='base.group_system,base.group_allow_export,account.group_account_manager',
+        )
+        tokens = self.env['exact.token'].with_user(system)
+        with self.assertRaises(AccessError):
+            tokens.search([])
+        with self.assertRaises(AccessError):
+            tokens.browse(self.row()['id']).read()
+        with self.assertRaises(AccessError):
+            tokens.browse(self.row()['id']).export_data(['client_secret'])
+        for user in (system, self.manager):
+            connection = self.connection.with_user(user)
+            for name, value in connection.read()[0].items():
+                self.assertNotIn(
+                    'secret', str(value) if name != 'client_secret_placeholder' else '',
+                )
+            self.assertFalse(connection.client_secret)
+            self.assertTrue(connection.has_client_secret)
+        exported = self.connection.with_user(system).export_data(
+            ['name', 'client_secret'],
+        )['datas'][0]
+        self.assertFalse(exported[1])
+        self.assertNotIn('a-secret', str(self.connection.copy_data()))
+
+    def test_a_written_secret_is_not_answered(self):
+        """The web client saves and reads in one call."""
+        saved = self.connection.with_user(self.manager).web_save(
+            {'client_secret': 'another'}, {'client_secret': {}, 'has_client_secret': {}},
+        )
+        self.assertEqual(saved[0]['client_secret'], False)
+        self.assertTrue(saved[0]['has_client_secret'])
+        self.assertEqual(exact_token.decrypt(self.row()['client_secret']), 'another')
+
+    def test_an_untouched_secret_stays(self):
+        self.connection.with_user(self.manager).write({'client_secret': False, 'name': "New name"})
+        self.assertEqual(exact_token.decrypt(self.row()['client_secret']), 'a-secret')
+
+    def test_secrets_are_not_in_logs_or_chatter(self):
+        with self.assertLogs('odoo', logging.DEBUG) as logs:
+            self.clock.at(600)
+            self.token()
+            self.oauth.answers = [NeedsReconnect("no", reason='rejected')]
+            self.clock.at(1300)
+            with self.assertRaises(NeedsReconnect):
+                self.token()
+        lines = '\n'.join(line for line in logs.output if 'odoo.sql_db' not in line)
+        for secret in ('a-secret', 'access-0', 'refresh-0', 'access-1', 'refresh-1'):
+            self.assertNotIn(secret, lines)
+            self.assertNotIn(secret, str(self.connection.message_ids.mapped('body')))
+
+    def test_key_file_is_made_once_and_closed_to_others(self):
+        with TemporaryDirectory() as folder, secret_key(None), patch.dict(
+            config._runtime_options, {'data_dir': folder},
+        ):
+            stored = exact_token.encrypt('text')
+            path = Path(folder) / 'account_exact.key'
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+            self.assertEqual(os.listdir(folder), ['account_exact.key'])
+            self.assertEqual(exact_token.decrypt(stored), 'text')
+            path.chmod(0o644)
+            with self.assertLogs(TOKEN_LOGGER, logging.WARNING):
+                self.assertEqual(exact_token.decrypt(stored), 'text')
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
+    def test_key_can_be_a_passphrase_and_can_be_replaced(self):
+        with secret_key('a passphrase of the administrator'):
+            stored = exact_token.encrypt('text')
+        with secret_key('a new one, a passphrase of the administrator'):
+            self.assertEqual(exact_token.decrypt(stored), 'text')
+        with secret_key('a new one'), self.assertRaises(exact_token.WrongKeyError):
+            exact_token.decrypt(stored)
+
+    def test_a_wrong_key_asks_for_a_reconnect(self):
+        with secret_key('something else'):
+            self.refused()
+        self.assertEqual(self.connection.state, 'reconnect')
+        self.assertIn("key", self.connection.state_reason)
+        self.assertFalse(self.oauth.sent)
+
+    # === THE RIGHT MOMENT === #
+
+    def test_a_young_token_is_used(self):
+        for seconds in (0, 300, 569.9, 570):
+            self.clock.at(seconds)
+            self.assertEqual(self.token(), 'access-0')
+        self.assertFalse(self.oauth.sent)
+
+    def test_an_old_token_is_refreshed_once(self):
+        self.clock.at(571)
+        self.assertEqual(self.token(), 'access-1')
+        self.assertEqual(self.token(), 'access-1')
+        self.assertEqual(self.oauth.sent, ['refresh-0'])
+        self.assertEqual(exact_token.decrypt(self.row()['refresh_token']), 'refresh-1')
+
+    def test_a_slow_answer_does_not_make_the_next_refresh_early(self):
+        """The client notes when it asked, Exact counts from when it answered."""
+        self.clock.at(600)
+
+        def slow(refresh_token):
+            asked_at = self.clock()
+            self.clock.at(620)
+            pair = FakeOAuth.next_pair(self.oauth, refresh_token)
+            return Tokens(pair.access_token, pair.refresh_token, asked_at)
+
+        with patch.object(self.oauth, 'next_pair', slow):
+            self.token()
+        self.clock.at(600 + 575)
+        self.assertEqual(self.token(), 'access-1')
+        self.clock.at(620 + 571)
+        self.assertEqual(self.token(), 'access-2')
+
+    def test_too_early_by_exacts_clock_keeps_the_token(self):
+        self.clock.at(575)
+        self.oauth.answers = [TooEarlyToRefresh("too early")]
+        self.assertEqual(self.token(), 'access-0')
+        self.clock.at(600)
+        self.assertEqual(self.token(), 'access-0', "half a minute must pass before the next try")
+        self.clock.at(606)
+        self.assertEqual(self.token(), 'access-1')
+
+    # === WHAT CAN GO WRONG === #
+
+    def test_a_refusal_asks_for_a_reconnect_once(self):
+        self.clock.at(600)
+        self.oauth.good = 'somebody-else-9'
+        for _call in range(3):
+            self.refused()
+        self.assertEqual(self.oauth.sent, ['refresh-0'], "asked once, not at each call")
+        self.assertEqual(self.connection.state, 'reconnect')
+        self.assertEqual(self.connection.reason, 'spent')
+        self.assertTrue(self.connection.state_reason)
+        self.assertEqual(self.connection.activity_ids.user_id, self.manager)
+        self.assertEqual(len(self.connection.activity_ids), 1)
+        self.assertTrue(self.row()['refresh_token'], "tokens are never deleted on an error")
+
+    def test_a_new_consent_cures(self):
+        self.clock.at(600)
+        self.oauth.answers = [NeedsReconnect("no", reason='rejected')]
+        self.refused()
+        self.connection._consented(Tokens('access-7', 'refresh-7', self.clock()))
+        self.assertEqual(self.token(), 'access-7')
+        self.assertEqual(self.connection.state, 'connected')
+        self.assertFalse(self.connection.activity_ids)
+
+    def test_a_lost_answer_asks_for_a_reconnect_and_never_sends_again(self):
+        self.clock.at(600)
+        self.oauth.answers = [OutcomeUnknown("no answer")]
+        for _call in range(2):
+            self.refused()
+        self.assertEqual(self.oauth.sent, ['refresh-0'])
+        self.assertEqual(self.connection.reason, 'lost')
+
+    def test_exact_unreachable_is_no_reason_to_give_up(self):
+        for answer in (
+            Unreachable("no route"), Transient("busy"), OutcomeUnknown("closed", status=503),
+            NeedsReconnect("too many", status=429),
+        ):
+            with self.subTest(answer=type(answer).__name__):
+                self.clock.at(580)
+                self.oauth.answers = [answer]
+                self.assertEqual(self.token(), 'access-0', "it still lives for 20 seconds")
+                self.clock.at(601)
+                self.oauth.answers = [answer]
+                with self.assertRaises(type(answer)):
+                    self.token()
+                self.assertEqual(self.connection.state, 'connected')
+        self.assertEqual(self.token(), 'access-1')
+
+    def test_a_disconnected_connection_has_no_token(self):
+        self.connection.action_disconnect()
+        self.assertEqual(self.connection.state, 'disconnected')
+        self.refused()
+        self.assertEqual(self.connection.state, 'disconnected')
+        self.assertFalse(self.row()['refresh_token'])
+        self.assertTrue(self.connection.has_client_secret)
+
+    # === KEEP ALIVE === #
+
+    def test_an_idle_link_is_kept_alive(self):
+        cron = self.env.ref('account_exact.ir_cron_keep_alive')
+        self.assertEqual(self.connection.idle_until, datetime(2026, 12, 20, 12, 0, 1))
+        self.clock.at(19 * 86400)
+        cron.method_direct_trigger()
+        self.assertFalse(self.oauth.sent)
+        self.clock.at(21 * 86400)
+        cron.method_direct_trigger()
+        self.assertEqual(self.oauth.sent, ['refresh-0'])
+        self.env.invalidate_all()
+        self.assertEqual(self.connection.idle_until, datetime(2027, 1, 10, 12, 0, 1))
+
+    def test_one_dead_link_does_not_stop_the_others(self):
+        other = self.env['exact.connection'].create({
+            'site': 'be', 'client_id': 'an-app', 'client_secret': 'a-secret',
+        })
+        other._consented(Tokens('access-0', 'refresh-x', START))
+        self.env.flush_all()
+        self.clock.at(21 * 86400)
+        with mute_logger(TOKEN_LOGGER):
+            self.env.ref('account_exact.ir_cron_keep_alive').method_direct_trigger()
+        self.env.invalidate_all()
+        self.assertEqual(other.state, 'reconnect')
+        self.assertEqual(self.connection.state, 'connected')
+        self.assertEqual(exact_token.decrypt(self.row()['refresh_token']), 'refresh-1')
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@tagged('post_install', '-at_install')
+class TestTokenForReal(BaseCase):
+    """What test cursors cannot show: workers with transactions of their own, and what a crash
+    leaves.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.registry = Registry(get_db_name())
+        self.enterContext(secret_key(Fernet.generate_key().decode()))
+        self.clock = Clock()
+        self.oauth = FakeOAuth(self.clock)
+        self.enterContext(patch.object(exact_token, 'utcnow', self.clock))
+        self.enterContext(patch.object(
+            self.registry['exact.connection'], '_oauth', lambda connection: self.oauth,
+        ))
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            connection = env['exact.connection'].create({
+                'name': "Test of tokens", 'site': 'nl', 'client_id': 'an-app',
+            })
+            connection._consented(Tokens('access-0', 'refresh-0', START))
+            self.connection_id = connection.id
+        self.addCleanup(self.remove)
+
+    def remove(self):
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env['exact.connection'].browse(self.connection_id).unlink()
+
+    def ask(self, before=None):
+        """Ask for a token as a worker does, whose own work is rolled back afterwards."""
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            connection = env['exact.connection'].browse(self.connection_id)
+            connection.name  # noqa: B018  the snapshot of the worker begins here
+            if before:
+                before(connection)
+            try:
+                return connection._access_token()
+            finally:
+                cr.rollback()
+
+    def state(self):
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            connection = env['exact.connection'].browse(self.connection_id)
+            return connection.state, connection.reason
+
+    def test_many_workers_one_refresh(self):
+        # The test runner holds the lock of all registries, which every environment takes
+        self.enterContext(patch.object(Registry, '_lock', threading.RLock()))
+        answers, errors = [], []
+        start = threading.Barrier(6)
+
+        def work():
+            try:
+                for _round in range(8):
+                    start.wait(timeout=30)
+                    answers.append(self.ask())
+            except Exception as error:  # noqa: BLE001  a thread's errors are told by the test
+                errors.append(error)
+                start.abort()
+
+        def tick():
+            for number in range(8):
+                # The clock stands still while the workers run
+                self.clock.at(700 * (number + 1))
+                try:
+                    start.wait(timeout=30)
+                except threading.BrokenBarrierError:
+                    return
+                rounds = 5 * (number + 1)
+                for _wait in range(1000):
+                    if len(answers) >= rounds or errors:
+                        break
+                    threading.Event().wait(0.01)
+
+        threads = [threading.Thread(target=work) for _worker in range(5)]
+        threads.append(threading.Thread(target=tick))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        self.assertFalse(errors)
+        self.assertEqual(len(answers), 40)
+        self.assertEqual(
+            self.oauth.sent, [f'refresh-{number}' for number in range(8)], "each token once",
+        )
+        self.assertEqual(self.state(), ('connected', False))
+
+    def test_a_worker_that_wrote_the_connection_does_not_wait_for_itself(self):
+        def write(connection):
+            connection.name = "Edited meanwhile"
+            connection.flush_recordset()
+
+        self.clock.at(700)
+        self.assertEqual(self.ask(before=write), 'access-1')
+        self.clock.at(1400)
+        self.oauth.answers = [NeedsReconnect("no", reason='rejected')]
+        with mute_logger(TOKEN_LOGGER), self.assertRaises(NeedsReconnect):
+            self.ask(before=write)
+        self.assertEqual(self.state()[0], 'connected', "the row was held: the next caller marks it")
+        with self.assertRaises(NeedsReconnect):
+            self.ask()
+        self.assertEqual(self.state(), ('reconnect', 'rejected'))
+
+    def test_a_crash_before_exact_did_anything_heals(self):
+        self.clock.at(700)
+        self.oauth.answers = [Crash()]
+        with self.assertRaises(Crash):
+            self.ask()
+        self.assertEqual(self.ask(), 'access-1')
+        self.assertEqual(self.state(), ('connected', False))
+
+    def test_a_crash_after_the_answer_asks_for_a_reconnect(self):
+        def lost(tokens):
+            self.oauth.sent.append(tokens.refresh_token)
+            self.oauth.next_pair(tokens.refresh_token)
+            raise Crash
+
+        self.clock.at(700)
+        with patch.object(self.oauth, 'refresh', lost), self.assertRaises(Crash):
+            self.ask()
+        self.assertEqual(self.state()[0], 'connected')
+        for _call in range(3):
+            with mute_logger(TOKEN_LOGGER), self.assertRaises(NeedsReconnect):
+                self.ask()
+        self.assertEqual(self.oauth.sent, ['refresh-0', 'refresh-0'], "one more try, no loop")
+        self.assertEqual(self.state(), ('reconnect', 'crashed'))
