@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..booking import computed_vat
-from ..models.exact_booking_builder import BookingBuilder
+from ..models.exact_booking_builder import BookingBuilder, kind_of
 from ..models.exact_finding import sentence
 
 
@@ -16,7 +16,10 @@ class ExactExportDocumentWizard(models.TransientModel):
     company_id = fields.Many2one(related='move_id.company_id')
     division_id = fields.Many2one('exact.division', string="Administration", readonly=True)
     kind = fields.Selection(
-        [('sale', "Sales Entry"), ('purchase', "Purchase Entry"), ('general', "General Journal Entry")],
+        [
+            ('sale', "Sales Entry"), ('purchase', "Purchase Entry"),
+            ('general', "General Journal Entry"), ('bank', "Bank Entry"),
+        ],
         string="Booked As", readonly=True,
     )
     partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")
@@ -32,7 +35,7 @@ class ExactExportDocumentWizard(models.TransientModel):
 
     @api.depends('kind')
     def _compute_journal_type(self):
-        types = {'sale': '20', 'purchase': '22', 'general': '90'}
+        types = {'sale': '20', 'purchase': '22', 'general': '90', 'bank': '12'}
         for wizard in self:
             wizard.journal_type = types.get(wizard.kind)
 
@@ -111,10 +114,7 @@ class ExactExportDocumentWizard(models.TransientModel):
         return {
             'move_id': move.id,
             'division_id': division.id,
-            'kind': booking.kind if booking else {
-                True: 'sale',
-            }.get(move.is_sale_document(include_receipts=True), 'purchase'
-                  if move.is_purchase_document(include_receipts=True) else 'general'),
+            'kind': booking.kind if booking else kind_of(move),
             'journal_id': overrides.get('journal_id') or journal.id,
             'relation_id': overrides.get('relation_id') or (match.relation.id if match else False),
             'create_relation': match is None and bool(move.commercial_partner_id),

@@ -2,6 +2,7 @@ from collections import Counter, defaultdict
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import split_every
 
 from ..models.exact_booking_builder import BookingBuilder, Problem
@@ -55,23 +56,29 @@ class ExactExportWizard(models.TransientModel):
         if kinds is None:
             kinds = list(MOVE_TYPES) if self.scope == 'all' else [self.scope]
         types = [name for kind in kinds for name in MOVE_TYPES[kind]]
-        domain = [
+        domain = Domain([
             ('company_id', '=', self.company_id.id),
             ('state', '=', 'posted'),
             ('move_type', 'in', types),
             ('exact_state', 'in', ['not_exported', 'undone', 'blocked']),
-        ]
+        ])
         if 'general' in kinds:
             # Journal entries go out of mapped journals only.
-            journals = self.env['exact.journal.mapping'].sudo().search([
+            mappings = self.env['exact.journal.mapping'].sudo().search([
                 ('division_id', '=', self.division_id.id), ('exact_journal_id', '!=', False),
-            ]).journal_id
-            domain += ['|', ('move_type', '!=', 'entry'), ('journal_id', 'in', journals.ids)]
+            ])
+            general = mappings.filtered(lambda row: row.exact_journal_id.journal_type == '90')
+            bank_entries = self.env['account.move']._exact_bank_entry_domain()
+            domain &= (
+                Domain('move_type', '!=', 'entry')
+                | Domain('journal_id', 'in', general.journal_id.ids)
+                | Domain('journal_id', 'in', mappings.journal_id.ids) & bank_entries
+            )
         start = max(filter(None, (self.date_from, self.division_id.export_start_date)), default=None)
         if start:
-            domain.append(('date', '>=', start))
+            domain &= Domain('date', '>=', start)
         if self.date_to:
-            domain.append(('date', '<=', self.date_to))
+            domain &= Domain('date', '<=', self.date_to)
         return domain
 
     @api.depends('division_id', 'scope', 'date_from', 'date_to')

@@ -10,7 +10,7 @@ class ExactUndoWizard(models.TransientModel):
     _name = 'exact.undo.wizard'
     _description = "Undo in Exact"
 
-    line_ids = fields.One2many('exact.undo.wizard.line', 'wizard_id', readonly=True)
+    line_ids = fields.One2many('exact.undo.wizard.line', 'wizard_id')
     reverse = fields.Boolean(
         string="Reverse Instead of Delete",
         help="Book the opposite in an open period. For entries that Exact has processed.",
