@@ -41,7 +41,10 @@ class ExactExport(models.Model):
     company_id = fields.Many2one(related='division_id.company_id', store=True, index=True)
     name = fields.Char(string="Reference", readonly=True)
     kind = fields.Selection(
-        [('sale', "Sales Entry"), ('purchase', "Purchase Entry"), ('general', "General Journal Entry")],
+        [
+            ('sale', "Sales Entry"), ('purchase', "Purchase Entry"),
+            ('general', "General Journal Entry"), ('bank', "Bank Entry"),
+        ],
         required=True, readonly=True,
     )
     partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from odoo import models
 
+from ..booking import is_ledger_only
 from ..booking.rules import Facts, GlFacts, JournalFacts, LineTax, Period, RelationFacts, reference_key
 from .exact_export import ENDED_STATES
 
@@ -128,7 +129,7 @@ def line_taxes(one):
     for position, (line_id, _chosen) in enumerate(one.sources):
         line = by_line.get(line_id)
         taxes = line.tax_ids.flatten_taxes_hierarchy() if line else ()
-        if len(taxes) != 1 or one.booking.kind == 'general':
+        if len(taxes) != 1 or is_ledger_only(one.booking.kind):
             continue
         tax = taxes
         if cache[tax.id] is None:

@@ -9,9 +9,22 @@ from dataclasses import dataclass
 
 from odoo import models
 
-from ..booking import fit_text
+from ..booking import fit_text, is_ledger_only
 from ..exact_api.links import entry_url
 from .exact_sync_resources import match_key
+
+
+def party(partner, company):
+    """Who a partner is in the books: the company that it belongs to. The people of our own company
+    are parties of their own, never the company itself."""
+    whole = partner.commercial_partner_id
+    return partner if whole == company.partner_id else whole
+
+
+def own_number(partner, name):
+    """VAT or chamber of commerce number of a partner, as a key. A contact has those of the company
+    that it belongs to, which say nothing of the contact."""
+    return match_key(partner[name]) if partner.commercial_partner_id == partner else ''
 
 
 @dataclass
@@ -44,9 +57,9 @@ class ExactDivision(models.Model):
         """
         self.ensure_one()
         relation_model = self.env['exact.relation']
-        partners = (
-            moves.commercial_partner_id | moves.line_ids.partner_id.commercial_partner_id
-        )
+        partners = moves.commercial_partner_id.union(*(
+            party(partner, self.company_id) for partner in moves.line_ids.partner_id
+        ))
         result, open_partners = {}, partners.browse()
         for partner in partners:
             mapped = index['partner'].get(partner.id)
@@ -58,9 +71,9 @@ class ExactDivision(models.Model):
         if not open_partners:
             return result
         keys = {
-            'vat': {p.id: {match_key(p.vat)} - {'', False} for p in open_partners},
+            'vat': {p.id: {own_number(p, 'vat')} - {'', False} for p in open_partners},
             'chamber_of_commerce': {
-                p.id: {match_key(p.company_registry)} - {'', False} for p in open_partners
+                p.id: {own_number(p, 'company_registry')} - {'', False} for p in open_partners
             },
             'iban': {
                 p.id: {match_key(bank.acc_number) for bank in p.bank_ids} - {'', False}
@@ -160,17 +173,18 @@ class ExactDivision(models.Model):
             'Email': partner.email_normalized,
             'Phone': fit_text(partner.phone),
             'Website': partner.website,
-            'VATNumber': match_key(partner.vat),
-            'ChamberOfCommerce': match_key(partner.company_registry),
+            'VATNumber': own_number(partner, 'vat'),
+            'ChamberOfCommerce': own_number(partner, 'company_registry'),
         }
         return {name: value for name, value in values.items() if value or value is False and name == 'IsSupplier'}
 
     def _entry_url(self, export):
         """Address of an entry in Exact's own screens."""
         self.ensure_one()
+        # One page shows all entries that are lines on ledgers.
+        kind = 'general' if is_ledger_only(export.kind) else export.kind
         return entry_url(
-            self.connection_id._base_url(), self.code, export.kind, export.exact_guid,
-            export.entry_number,
+            self.connection_id._base_url(), self.code, kind, export.exact_guid, export.entry_number,
         )
 
 
