@@ -1,4 +1,5 @@
 """``python -m simulator``: serve until interrupted."""
+
 import argparse
 import os
 import pathlib
@@ -29,18 +30,31 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog='simulator', description='A stand-in for Exact Online.')
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--port', type=int, default=0, help='0 = a free one')
-    parser.add_argument('--database', default=':memory:', help='SQLite file; the books survive restarts')
+    parser.add_argument(
+        '--database', default=':memory:', help='SQLite file; the books survive restarts'
+    )
     parser.add_argument('--port-file', help='write the port number here once it listens')
-    parser.add_argument('--seed-division', type=int, action='append', choices=sorted(seed.DIVISIONS),
-                        help='only these demo divisions (may be repeated)')
-    parser.add_argument('--relations', type=int, default=0, help='seed so many generated relations as well')
+    parser.add_argument(
+        '--seed-division',
+        type=int,
+        action='append',
+        choices=sorted(seed.DIVISIONS),
+        help='only these demo divisions (may be repeated)',
+    )
+    parser.add_argument(
+        '--relations', type=int, default=0, help='seed so many generated relations as well'
+    )
     parser.add_argument('--switch', type=switch, action='append', default=[], metavar='NAME=VALUE')
     args = parser.parse_args(argv)
     if args.database != ':memory:':
         pathlib.Path(args.database).parent.mkdir(parents=True, exist_ok=True)
     server = SimulatorServer(
-        database=args.database, switches=dict(args.switch), host=args.host, port=args.port,
-        divisions=args.seed_division)
+        database=args.database,
+        switches=dict(args.switch),
+        host=args.host,
+        port=args.port,
+        divisions=args.seed_division,
+    )
     missing = args.relations - len(server.store.all('Accounts', seed.MAIN))
     if missing > 0:
         seed.generate_relations(server.store, missing)

@@ -1,14 +1,18 @@
 """The WSGI application: takes requests apart, applies limits and faults, and hands them to the parts."""
+
 import json
+import sys
 import time
+import traceback
 from urllib.parse import unquote
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
 from . import wire
 from .control import Control
 from .engine import Call, Engine, find_endpoint, parse_query
-from .errors import CutConnection, HttpError
+from .errors import CutConnectionError, HttpError
 from .faults import Faults
 from .ledger import Ledger, entry_rules
 from .limits import Limits
@@ -46,25 +50,35 @@ class Application:
     def __call__(self, environ, start_response):
         request = Request(environ)
         request.max_content_length = MAX_BODY
-        path = request.path
-        if path.startswith('/api/oauth2/'):
-            response = self.serve_oauth(request)
-        elif path.startswith('/api/'):
-            response = self.serve_api(request)
-        elif path.startswith('/_control'):
-            response = self.control.serve(request)
-        else:
-            response = self.pages.serve(request)
+        try:
+            response = self.route(request)
+        except CutConnectionError:
+            raise
+        except RequestEntityTooLarge as error:
+            response = error.get_response()
+        except Exception:  # noqa: BLE001 - a fault of the simulator itself must be seen, not hang the client
+            text = traceback.format_exc()
+            print(text, file=sys.stderr)
+            response = Response(f'The simulator failed.\n{text}', 500, mimetype='text/plain')
         return response(environ, start_response)
+
+    def route(self, request):
+        if request.path.startswith('/api/oauth2/'):
+            return self.serve_oauth(request)
+        if request.path.startswith('/api/'):
+            return self.serve_api(request)
+        if request.path.startswith('/_control'):
+            return self.control.serve(request)
+        return self.pages.serve(request)
 
     # === OAuth === #
 
     def serve_oauth(self, request):
-        resource = request.path[len('/api/'):].strip('/')
+        resource = request.path[len('/api/') :].strip('/')
         faults = self.faults.take(request.method, resource)
-        self.before(faults)
         form = request.form.to_dict() if request.method == 'POST' else {}
         try:
+            self.before(faults)
             if resource == 'oauth2/auth':
                 response = self.pages.consent(request)
             elif resource == 'oauth2/token' and request.method == 'POST':
@@ -72,9 +86,14 @@ class Application:
             else:
                 response = Response('Not Found', 404, mimetype='text/plain')
         except HttpError as error:
-            response = self.pages.error(error.status, error.message)
-        self.log.write(request.method, request.path, '' if 'code=' in request.query_string.decode() else (
-            request.query_string.decode()), request.headers, form, response.status_code)
+            if resource == 'oauth2/auth' and error.message:
+                response = self.pages.error(error.status, error.message)
+            else:
+                response = Response(b'', error.status, error.headers)
+        query = request.query_string.decode('utf-8', 'replace')
+        self.log.write(
+            request.method, request.path, query, request.headers, form, response.status_code
+        )
         return self.after(faults, response)
 
     def serve_token(self, form):
@@ -85,16 +104,28 @@ class Application:
                 text = 'Bad Request' if error.status == 400 else ''
                 return Response(text, error.status, error.headers, mimetype='text/plain')
             body = {'error': error.error, 'error_description': error.description}
-            return Response(wire.dumps(body), error.status, error.headers, mimetype='application/json')
-        return Response(wire.dumps(answer), 200, {'Cache-Control': 'no-store'}, mimetype='application/json')
+            return Response(
+                wire.dumps(body), error.status, error.headers, mimetype='application/json'
+            )
+        return Response(
+            wire.dumps(answer), 200, {'Cache-Control': 'no-store'}, mimetype='application/json'
+        )
 
     # === REST === #
 
     def serve_api(self, request):
         started = time.perf_counter()
         as_json = 'application/json' in request.headers.get('Accept', '') or (
-            request.args.get('$format') == 'json')
-        context = {'app': '', 'user': '', 'division': 0, 'resource': request.path, 'counted': 0, 'body': None}
+            request.args.get('$format') == 'json'
+        )
+        context = {
+            'app': '',
+            'user': '',
+            'division': 0,
+            'resource': request.path,
+            'counted': 0,
+            'body': None,
+        }
         faults, headers = {}, {}
         try:
             status, body, headers, reason = self.api(request, as_json, context, faults, headers)
@@ -105,11 +136,13 @@ class Application:
             status, reason = error.status, error.reason
             body = wire.error_body(error.message, as_json) if error.message else b''
             headers = {**headers, **error.headers} if status != 429 else dict(error.headers)
-        except CutConnection:
+        except CutConnectionError:
             self.finish(request, context, 0, started, 'connection cut')
             raise
         headers.setdefault(
-            'Content-Type', 'application/json; charset=utf-8' if as_json else 'application/xml; charset=utf-8')
+            'Content-Type',
+            'application/json; charset=utf-8' if as_json else 'application/xml; charset=utf-8',
+        )
         message = ''
         if status >= 400 and body:
             message = self.text_of(body)
@@ -129,7 +162,9 @@ class Application:
 
     def api(self, request, as_json, context, faults, headers):
         """Serve one API request; returns (status, body, headers, reason)."""
-        resource = unquote(request.path[len('/api/v1/'):]) if request.path.startswith('/api/v1/') else ''
+        resource = (
+            unquote(request.path[len('/api/v1/') :]) if request.path.startswith('/api/v1/') else ''
+        )
         first, _, rest = resource.partition('/')
         if first == 'current':
             division, rest = None, resource
@@ -150,23 +185,40 @@ class Application:
                 context.update(app=app['ClientID'], user=user['ID'])
             if app is None or expired:
                 text = 'access token expired' if expired else 'invalid access token'
-                raise HttpError(401, headers={
-                    'WWW-Authenticate': f'Bearer error="invalid_token", error_description="{text}"'})
+                raise HttpError(
+                    401,
+                    headers={
+                        'WWW-Authenticate': f'Bearer error="invalid_token", error_description="{text}"'
+                    },
+                )
             context['language'] = self.language(request, user)
             headers.update(self.limits.check(app['ClientID'], division or 0))
             context['counted'] = int(bool(headers))
-            self.limits.check_errors(app['ClientID'], user['ID'], division or 0, context['resource'])
+            self.limits.check_errors(
+                app['ClientID'], user['ID'], division or 0, context['resource']
+            )
             self.check_access(user, division)
             if endpoint is None or (division is None) != (endpoint.path == 'current/Me'):
                 raise HttpError(404, 'Resource not found.')
             self.check_scope(endpoint, request.method)
         call = Call(
-            method=request.method, division=division or user['CurrentDivision'], app=app['ClientID'], user=user,
-            language=context['language'], base=f'{request.host_url}api/v1/' + (f'{division}/' if division else ''),
-            endpoint=endpoint, key=key, navigation=navigation, as_json=as_json,
-            query=parse_query(request.query_string.decode('utf-8', 'replace')), body=context['body'])
+            method=request.method,
+            division=division or user['CurrentDivision'],
+            app=app['ClientID'],
+            user=user,
+            language=context['language'],
+            base=f'{request.host_url}api/v1/' + (f'{division}/' if division else ''),
+            endpoint=endpoint,
+            key=key,
+            navigation=navigation,
+            as_json=as_json,
+            query=parse_query(request.query_string.decode('utf-8', 'replace')),
+            body=context['body'],
+        )
         if raw and call.body is None:
-            raise HttpError(400, 'Error processing request stream. The request content is not valid JSON.')
+            raise HttpError(
+                400, 'Error processing request stream. The request content is not valid JSON.'
+            )
         if 'drop' in faults and isinstance(call.body, dict):
             call.body = drop(call.body, faults['drop']['properties'])
         if hasattr(self.engine.rules.get(endpoint.table), 'prepare'):
@@ -221,16 +273,21 @@ class Application:
         if 'delay' in faults:
             time.sleep(faults['delay']['seconds'])
         if 'cut_before' in faults:
-            raise CutConnection
+            raise CutConnectionError
         if 'status' in faults:
             self.fail(faults['status']['status'])
 
     def fail(self, status):
         if status == 429:
             now = int(self.clock().timestamp() // 60 + 1) * 60000
-            raise HttpError(429, headers={
-                'X-RateLimit-Minutely-Limit': str(self.switches.minute_limit),
-                'X-RateLimit-Minutely-Remaining': '0', 'X-RateLimit-Minutely-Reset': str(now)})
+            raise HttpError(
+                429,
+                headers={
+                    'X-RateLimit-Minutely-Limit': str(self.switches.minute_limit),
+                    'X-RateLimit-Minutely-Remaining': '0',
+                    'X-RateLimit-Minutely-Reset': str(now),
+                },
+            )
         raise HttpError(status)
 
     def after(self, faults, response):
@@ -238,32 +295,50 @@ class Application:
         if 'delay_after' in faults:
             time.sleep(faults['delay_after']['seconds'])
         if 'cut_after' in faults:
-            raise CutConnection
+            raise CutConnectionError
         if 'status_after' in faults:
             return Response(b'', faults['status_after']['status'])
         if 'broken_body' in faults:
             body = response.get_data()
-            response.set_data(body[:len(body) // 2] + b'\n<html><body>Server Error')
+            response.set_data(body[: len(body) // 2] + b'\n<html><body>Server Error')
         if 'cut_body' in faults:
             body = response.get_data()
             head = f'HTTP/1.1 {response.status}\r\n' + ''.join(
-                f'{name}: {value}\r\n' for name, value in response.headers.items() if name != 'Content-Length')
-            raise CutConnection(
-                f'{head}Content-Length: {len(body) + 1}\r\n\r\n'.encode() + body[:len(body) // 2])
+                f'{name}: {value}\r\n'
+                for name, value in response.headers.items()
+                if name != 'Content-Length'
+            )
+            raise CutConnectionError(
+                f'{head}Content-Length: {len(body) + 1}\r\n\r\n'.encode() + body[: len(body) // 2]
+            )
         return response
 
     def finish(self, request, context, status, started, message):
         """Count errors, remember the call, write the log line."""
         if context['app']:
             self.limits.count_error(
-                context['app'], context['user'], context['division'], context['resource'], status)
+                context['app'], context['user'], context['division'], context['resource'], status
+            )
         self.store.log_call(
-            at=self.clock().timestamp(), app=context['app'], user=context['user'], division=context['division'],
-            method=request.method, resource=context['resource'], status=status, counted=context['counted'],
-            ms=round((time.perf_counter() - started) * 1000, 2), message=message)
+            at=self.clock().timestamp(),
+            app=context['app'],
+            user=context['user'],
+            division=context['division'],
+            method=request.method,
+            resource=context['resource'],
+            status=status,
+            counted=context['counted'],
+            ms=round((time.perf_counter() - started) * 1000, 2),
+            message=message,
+        )
         self.log.write(
-            request.method, request.path, request.query_string.decode('utf-8', 'replace'), request.headers,
-            context['body'], status)
+            request.method,
+            request.path,
+            request.query_string.decode('utf-8', 'replace'),
+            request.headers,
+            context['body'],
+            status,
+        )
 
 
 def drop(body, names):

@@ -6,6 +6,7 @@ Only the endpoints that the simulator offers are kept, and per property only wha
 type, allowed operations, mandatory, filter and webhook flags, primary key. The result is data (facts);
 no rule of the simulator is written there.
 """
+
 import argparse
 import json
 import pathlib
@@ -110,9 +111,15 @@ def build(source):
         if path in OFFERED and path not in offered:
             offered[path] = endpoint
     types = real_types(
-        offered[path] for path in (
-            'financialtransaction/TransactionLines', 'salesentry/SalesEntries',
-            'purchaseentry/PurchaseEntries', 'documents/Documents', 'crm/Accounts'))
+        offered[path]
+        for path in (
+            'financialtransaction/TransactionLines',
+            'salesentry/SalesEntries',
+            'purchaseentry/PurchaseEntries',
+            'documents/Documents',
+            'crm/Accounts',
+        )
+    )
     missing = set(OFFERED) - set(offered)
     if missing:
         raise SystemExit(f'not in the reference: {sorted(missing)}')
@@ -157,7 +164,9 @@ def main():
         lines.extend(f'  {json.dumps(key)}: {json.dumps(value)},' for key, value in head.items())
         lines.append('  "properties": {')
         props = [
-            f'   {json.dumps(name)}: {json.dumps(prop)}' for name, prop in endpoint['properties'].items()]
+            f'   {json.dumps(name)}: {json.dumps(prop)}'
+            for name, prop in endpoint['properties'].items()
+        ]
         lines.append(',\n'.join(props))
         lines.append('  }')
         lines.append(' }' + (',' if number < len(table) - 1 else ''))

@@ -1,4 +1,5 @@
 """Time of the simulator: the machine's clock, or one that a test holds in its hand."""
+
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 

@@ -3,6 +3,7 @@
 Loopback only. The same actions are reachable in Python as ``server.control.run(action, values)``. They stand for
 people working inside Exact (closing a period, deleting an entry) and for the world going wrong (faults).
 """
+
 import json
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -29,7 +30,7 @@ class Control:
     def serve(self, request):
         if not is_loopback(request.remote_addr):
             return Response('Only from this machine.', 403, mimetype='text/plain')
-        action = request.path[len('/_control'):].strip('/')
+        action = request.path[len('/_control') :].strip('/')
         if request.method == 'GET' and action in ('', 'state'):
             return self.answer(self.run('state', {}))
         if request.method != 'POST':
@@ -41,7 +42,9 @@ class Control:
             values = json.loads(request.get_data() or b'{}')
             return self.answer(self.run(action, values))
         except (ControlError, BusinessError, ValueError, KeyError, TypeError) as error:
-            text = error.text('en') if isinstance(error, BusinessError) else str(error) or repr(error)
+            text = (
+                error.text('en') if isinstance(error, BusinessError) else str(error) or repr(error)
+            )
             return self.answer({'error': text}, 400)
 
     @staticmethod
@@ -64,14 +67,28 @@ class Control:
         """A stand-in for the API call of somebody working inside Exact."""
         row = self.store.get('_user', 0, seed.user_id(user))
         return SimpleNamespace(
-            division=division, user=row, app='exact', method='', language='nl', base='', endpoint=None)
+            division=division,
+            user=row,
+            app='exact',
+            method='',
+            language='nl',
+            base='',
+            endpoint=None,
+        )
 
     def entry(self, division, entry):
         """(kind, header) of an entry by GUID or by number."""
         for kind in BY_HEADER.values():
-            header = self.store.get(kind.header, division, str(entry).lower()) if isinstance(entry, str) else None
+            header = (
+                self.store.get(kind.header, division, str(entry).lower())
+                if isinstance(entry, str)
+                else None
+            )
             header = header or (
-                self.store.one(kind.header, division, 'EntryNumber', int(entry)) if str(entry).isdigit() else None)
+                self.store.one(kind.header, division, 'EntryNumber', int(entry))
+                if str(entry).isdigit()
+                else None
+            )
             if header is not None:
                 return kind, header
         raise ControlError(f'no entry {entry} in division {division}')
@@ -85,9 +102,14 @@ class Control:
             if division and not kind.startswith('_') and len(table):
                 counts.setdefault(division, {})[kind] = len(table)
         return {
-            'switches': self.app.switches.as_dict(), 'faults': self.app.faults.pending(),
-            'fired': self.app.faults.fired, 'limits': self.app.limits.meters(), 'counts': counts,
-            'now': self.app.clock().isoformat(), 'timestamp': self.store.last_stamp}
+            'switches': self.app.switches.as_dict(),
+            'faults': self.app.faults.pending(),
+            'fired': self.app.faults.fired,
+            'limits': self.app.limits.meters(),
+            'counts': counts,
+            'now': self.app.clock().isoformat(),
+            'timestamp': self.store.last_stamp,
+        }
 
     def do_switches(self, **values):
         """Set switches; answers all of them."""
@@ -124,8 +146,12 @@ class Control:
     def do_issue_tokens(self, user='jan', client_id=seed.CLIENT_ID):
         """A fresh pair of tokens without the consent page."""
         with self.store.transaction():
-            chain = self.store.put('_chain', 0, {
-                'client_id': client_id, 'user': seed.user_id(user), 'dead': False}, key=new_id())
+            chain = self.store.put(
+                '_chain',
+                0,
+                {'client_id': client_id, 'user': seed.user_id(user), 'dead': False},
+                key=new_id(),
+            )
             return self.app.oauth.issue(chain)
 
     def do_issue_code(self, redirect_uri, state=None, user='jan', client_id=seed.CLIENT_ID):
@@ -141,29 +167,66 @@ class Control:
         """The user revokes the app inside Exact: the chain is dead."""
         with self.store.transaction():
             for chain in self.store.all('_chain', 0):
-                if (user is None or chain['user'] == seed.user_id(user)) and client_id in (None, chain['client_id']):
+                if (user is None or chain['user'] == seed.user_id(user)) and client_id in (
+                    None,
+                    chain['client_id'],
+                ):
                     self.app.oauth.kill(chain)
 
-    def do_add_app(self, client_id, client_secret, redirect_uri='*', name='App', webhook_secret=seed.WEBHOOK_SECRET):
-        self.store.put('_app', 0, {
-            'ClientID': client_id, 'ClientSecret': client_secret, 'RedirectURI': redirect_uri, 'Name': name,
-            'WebhookSecret': webhook_secret}, key=client_id)
+    def do_add_app(
+        self,
+        client_id,
+        client_secret,
+        redirect_uri='*',
+        name='App',
+        webhook_secret=seed.WEBHOOK_SECRET,
+    ):
+        self.store.put(
+            '_app',
+            0,
+            {
+                'ClientID': client_id,
+                'ClientSecret': client_secret,
+                'RedirectURI': redirect_uri,
+                'Name': name,
+                'WebhookSecret': webhook_secret,
+            },
+            key=client_id,
+        )
 
     def do_set_user(self, user='jan', **values):
         """Change a user: LanguageCode, divisions, CurrentDivision, Blocked ..."""
         row = self.store.get('_user', 0, seed.user_id(user))
         self.store.put('_user', 0, {**row, **values}, key=row['_key'])
 
-    def do_add_division(self, code, description='Nieuwe administratie', country='NL', start_month=1, access=True):
+    def do_add_division(
+        self, code, description='Nieuwe administratie', country='NL', start_month=1, access=True
+    ):
         """A new division with master data; users get access unless ``access`` is false."""
         chart = 'be' if country == 'BE' else 'nl'
         with self.store.transaction():
-            seed.add_division(self.store, code, {
-                'Description': description, 'Country': country, 'Legislation': country, 'City': 'Delft', 'VATNumber': '',
-                'ChamberOfCommerceNumber': '', 'year_start': start_month, 'data': chart})
+            seed.add_division(
+                self.store,
+                code,
+                {
+                    'Description': description,
+                    'Country': country,
+                    'Legislation': country,
+                    'City': 'Delft',
+                    'VATNumber': '',
+                    'ChamberOfCommerceNumber': '',
+                    'year_start': start_month,
+                    'data': chart,
+                },
+            )
             if access:
                 for user in self.store.all('_user', 0):
-                    self.store.put('_user', 0, {**user, 'divisions': [*user['divisions'], code]}, key=user['_key'])
+                    self.store.put(
+                        '_user',
+                        0,
+                        {**user, 'divisions': [*user['divisions'], code]},
+                        key=user['_key'],
+                    )
 
     def do_set_division(self, code, **values):
         """Change a division's record (Status, BlockingStatus, DivisionMoveDate, Description ...)."""
@@ -184,7 +247,9 @@ class Control:
 
     def do_close_period(self, year, period=None, journal=None, division=seed.MAIN, closed=True):
         """Close (or with ``closed`` false open) a period, all of a year's, for one or all journals."""
-        journals = [journal] if journal else [row['Code'] for row in self.store.all('Journals', division)]
+        journals = (
+            [journal] if journal else [row['Code'] for row in self.store.all('Journals', division)]
+        )
         with self.store.transaction():
             for code in journals:
                 for number_ in [period] if period else range(1, 13):
@@ -273,8 +338,12 @@ class Control:
         day = date or self.app.clock.today()
         payment, now = new_id(), self.app.clock.wall()
         terms = [
-            term for term in self.store.by('PaymentTerms', division, 'TransactionEntryID', header['EntryID'])
-            if term['Status'] != 50]
+            term
+            for term in self.store.by(
+                'PaymentTerms', division, 'TransactionEntryID', header['EntryID']
+            )
+            if term['Status'] != 50
+        ]
         if not terms:
             raise ControlError('nothing is open')
         with self.store.transaction():
@@ -287,40 +356,90 @@ class Control:
                 left = None if left is None else left - part
                 shared = {'LastPaymentDate': day, 'EndDate': day, 'Modified': now}
                 if part == abs(open_fc):
-                    self.store.put('PaymentTerms', division, {
-                        **term, **shared, 'Status': 50, 'IsFullyPaid': True, '_payment': payment})
+                    self.store.put(
+                        'PaymentTerms',
+                        division,
+                        {**term, **shared, 'Status': 50, 'IsFullyPaid': True, '_payment': payment},
+                    )
                     continue
                 part_fc = part if open_fc > 0 else -part
                 part_dc = (open_dc * part_fc / open_fc).quantize(Decimal('0.01'))
-                self.store.put('PaymentTerms', division, {
-                    **{name: value for name, value in term.items() if name != '_key'}, **shared, 'ID': new_id(),
-                    'HID': self.store.next_number('PaymentTerms', division), 'EntryID': payment, 'Status': 50,
-                    'IsFullyPaid': True, '_open': number(part_dc), '_open_fc': number(part_fc), 'Created': now,
-                    '_payment': payment})
-                self.store.put('PaymentTerms', division, {
-                    **term, 'LastPaymentDate': day, 'Modified': now, '_open': number(open_dc - part_dc),
-                    '_open_fc': number(open_fc - part_fc)})
+                self.store.put(
+                    'PaymentTerms',
+                    division,
+                    {
+                        **{name: value for name, value in term.items() if name != '_key'},
+                        **shared,
+                        'ID': new_id(),
+                        'HID': self.store.next_number('PaymentTerms', division),
+                        'EntryID': payment,
+                        'Status': 50,
+                        'IsFullyPaid': True,
+                        '_open': number(part_dc),
+                        '_open_fc': number(part_fc),
+                        'Created': now,
+                        '_payment': payment,
+                    },
+                )
+                self.store.put(
+                    'PaymentTerms',
+                    division,
+                    {
+                        **term,
+                        'LastPaymentDate': day,
+                        'Modified': now,
+                        '_open': number(open_dc - part_dc),
+                        '_open_fc': number(open_fc - part_fc),
+                    },
+                )
             self.book_payment(division, header, payment, day, amount)
         return {'EntryID': payment}
 
     def book_payment(self, division, header, payment, day, amount):
         """The bank entry of a payment, as ledger lines (Type 40)."""
-        bank = next((row for row in self.store.all('Journals', division) if row['Type'] == 12), None)
+        bank = next(
+            (row for row in self.store.all('Journals', division) if row['Type'] == 12), None
+        )
         parties = [
-            row for row in self.store.by('TransactionLines', division, 'EntryID', header['EntryID'])
-            if row['LineType'] in (20, 22)]
+            row
+            for row in self.store.by('TransactionLines', division, 'EntryID', header['EntryID'])
+            if row['LineType'] in (20, 22)
+        ]
         if bank is None or not parties:
             return
         party, now = parties[0], self.app.clock.wall()
         total = exact(party['AmountDC'])
-        paid = total if amount is None else (money(amount) * exact(party['ExchangeRate'])).copy_sign(total)
+        paid = (
+            total
+            if amount is None
+            else (money(amount) * exact(party['ExchangeRate'])).copy_sign(total)
+        )
         entry_number = self.store.next_number('bank', division, 26200001)
-        for position, (account, value) in enumerate(((bank['GLAccount'], paid), (party['GLAccount'], -paid))):
-            self.store.put('TransactionLines', division, {
-                **{name: value_ for name, value_ in party.items() if name != '_key'}, 'ID': new_id(), 'EntryID': payment,
-                'EntryNumber': entry_number, 'JournalCode': bank['Code'], 'Type': 40, 'LineNumber': position,
-                'LineType': 0, 'GLAccount': account, 'AmountDC': number(value), 'AmountFC': number(value),
-                'Currency': 'EUR', 'ExchangeRate': 1.0, 'Date': day, 'Created': now, 'Modified': now})
+        for position, (account, value) in enumerate(
+            ((bank['GLAccount'], paid), (party['GLAccount'], -paid))
+        ):
+            self.store.put(
+                'TransactionLines',
+                division,
+                {
+                    **{name: value_ for name, value_ in party.items() if name != '_key'},
+                    'ID': new_id(),
+                    'EntryID': payment,
+                    'EntryNumber': entry_number,
+                    'JournalCode': bank['Code'],
+                    'Type': 40,
+                    'LineNumber': position,
+                    'LineType': 0,
+                    'GLAccount': account,
+                    'AmountDC': number(value),
+                    'AmountFC': number(value),
+                    'Currency': 'EUR',
+                    'ExchangeRate': 1.0,
+                    'Date': day,
+                    'Created': now,
+                    'Modified': now,
+                },
+            )
 
     def do_undo_payment(self, payment, division=seed.MAIN):
         """The match is taken back: terms are open again, split parts join the rest."""
@@ -329,18 +448,43 @@ class Control:
                 if term.get('_payment') != payment:
                     continue
                 rest = [
-                    other for other in self.store.by(
-                        'PaymentTerms', division, 'TransactionID', term['TransactionID']) if other['Status'] != 50]
+                    other
+                    for other in self.store.by(
+                        'PaymentTerms', division, 'TransactionID', term['TransactionID']
+                    )
+                    if other['Status'] != 50
+                ]
                 if rest:
-                    self.store.put('PaymentTerms', division, {
-                        **rest[0], '_open': number(exact(rest[0]['_open']) + exact(term['_open'])),
-                        '_open_fc': number(exact(rest[0]['_open_fc']) + exact(term['_open_fc'])),
-                        'LastPaymentDate': None})
+                    self.store.put(
+                        'PaymentTerms',
+                        division,
+                        {
+                            **rest[0],
+                            '_open': number(exact(rest[0]['_open']) + exact(term['_open'])),
+                            '_open_fc': number(
+                                exact(rest[0]['_open_fc']) + exact(term['_open_fc'])
+                            ),
+                            'LastPaymentDate': None,
+                        },
+                    )
                     self.store.drop('PaymentTerms', division, term['_key'])
-                    deleted_row(self.store, self.call(division), term['_key'], ENTITY_TYPES['PaymentTerms'])
+                    deleted_row(
+                        self.store, self.call(division), term['_key'], ENTITY_TYPES['PaymentTerms']
+                    )
                 else:
-                    self.store.put('PaymentTerms', division, {
-                        **term, 'Status': 20, 'IsFullyPaid': False, 'LastPaymentDate': None, '_payment': None})
+                    self.store.put(
+                        'PaymentTerms',
+                        division,
+                        {
+                            **term,
+                            'Status': 20,
+                            'IsFullyPaid': False,
+                            'LastPaymentDate': None,
+                            '_payment': None,
+                        },
+                    )
             for line in self.store.by('TransactionLines', division, 'EntryID', payment):
                 self.store.drop('TransactionLines', division, line['_key'])
-                deleted_row(self.store, self.call(division), line['_key'], ENTITY_TYPES['TransactionLines'])
+                deleted_row(
+                    self.store, self.call(division), line['_key'], ENTITY_TYPES['TransactionLines']
+                )

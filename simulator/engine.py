@@ -1,4 +1,5 @@
 """The generic REST engine: routes, reads, validates bodies, and hands writes to the rules of each table."""
+
 import base64
 import binascii
 import json
@@ -15,7 +16,16 @@ from .store import INDEXED
 
 KEYED = re.compile(r'^(?P<path>[^()]+?)(?:\((?P<key>.*?)\))?(?:/(?P<nav>[A-Za-z_]+))?$')
 OPTIONS = {
-    '$select', '$filter', '$orderby', '$top', '$skip', '$skiptoken', '$expand', '$inlinecount', '$format'}
+    '$select',
+    '$filter',
+    '$orderby',
+    '$top',
+    '$skip',
+    '$skiptoken',
+    '$expand',
+    '$inlinecount',
+    '$format',
+}
 
 
 @dataclass
@@ -77,8 +87,11 @@ class Engine:
     def serve(self, call):
         endpoint = call.endpoint
         if call.method not in endpoint.methods:
-            raise HttpError(405, f'The method {call.method} is not allowed.', headers={
-                'Allow': ', '.join(endpoint.methods)})
+            raise HttpError(
+                405,
+                f'The method {call.method} is not allowed.',
+                headers={'Allow': ', '.join(endpoint.methods)},
+            )
         if call.method == 'GET':
             return self.get(call)
         if call.method == 'POST':
@@ -120,8 +133,11 @@ class Engine:
         endpoint = call.endpoint
         for name, _value in call.query:
             if name.startswith('$') and name not in OPTIONS:
-                raise HttpError(400, f"The query parameter '{name}' begins with a system-reserved '$' "
-                                     'character but is not recognized.')
+                raise HttpError(
+                    400,
+                    f"The query parameter '{name}' begins with a system-reserved '$' "
+                    'character but is not recognized.',
+                )
         select = self.select(call, endpoint)
         if call.key is not None:
             row = self.find(call, endpoint, call.key)
@@ -140,7 +156,9 @@ class Engine:
         names = [name.strip().split('/')[0] for name in text.split(',') if name.strip()]
         for name in names:
             if name not in endpoint.types and name != '*':
-                raise HttpError(400, f"Could not find a property named '{name}' on type '{endpoint.type}'.")
+                raise HttpError(
+                    400, f"Could not find a property named '{name}' on type '{endpoint.type}'."
+                )
         return None if '*' in names else set(names)
 
     def navigate(self, call, endpoint, row):
@@ -159,8 +177,16 @@ class Engine:
         skip = self.integer(call, '$skip') or 0
         token = call.option('$skiptoken')
         text = call.option('$filter')
-        if self.switches.mandatory_select and endpoint.kind in ('single', 'bulk', 'sync') and (
-                not call.option('$select') and top != 1 and not token and endpoint.path != 'current/Me'):
+        if (
+            self.switches.mandatory_select
+            and endpoint.kind in ('single', 'bulk', 'sync')
+            and (
+                not call.option('$select')
+                and top != 1
+                and not token
+                and endpoint.path != 'current/Me'
+            )
+        ):
             raise HttpError(400, 'Please add a $select or a $top=1 statement to the query string.')
         if skip and endpoint.kind != 'single':
             raise HttpError(400, '$skip is not supported for this endpoint, use $skiptoken.')
@@ -177,7 +203,11 @@ class Engine:
         if node is not None:
             rows = [row for row in rows if node.evaluate(row)]
         count = len(rows) if call.option('$inlinecount') == 'allpages' else None
-        order = parse_orderby(call.option('$orderby'), endpoint.types) if call.option('$orderby') else []
+        order = (
+            parse_orderby(call.option('$orderby'), endpoint.types)
+            if call.option('$orderby')
+            else []
+        )
         rows, page_token = self.arrange(call, endpoint, rows, order, token, skip, read)
         limit = endpoint.page if top is None else min(top, endpoint.page)
         page, rest = rows[:limit], len(rows) > limit
@@ -193,14 +223,27 @@ class Engine:
 
     def check_filter(self, endpoint, names, token):
         if endpoint.kind == 'sync':
-            allowed = {'Timestamp', 'EntityType'} if endpoint.path == 'sync/Deleted' else {'Timestamp'}
+            allowed = (
+                {'Timestamp', 'EntityType'} if endpoint.path == 'sync/Deleted' else {'Timestamp'}
+            )
             if names - allowed:
-                raise HttpError(400, 'Filtering on these fields is not supported: '
-                                     + ', '.join(sorted(names - allowed)) + '.')
-        if endpoint.filter_restricted and self.switches.mandatory_filter and not token and (
-                not names & endpoint.filterable):
-            raise HttpError(400, 'This endpoint has mandatory filtering applied. Please add a $filter on at '
-                                 'least one of these fields:' + ','.join(sorted(endpoint.filterable)))
+                raise HttpError(
+                    400,
+                    'Filtering on these fields is not supported: '
+                    + ', '.join(sorted(names - allowed))
+                    + '.',
+                )
+        if (
+            endpoint.filter_restricted
+            and self.switches.mandatory_filter
+            and not token
+            and (not names & endpoint.filterable)
+        ):
+            raise HttpError(
+                400,
+                'This endpoint has mandatory filtering applied. Please add a $filter on at '
+                'least one of these fields:' + ','.join(sorted(endpoint.filterable)),
+            )
 
     def candidates(self, call, endpoint, node, text):
         """Records to look at: by index or Timestamp where the filter allows."""
@@ -235,19 +278,32 @@ class Engine:
         rows.sort(key=lambda row: sort_key(row.get(name)))
         if token:
             last = token[5:-1] if token.startswith("guid'") else token.strip("'")
-            rows = [row for row in rows if str(row.get(name)) > last] if endpoint.types.get(name) == 'Guid' else (
-                [row for row in rows if sort_key(row.get(name)) > sort_key(type(row.get(name))(last))])
+            rows = (
+                [row for row in rows if str(row.get(name)) > last]
+                if endpoint.types.get(name) == 'Guid'
+                else (
+                    [
+                        row
+                        for row in rows
+                        if sort_key(row.get(name)) > sort_key(type(row.get(name))(last))
+                    ]
+                )
+            )
         if skip:
             rows = rows[skip:]
 
         def page_token(page):
             value = page[-1].get(name)
             return f"guid'{value}'" if endpoint.types.get(name) == 'Guid' else str(value)
+
         return rows, page_token
 
     def next_link(self, call, endpoint, token, top, given):
         parts = [
-            (name, value) for name, value in call.query if name not in ('$skiptoken', '$skip', '$top')]
+            (name, value)
+            for name, value in call.query
+            if name not in ('$skiptoken', '$skip', '$top')
+        ]
         if top is not None:
             parts.append(('$top', str(top - given)))
         parts.append(('$skiptoken', token))
@@ -269,8 +325,14 @@ class Engine:
 
     def answer(self, call, status, payload, items, single=False):
         if call.as_json:
-            return Answer(status, wire.dumps(payload), {'Content-Type': 'application/json; charset=utf-8'})
-        return Answer(status, wire.atom(items, single), {'Content-Type': 'application/atom+xml; charset=utf-8'})
+            return Answer(
+                status, wire.dumps(payload), {'Content-Type': 'application/json; charset=utf-8'}
+            )
+        return Answer(
+            status,
+            wire.atom(items, single),
+            {'Content-Type': 'application/atom+xml; charset=utf-8'},
+        )
 
     # === writing === #
 
@@ -298,15 +360,22 @@ class Engine:
         :raise BusinessError: mandatory properties missing
         """
         if not isinstance(body, dict):
-            raise HttpError(400, 'Error processing request stream. The request should be a JSON object.')
+            raise HttpError(
+                400, 'Error processing request stream. The request should be a JSON object.'
+            )
         values = {}
         for name, value in body.items():
             if name == '__metadata':
                 continue
             if name not in endpoint.types:
-                raise HttpError(400, f"The property '{name}' does not exist on type '{endpoint.type}'. Make sure to "
-                                     'only use property names that are defined by the type.')
-            if not endpoint.accepts(name, operation) and not self.is_explicit_type(endpoint, name, operation):
+                raise HttpError(
+                    400,
+                    f"The property '{name}' does not exist on type '{endpoint.type}'. Make sure to "
+                    'only use property names that are defined by the type.',
+                )
+            if not endpoint.accepts(name, operation) and not self.is_explicit_type(
+                endpoint, name, operation
+            ):
                 if self.switches.read_only == 'refuse':
                     raise HttpError(400, f"The property '{name}' is read-only.")
                 continue
@@ -316,22 +385,30 @@ class Engine:
                 values[name] = convert(endpoint.types[name], name, value)
         if operation == 'p':
             missing = [
-                Message('mandatory', name) for name in endpoint.mandatory
-                if name != parent and values.get(name) in (None, '', [])]
+                Message('mandatory', name)
+                for name in endpoint.mandatory
+                if name != parent and values.get(name) in (None, '', [])
+            ]
             if missing:
                 raise BusinessError(*missing)
         return values
 
     def is_explicit_type(self, endpoint, name, operation):
         return (
-            name == 'Type' and operation == 'p' and self.switches.credit_note == 'explicit'
-            and endpoint.table in ('SalesEntries', 'PurchaseEntries'))
+            name == 'Type'
+            and operation == 'p'
+            and self.switches.credit_note == 'explicit'
+            and endpoint.table in ('SalesEntries', 'PurchaseEntries')
+        )
 
     def validate_collection(self, call, endpoint, name, value, operation):
         target = endpoint.types[name]
         if operation == 'u':
-            raise HttpError(400, "Binding to new entities is not supported for property "
-                                 f"'{name}' in an update; use the endpoint of the lines.")
+            raise HttpError(
+                400,
+                "Binding to new entities is not supported for property "
+                f"'{name}' in an update; use the endpoint of the lines.",
+            )
         if target not in COLLECTIONS:
             raise HttpError(400, f"The collection '{name}' is not offered by the simulator.")
         if not isinstance(value, list):
@@ -360,8 +437,12 @@ def convert(edm, name, value):
         return None
 
     def wrong():
-        return HttpError(400, f"Error converting value {json.dumps(value)[:60]} to type 'System.{edm}'. "
-                              f"Path '{name}'.")
+        return HttpError(
+            400,
+            f"Error converting value {json.dumps(value)[:60]} to type 'System.{edm}'. "
+            f"Path '{name}'.",
+        )
+
     if edm == 'String':
         if not isinstance(value, str):
             raise wrong()

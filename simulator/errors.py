@@ -12,7 +12,7 @@ class HttpError(Exception):
         self.reason = reason
 
 
-class CutConnection(Exception):
+class CutConnectionError(Exception):
     """The connection is to be dropped now; ``partial`` bytes of an answer may go out before.
 
     :param partial: raw bytes of an unfinished HTTP answer, or empty

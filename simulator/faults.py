@@ -5,12 +5,22 @@ Kinds: ``cut_before`` (connection cut, nothing happened), ``cut_after`` (happene
 ``delay`` (``seconds`` before the work), ``delay_after`` (after the work), ``status`` (``status`` instead of the work),
 ``status_after`` (happened, then ``status``), ``drop`` (the ``properties`` vanish from the body unseen).
 """
+
 import random
 import re
 import threading
 
 KINDS = (
-    'cut_before', 'cut_after', 'cut_body', 'broken_body', 'delay', 'delay_after', 'status', 'status_after', 'drop')
+    'cut_before',
+    'cut_after',
+    'cut_body',
+    'broken_body',
+    'delay',
+    'delay_after',
+    'status',
+    'status_after',
+    'drop',
+)
 
 
 class Faults:
@@ -23,7 +33,18 @@ class Faults:
         self._chaos = None
         self.fired = []
 
-    def add(self, kind, *, method=None, resource=None, times=1, skip=0, seconds=1.0, status=503, properties=()):
+    def add(
+        self,
+        kind,
+        *,
+        method=None,
+        resource=None,
+        times=1,
+        skip=0,
+        seconds=1.0,
+        status=503,
+        properties=(),
+    ):
         """Queue a fault.
 
         :param kind: one of :data:`KINDS`
@@ -34,20 +55,30 @@ class Faults:
         if kind not in KINDS:
             raise ValueError(f'unknown fault {kind!r}; known: {", ".join(KINDS)}')
         fault = {
-            'kind': kind, 'method': method, 'resource': re.compile(resource) if resource else None,
-            'times': times, 'skip': skip, 'seconds': float(seconds), 'status': int(status),
-            'properties': tuple(properties)}
+            'kind': kind,
+            'method': method,
+            'resource': re.compile(resource) if resource else None,
+            'times': times,
+            'skip': skip,
+            'seconds': float(seconds),
+            'status': int(status),
+            'properties': tuple(properties),
+        }
         with self._lock:
             self._queue.append(fault)
 
-    def chaos(self, seed, rate, kinds=('cut_before', 'cut_after', 'status', 'broken_body'), **options):
+    def chaos(
+        self, seed, rate, kinds=('cut_before', 'cut_after', 'status', 'broken_body'), **options
+    ):
         """Random faults from a seed: each request is hit with probability ``rate``; rate 0 ends it."""
         for kind in kinds:
             if kind not in KINDS:
                 raise ValueError(f'unknown fault {kind!r}')
         with self._lock:
             self._random = random.Random(seed)
-            self._chaos = {'rate': float(rate), 'kinds': tuple(kinds), 'options': options} if rate else None
+            self._chaos = (
+                {'rate': float(rate), 'kinds': tuple(kinds), 'options': options} if rate else None
+            )
 
     def clear(self):
         with self._lock:
@@ -60,7 +91,8 @@ class Faults:
         with self._lock:
             return [
                 {**fault, 'resource': fault['resource'].pattern if fault['resource'] else None}
-                for fault in self._queue]
+                for fault in self._queue
+            ]
 
     def take(self, method, resource):
         """The faults for this request, served and counted: {kind: fault}."""
@@ -85,8 +117,11 @@ class Faults:
                 kind = self._random.choice(self._chaos['kinds'])
                 options = self._chaos['options']
                 found[kind] = {
-                    'kind': kind, 'seconds': float(options.get('seconds', 0.2)),
-                    'status': int(options.get('status', 503)), 'properties': tuple(options.get('properties', ()))}
+                    'kind': kind,
+                    'seconds': float(options.get('seconds', 0.2)),
+                    'status': int(options.get('status', 503)),
+                    'properties': tuple(options.get('properties', ())),
+                }
             for kind in found:
                 self.fired.append((method, resource, kind))
         return found

@@ -3,6 +3,7 @@
 An entry is a header record, its lines, the TransactionLines (the ledger's own lines, debit positive) and the
 payment terms. After every change the last two are made anew from the first two.
 """
+
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -38,21 +39,62 @@ class Kind:
 
 
 SALES = Kind(
-    name='sale', header='SalesEntries', lines='SalesEntryLines', collection='SalesEntryLines', journal='Journal',
-    journal_types=(20, 21), party='Customer', line_type=20, types=(20, 21), sign=-1,
-    year='ReportingYear', period='ReportingPeriod', date='EntryDate', rate='Rate', transaction_type='S',
-    vat_letters={'basis': 'V', 'pay': 'A'}, credit_letters={'basis': 'X', 'pay': 'Z'})
+    name='sale',
+    header='SalesEntries',
+    lines='SalesEntryLines',
+    collection='SalesEntryLines',
+    journal='Journal',
+    journal_types=(20, 21),
+    party='Customer',
+    line_type=20,
+    types=(20, 21),
+    sign=-1,
+    year='ReportingYear',
+    period='ReportingPeriod',
+    date='EntryDate',
+    rate='Rate',
+    transaction_type='S',
+    vat_letters={'basis': 'V', 'pay': 'A'},
+    credit_letters={'basis': 'X', 'pay': 'Z'},
+)
 PURCHASES = Kind(
-    name='purchase', header='PurchaseEntries', lines='PurchaseEntryLines', collection='PurchaseEntryLines',
-    journal='Journal', journal_types=(22, 23), party='Supplier', line_type=22, types=(30, 31), sign=1,
-    year='ReportingYear', period='ReportingPeriod', date='EntryDate', rate='Rate', transaction_type='P',
-    vat_letters={'basis': 'I', 'pay': 'P', 'claim': 'O'}, credit_letters={'basis': 'W', 'pay': 'Y', 'claim': 'Q'})
+    name='purchase',
+    header='PurchaseEntries',
+    lines='PurchaseEntryLines',
+    collection='PurchaseEntryLines',
+    journal='Journal',
+    journal_types=(22, 23),
+    party='Supplier',
+    line_type=22,
+    types=(30, 31),
+    sign=1,
+    year='ReportingYear',
+    period='ReportingPeriod',
+    date='EntryDate',
+    rate='Rate',
+    transaction_type='P',
+    vat_letters={'basis': 'I', 'pay': 'P', 'claim': 'O'},
+    credit_letters={'basis': 'W', 'pay': 'Y', 'claim': 'Q'},
+)
 GENERAL = Kind(
-    name='general', header='GeneralJournalEntries', lines='GeneralJournalEntryLines',
-    collection='GeneralJournalEntryLines', journal='JournalCode', journal_types=(90,), party=None, line_type=0,
-    types=(90, 90), sign=1, year='FinancialYear', period='FinancialPeriod', date='EntryDate', rate='ExchangeRate',
-    transaction_type='B', vat_letters={'basis': 'I', 'pay': 'A', 'claim': 'O'},
-    credit_letters={'basis': 'W', 'pay': 'Z', 'claim': 'Q'})
+    name='general',
+    header='GeneralJournalEntries',
+    lines='GeneralJournalEntryLines',
+    collection='GeneralJournalEntryLines',
+    journal='JournalCode',
+    journal_types=(90,),
+    party=None,
+    line_type=0,
+    types=(90, 90),
+    sign=1,
+    year='FinancialYear',
+    period='FinancialPeriod',
+    date='EntryDate',
+    rate='ExchangeRate',
+    transaction_type='B',
+    vat_letters={'basis': 'I', 'pay': 'A', 'claim': 'O'},
+    credit_letters={'basis': 'W', 'pay': 'Z', 'claim': 'Q'},
+)
 KINDS = (SALES, PURCHASES, GENERAL)
 BY_HEADER = {kind.header: kind for kind in KINDS}
 BY_LINES = {kind.lines: kind for kind in KINDS}
@@ -60,8 +102,14 @@ BY_LINES = {kind.lines: kind for kind in KINDS}
 FORBIDDEN_TYPES = (20, 22, 24)
 #: optional references of headers and lines
 OPTIONAL = {
-    'Document': 'Documents', 'Project': 'Projects', 'Asset': 'Assets', 'Subscription': 'Subscriptions',
-    'TrackingNumber': 'TrackingNumbers', 'ProjectWBS': 'ProjectWBS', 'Item': 'Items'}
+    'Document': 'Documents',
+    'Project': 'Projects',
+    'Asset': 'Assets',
+    'Subscription': 'Subscriptions',
+    'TrackingNumber': 'TrackingNumbers',
+    'ProjectWBS': 'ProjectWBS',
+    'Item': 'Items',
+}
 
 
 class Ledger:
@@ -79,7 +127,12 @@ class Ledger:
         explicit = values.pop('Type', None)
         values.pop('EntryID', None)
         values.pop('VATAmountFC', None)
-        header = {**values, 'EntryID': new_id(), 'Creator': call.user['ID'], 'Created': self.clock.wall()}
+        header = {
+            **values,
+            'EntryID': new_id(),
+            'Creator': call.user['ID'],
+            'Created': self.clock.wall(),
+        }
         self.check_lengths(header)
         self.drop_unknown(call, header)
         problems = []
@@ -108,6 +161,13 @@ class Ledger:
             raise BusinessError(*dict.fromkeys(problems))
         for line in checked:
             self.store.put(kind.lines, call.division, line)
+        document = self.store.get('Documents', call.division, header.get('Document'))
+        if document is not None and not document.get('FinancialTransactionEntryID'):
+            self.store.put(
+                'Documents',
+                call.division,
+                {**document, 'FinancialTransactionEntryID': header['EntryID']},
+            )
         return self.rebuild(call, kind, header)
 
     def update(self, call, kind, header, values):
@@ -142,7 +202,9 @@ class Ledger:
         if 'EntryNumber' in values:
             self.numbers(call, kind, merged, header)
         for line in self.lines(call, kind, merged):
-            self.store.put(kind.lines, call.division, self.line(call, kind, merged, journal, line, None))
+            self.store.put(
+                kind.lines, call.division, self.line(call, kind, merged, journal, line, None)
+            )
         self.rebuild(call, kind, merged)
 
     def delete(self, call, kind, header, force=False):
@@ -154,7 +216,9 @@ class Ledger:
         for line in self.store.by('TransactionLines', call.division, 'EntryID', header['EntryID']):
             self.store.drop('TransactionLines', call.division, line['_key'])
             deleted_row(self.store, call, line['_key'], ENTITY_TYPES['TransactionLines'])
-        for term in self.store.by('PaymentTerms', call.division, 'TransactionEntryID', header['EntryID']):
+        for term in self.store.by(
+            'PaymentTerms', call.division, 'TransactionEntryID', header['EntryID']
+        ):
             self.store.drop('PaymentTerms', call.division, term['_key'])
             deleted_row(self.store, call, term['_key'], ENTITY_TYPES['PaymentTerms'])
         self.store.drop(kind.header, call.division, header['_key'])
@@ -183,8 +247,13 @@ class Ledger:
         if 'AmountFC' in values or 'VATCode' in values:
             # a new amount or code computes the VAT anew unless it is given along
             merged['_vat_given'] = None
-        self.store.put(kind.lines, call.division, self.line(
-            call, kind, header, journal, merged, None, vat_given=values.get('VATAmountFC')))
+        self.store.put(
+            kind.lines,
+            call.division,
+            self.line(
+                call, kind, header, journal, merged, None, vat_given=values.get('VATAmountFC')
+            ),
+        )
         self.rebuild(call, kind, header)
 
     def delete_line(self, call, kind, line):
@@ -249,7 +318,8 @@ class Ledger:
             problems.append(Message('reference', 'PaymentCondition'))
         if not condition:
             condition = account.get(
-                'PaymentConditionSales' if kind is SALES else 'PaymentConditionPurchase') or self.default_condition(call)
+                'PaymentConditionSales' if kind is SALES else 'PaymentConditionPurchase'
+            ) or self.default_condition(call)
         header['PaymentCondition'] = condition
 
     def default_condition(self, call):
@@ -282,8 +352,10 @@ class Ledger:
 
     def stored_rate(self, call, code, day):
         rates = [
-            row for row in self.store.all('ExchangeRates', call.division)
-            if row['SourceCurrency'] == code and row['StartDate'][:10] <= day[:10]]
+            row
+            for row in self.store.all('ExchangeRates', call.division)
+            if row['SourceCurrency'] == code and row['StartDate'][:10] <= day[:10]
+        ]
         return max(rates, key=lambda row: row['StartDate'])['Rate'] if rates else None
 
     def dates(self, call, kind, header, lines):
@@ -305,7 +377,9 @@ class Ledger:
 
     def due_date(self, call, code, day):
         start = date.fromisoformat(day)
-        condition = self.store.one('PaymentConditions', call.division, 'Code', code) if code else None
+        condition = (
+            self.store.one('PaymentConditions', call.division, 'Code', code) if code else None
+        )
         if condition is None:
             return day
         months = condition.get('PaymentEndOfMonths') or 0
@@ -339,7 +413,9 @@ class Ledger:
         header[kind.year], header[kind.period] = year, period
 
     def check_open(self, call, kind, header):
-        if journal_closed(self.store, call.division, header[kind.journal], header[kind.year], header[kind.period]):
+        if journal_closed(
+            self.store, call.division, header[kind.journal], header[kind.year], header[kind.period]
+        ):
             refuse('period_closed', year=header[kind.year], period=header[kind.period])
 
     def check_changeable(self, call, kind, header):
@@ -367,12 +443,15 @@ class Ledger:
             return
         invoice = header.get('InvoiceNumber')
         taken = invoice and any(
-            row.get('InvoiceNumber') == invoice for row in self.store.by(
-                kind.header, call.division, kind.journal, header[kind.journal]))
+            row.get('InvoiceNumber') == invoice
+            for row in self.store.by(kind.header, call.division, kind.journal, header[kind.journal])
+        )
         header['InvoiceNumber'] = invoice if invoice and not taken else given
 
     def number_used(self, call, given):
-        return any(self.store.by(kind.header, call.division, 'EntryNumber', given) for kind in KINDS)
+        return any(
+            self.store.by(kind.header, call.division, 'EntryNumber', given) for kind in KINDS
+        )
 
     # === checks of a line === #
 
@@ -394,14 +473,23 @@ class Ledger:
         for name in ('From', 'To'):
             if line.get(name):
                 line[name] = line[name][:10]
-        self.dimension(call, line, account, 'CostCenter', 'Costcenters', 'UseCostcenter', day, problems)
+        self.dimension(
+            call, line, account, 'CostCenter', 'Costcenters', 'UseCostcenter', day, problems
+        )
         self.dimension(call, line, account, 'CostUnit', 'Costunits', 'UseCostunit', day, problems)
-        code, percentage = self.vat(call, kind, header, journal, line, account, problems, position is not None)
+        code, percentage = self.vat(
+            call, kind, header, journal, line, account, problems, position is not None
+        )
         if problems:
             raise BusinessError(*problems)
         if position is not None:
-            line.update(ID=new_id(), EntryID=header['EntryID'], LineNumber=position,
-                        Creator=call.user['ID'], Created=self.clock.wall())
+            line.update(
+                ID=new_id(),
+                EntryID=header['EntryID'],
+                LineNumber=position,
+                Creator=call.user['ID'],
+                Created=self.clock.wall(),
+            )
             line['_entered'] = line.get('AmountFC') or 0.0
             given = line.get('AmountVATFC' if kind is GENERAL else 'VATAmountFC')
         else:
@@ -412,6 +500,8 @@ class Ledger:
             given = None
         line['_vat_given'] = given
         self.amounts(line, code, percentage, header.get(kind.rate) or 1, kind)
+        if kind is GENERAL:
+            line['EntryNumber'] = header['EntryNumber']
         line['Modified'] = self.clock.wall()
         return line
 
@@ -492,6 +582,8 @@ class Ledger:
         if percentage is None:
             problems.append(Message('invalid', 'VATPercentage'))
             percentage = ZERO
+        elif is_new and asked and exact(asked) != percentage:
+            problems.append(Message('invalid', 'VATPercentage'))
         line['VATPercentage'] = float(percentage)
         return row, percentage
 
@@ -500,13 +592,17 @@ class Ledger:
         if code['Type'] in ('B', 'N'):
             return ZERO
         for row in self.store.by('VatPercentages', call.division, 'VATCodeID', code['ID']):
-            if row['StartDate'][:10] <= day and (not row.get('EndDate') or day <= row['EndDate'][:10]):
+            if row['StartDate'][:10] <= day and (
+                not row.get('EndDate') or day <= row['EndDate'][:10]
+            ):
                 return exact(row['Percentage'])
         return None
 
     def code_of_percentage(self, call, kind, asked, day):
         for row in sorted(self.store.all('VATCodes', call.division), key=lambda row: row['Code']):
-            fits = row['VATTransactionType'] in ('B', kind.transaction_type) and not row.get('IsBlocked')
+            fits = row['VATTransactionType'] in ('B', kind.transaction_type) and not row.get(
+                'IsBlocked'
+            )
             if fits and row['Type'] == 'E' and not row.get('Charged') and not row.get('OssCountry'):
                 if self.percentage(call, row, day) == exact(asked):
                     return row['Code']
@@ -535,8 +631,10 @@ class Ledger:
         if kind is GENERAL:
             line['AmountDC'] = number(money(entered * rate))
             line['AmountVATFC'], line['AmountVATDC'] = number(vat), line['_vat_dc']
-            line['VATBaseAmountFC'], line['VATBaseAmountDC'] = number(net) if code else 0.0, (
-                line['_net_dc'] if code else 0.0)
+            line['VATBaseAmountFC'], line['VATBaseAmountDC'] = (
+                number(net) if code else 0.0,
+                (line['_net_dc'] if code else 0.0),
+            )
         else:
             line['AmountDC'] = number(money(entered * rate))
             line['VATAmountFC'], line['VATAmountDC'] = number(vat), line['_vat_dc']
@@ -556,7 +654,11 @@ class Ledger:
         vat = sum((exact(line['_vat']) for line in lines if not line['_charged']), ZERO)
         total = net + vat
         if kind is not GENERAL:
-            credit = explicit == kind.types[1] if self.switches.credit_note == 'explicit' or explicit else total < 0
+            credit = (
+                explicit == kind.types[1]
+                if self.switches.credit_note == 'explicit' or explicit
+                else total < 0
+            )
             header['Type'] = kind.types[1] if credit else kind.types[0]
         else:
             credit = False
@@ -571,8 +673,9 @@ class Ledger:
             header['AmountFC'] = number(total)
             header['VATAmountFC'] = number(vat)
             header['AmountDC'] = number(exact(dc) * -kind.sign * flip)
-            header['VATAmountDC'] = number(sum(
-                (exact(line['_vat_dc']) for line in lines if not line['_charged']), ZERO))
+            header['VATAmountDC'] = number(
+                sum((exact(line['_vat_dc']) for line in lines if not line['_charged']), ZERO)
+            )
         header['Modified'], header['Modifier'] = self.clock.wall(), call.user['ID']
         row = self.store.put(kind.header, call.division, header)
         self.replace_transactions(call, header, ledger_lines)
@@ -584,35 +687,68 @@ class Ledger:
         letters = kind.credit_letters if credit else kind.vat_letters
         rate = exact(header.get(kind.rate) or 1)
         shared = {
-            'EntryID': header['EntryID'], 'EntryNumber': header['EntryNumber'], 'JournalCode': header[kind.journal],
-            'FinancialYear': header[kind.year], 'FinancialPeriod': header[kind.period],
-            'Date': header[kind.date], 'Currency': header['Currency'], 'ExchangeRate': header.get(kind.rate) or 1.0,
-            'Status': header['Status'], 'Type': header['Type'], 'YourRef': header.get('YourRef'),
-            'InvoiceNumber': header.get('InvoiceNumber'), 'OrderNumber': header.get('OrderNumber'),
-            'PaymentReference': header.get('PaymentReference'), 'Document': header.get('Document'),
-            'Account': header.get(kind.party) if kind.party else None, 'DueDate': header.get('DueDate'),
-            'ExternalLinkReference': header.get('ExternalLinkReference')}
+            'EntryID': header['EntryID'],
+            'EntryNumber': header['EntryNumber'],
+            'JournalCode': header[kind.journal],
+            'FinancialYear': header[kind.year],
+            'FinancialPeriod': header[kind.period],
+            'Date': header[kind.date],
+            'Currency': header['Currency'],
+            'ExchangeRate': header.get(kind.rate) or 1.0,
+            'Status': header['Status'],
+            'Type': header['Type'],
+            'YourRef': header.get('YourRef'),
+            'InvoiceNumber': header.get('InvoiceNumber'),
+            'OrderNumber': header.get('OrderNumber'),
+            'PaymentReference': header.get('PaymentReference'),
+            'Document': header.get('Document'),
+            'Account': header.get(kind.party) if kind.party else None,
+            'DueDate': header.get('DueDate'),
+            'ExternalLinkReference': header.get('ExternalLinkReference'),
+        }
         result, vat_lines = [], {}
         for line in lines:
             sign = kind.sign * flip
             net = exact(line['_net']) * sign
             net_dc = exact(line['_net_dc']) * sign
             vat = exact(line['_vat']) * sign
-            code = self.store.one('VATCodes', call.division, 'Code', line['VATCode']) if line['VATCode'] else None
+            code = (
+                self.store.one('VATCodes', call.division, 'Code', line['VATCode'])
+                if line['VATCode']
+                else None
+            )
             own = dict(shared)
             if kind is GENERAL:
-                own.update(Account=line.get('Account'), Date=line['Date'], Document=line.get('Document'),
-                           DueDate=line['Date'] if line.get('Account') else None)
-            result.append({
-                **own, 'ID': line['ID'], 'LineNumber': line['LineNumber'], 'LineType': 0,
-                'GLAccount': line['GLAccount'], 'AmountFC': number(net), 'AmountDC': number(net_dc),
-                'AmountVATFC': number(vat), 'AmountVATBaseFC': number(net) if code else 0.0,
-                'VATCode': line['VATCode'], 'VATPercentage': line.get('VATPercentage') or 0.0,
-                'VATType': letters['basis'] if code and code['Type'] != 'N' else 'S',
-                'Description': line.get('Description') or header.get('Description'),
-                'CostCenter': line.get('CostCenter'), 'CostUnit': line.get('CostUnit'),
-                'Project': line.get('Project'), 'Quantity': line.get('Quantity') or 0.0, 'Notes': line.get('Notes'),
-                'Asset': line.get('Asset'), 'Subscription': line.get('Subscription')})
+                own.update(
+                    Account=line.get('Account'),
+                    Date=line['Date'],
+                    Document=line.get('Document'),
+                    DueDate=line['Date'] if line.get('Account') else None,
+                )
+            result.append(
+                {
+                    **own,
+                    'ID': line['ID'],
+                    'LineNumber': line['LineNumber'],
+                    'LineType': 0,
+                    'GLAccount': line['GLAccount'],
+                    'AmountFC': number(net),
+                    'AmountDC': number(net_dc),
+                    'AmountVATFC': number(vat),
+                    'AmountVATBaseFC': number(net) if code else 0.0,
+                    'VATCode': line['VATCode'],
+                    'VATPercentage': line.get('VATPercentage') or 0.0,
+                    'VATType': letters['basis'] if code and code['Type'] != 'N' else 'S',
+                    'Description': line.get('Description') or header.get('Description'),
+                    'CostCenter': line.get('CostCenter'),
+                    'CostUnit': line.get('CostUnit'),
+                    'Project': line.get('Project'),
+                    'Quantity': line.get('Quantity') or 0.0,
+                    'Notes': line.get('Notes'),
+                    'Asset': line.get('Asset'),
+                    'Subscription': line.get('Subscription'),
+                }
+            )
             if code is not None and vat:
                 for letter, account, share in self.vat_shares(kind, code, line, letters, net):
                     slot = vat_lines.setdefault((code['Code'], account, letter), [ZERO, ZERO, ZERO])
@@ -624,11 +760,24 @@ class Ledger:
             if account is None:
                 refuse('mandatory', 'GLAccount')
             position += 1
-            result.append({
-                **shared, 'ID': None, 'LineNumber': position, 'LineType': 0, 'GLAccount': account,
-                'AmountFC': number(amount), 'AmountDC': number(amount_dc), 'AmountVATFC': 0.0,
-                'AmountVATBaseFC': number(base), 'VATCode': code, 'VATType': letter, 'VATPercentage': 0.0,
-                'Description': header.get('Description'), 'Quantity': 0.0})
+            result.append(
+                {
+                    **shared,
+                    'ID': None,
+                    'LineNumber': position,
+                    'LineType': 0,
+                    'GLAccount': account,
+                    'AmountFC': number(amount),
+                    'AmountDC': number(amount_dc),
+                    'AmountVATFC': 0.0,
+                    'AmountVATBaseFC': number(base),
+                    'VATCode': code,
+                    'VATType': letter,
+                    'VATPercentage': 0.0,
+                    'Description': header.get('Description'),
+                    'Quantity': 0.0,
+                }
+            )
         if kind is GENERAL:
             open_dc = sum((exact(line['AmountDC']) for line in result), ZERO)
             open_fc = sum((exact(line['AmountFC']) for line in result), ZERO)
@@ -640,11 +789,21 @@ class Ledger:
             return result
         journal = self.store.one('Journals', call.division, 'Code', header[kind.journal])
         party = {
-            **shared, 'ID': None, 'LineNumber': 0, 'LineType': kind.line_type, 'GLAccount': journal['GLAccount'],
+            **shared,
+            'ID': None,
+            'LineNumber': 0,
+            'LineType': kind.line_type,
+            'GLAccount': journal['GLAccount'],
             'AmountFC': number(-sum((exact(line['AmountFC']) for line in result), ZERO)),
             'AmountDC': number(-sum((exact(line['AmountDC']) for line in result), ZERO)),
-            'AmountVATFC': 0.0, 'AmountVATBaseFC': 0.0, 'VATCode': None, 'VATType': 'S', 'VATPercentage': 0.0,
-            'Description': header.get('Description'), 'Quantity': 0.0}
+            'AmountVATFC': 0.0,
+            'AmountVATBaseFC': 0.0,
+            'VATCode': None,
+            'VATType': 'S',
+            'VATPercentage': 0.0,
+            'Description': header.get('Description'),
+            'Quantity': 0.0,
+        }
         return [party, *result]
 
     @staticmethod
@@ -653,7 +812,8 @@ class Ledger:
         if line['_charged']:
             return [
                 (letters.get('claim', 'O'), code.get('GLToClaim'), 1),
-                (letters.get('pay', 'P'), code.get('GLToPay'), -1)]
+                (letters.get('pay', 'P'), code.get('GLToPay'), -1),
+            ]
         if kind is SALES:
             return [(letters['pay'], code.get('GLToPay'), 1)]
         if kind is PURCHASES:
@@ -665,21 +825,39 @@ class Ledger:
     def replace_transactions(self, call, header, ledger_lines):
         """Store the ledger's lines; generated ones keep their IDs by role, vanished ones are deleted."""
         old = {
-            (row['LineNumber'] == 0, row['GLAccount'], row.get('VATCode'), row.get('VATType')): row['ID']
-            for row in self.store.by('TransactionLines', call.division, 'EntryID', header['EntryID'])
-            if row.get('_generated')}
-        gone = {row['ID'] for row in self.store.by('TransactionLines', call.division, 'EntryID', header['EntryID'])}
+            (row['LineNumber'] == 0, row['GLAccount'], row.get('VATCode'), row.get('VATType')): row[
+                'ID'
+            ]
+            for row in self.store.by(
+                'TransactionLines', call.division, 'EntryID', header['EntryID']
+            )
+            if row.get('_generated')
+        }
+        gone = {
+            row['ID']
+            for row in self.store.by(
+                'TransactionLines', call.division, 'EntryID', header['EntryID']
+            )
+        }
         now = self.clock.wall()
         for row in ledger_lines:
             if row['ID'] is None:
-                role = (row['LineNumber'] == 0, row['GLAccount'], row.get('VATCode'), row.get('VATType'))
+                role = (
+                    row['LineNumber'] == 0,
+                    row['GLAccount'],
+                    row.get('VATCode'),
+                    row.get('VATType'),
+                )
                 row['ID'] = old.get(role) or new_id()
                 row['_generated'] = True
             gone.discard(row['ID'])
             before = self.store.get('TransactionLines', call.division, row['ID'])
             row.update(
-                Created=before['Created'] if before else now, Modified=now,
-                Creator=header['Creator'], Modifier=call.user['ID'])
+                Created=before['Created'] if before else now,
+                Modified=now,
+                Creator=header['Creator'],
+                Modifier=call.user['ID'],
+            )
             self.store.put('TransactionLines', call.division, row)
         for key in gone:
             self.store.drop('TransactionLines', call.division, key)
@@ -694,7 +872,9 @@ class Ledger:
                 wanted[row['ID']] = (row, row['LineType'])
             elif kind is GENERAL and account and account['Type'] in (20, 22) and row.get('Account'):
                 wanted[row['ID']] = (row, account['Type'])
-        existing = self.store.by('PaymentTerms', call.division, 'TransactionEntryID', header['EntryID'])
+        existing = self.store.by(
+            'PaymentTerms', call.division, 'TransactionEntryID', header['EntryID']
+        )
         for term in existing:
             if term['Status'] != 50 and term['TransactionID'] not in wanted:
                 self.store.drop('PaymentTerms', call.division, term['_key'])
@@ -702,36 +882,79 @@ class Ledger:
         for transaction, (row, line_type) in wanted.items():
             mine = [term for term in existing if term['TransactionID'] == transaction]
             matched = sum((exact(term['_open']) for term in mine if term['Status'] == 50), ZERO)
-            matched_fc = sum((exact(term['_open_fc']) for term in mine if term['Status'] == 50), ZERO)
-            amount, amount_fc = exact(row['AmountDC']) - matched, exact(row['AmountFC']) - matched_fc
+            matched_fc = sum(
+                (exact(term['_open_fc']) for term in mine if term['Status'] == 50), ZERO
+            )
+            amount, amount_fc = (
+                exact(row['AmountDC']) - matched,
+                exact(row['AmountFC']) - matched_fc,
+            )
             open_terms = [term for term in mine if term['Status'] != 50]
             if mine and not open_terms and not amount:
                 continue
             side = 1 if line_type == 20 else -1
             now = self.clock.wall()
-            base = open_terms[0] if open_terms else {
-                'ID': new_id(), 'HID': self.store.next_number('PaymentTerms', call.division, 1),
-                'Created': now, 'Creator': header['Creator'], 'Status': 20, 'EntryID': header['EntryID'],
-                'LastPaymentDate': None, 'IsFullyPaid': False}
-            condition = self.store.one(
-                'PaymentConditions', call.division, 'Code', header.get('PaymentCondition') or '') or {}
-            self.store.put('PaymentTerms', call.division, {
-                **base, 'LineType': line_type, 'Account': row['Account'], '_open': number(amount),
-                '_open_fc': number(amount_fc), 'TransactionAmountDC': number(exact(row['AmountDC']) * side),
-                'TransactionAmountFC': number(exact(row['AmountFC']) * side), 'Currency': header['Currency'],
-                'RateFC': header.get(kind.rate) or 1.0, 'Description': row.get('Description'),
-                'DueDate': row.get('DueDate') or row['Date'],
-                'TransactionDueDate': row.get('DueDate') or row['Date'], 'EntryDate': row['Date'],
-                'InvoiceDate': row['Date'], 'EntryNumber': header['EntryNumber'],
-                'InvoiceNumber': header.get('InvoiceNumber'), 'Journal': header[kind.journal],
-                'OrderNumber': header.get('OrderNumber'), 'PaymentCondition': header.get('PaymentCondition'),
-                'PaymentMethod': condition.get('PaymentMethod') or 'B', 'PaymentDays': condition.get('PaymentDays') or 0,
-                'PaymentReference': header.get('PaymentReference'), 'GLAccount': row['GLAccount'],
-                'TransactionEntryID': header['EntryID'], 'TransactionID': transaction,
-                'TransactionIsReversal': False, 'TransactionReportingPeriod': header[kind.period],
-                'TransactionReportingYear': header[kind.year], 'TransactionStatus': header['Status'],
-                'TransactionType': header['Type'], 'YourRef': header.get('YourRef'),
-                'Document': header.get('Document'), 'ApprovalStatus': 1, 'Source': 1, 'Modified': now})
+            base = (
+                open_terms[0]
+                if open_terms
+                else {
+                    'ID': new_id(),
+                    'HID': self.store.next_number('PaymentTerms', call.division, 1),
+                    'Created': now,
+                    'Creator': header['Creator'],
+                    'Status': 20,
+                    'EntryID': header['EntryID'],
+                    'LastPaymentDate': None,
+                    'IsFullyPaid': False,
+                }
+            )
+            condition = (
+                self.store.one(
+                    'PaymentConditions', call.division, 'Code', header.get('PaymentCondition') or ''
+                )
+                or {}
+            )
+            self.store.put(
+                'PaymentTerms',
+                call.division,
+                {
+                    **base,
+                    'LineType': line_type,
+                    'Account': row['Account'],
+                    '_open': number(amount),
+                    '_open_fc': number(amount_fc),
+                    'TransactionAmountDC': number(exact(row['AmountDC']) * side),
+                    'TransactionAmountFC': number(exact(row['AmountFC']) * side),
+                    'Currency': header['Currency'],
+                    'RateFC': header.get(kind.rate) or 1.0,
+                    'Description': row.get('Description'),
+                    'DueDate': row.get('DueDate') or row['Date'],
+                    'TransactionDueDate': row.get('DueDate') or row['Date'],
+                    'EntryDate': row['Date'],
+                    'InvoiceDate': row['Date'],
+                    'EntryNumber': header['EntryNumber'],
+                    'InvoiceNumber': header.get('InvoiceNumber'),
+                    'Journal': header[kind.journal],
+                    'OrderNumber': header.get('OrderNumber'),
+                    'PaymentCondition': header.get('PaymentCondition'),
+                    'PaymentMethod': condition.get('PaymentMethod') or 'B',
+                    'PaymentDays': condition.get('PaymentDays') or 0,
+                    'PaymentReference': header.get('PaymentReference'),
+                    'GLAccount': row['GLAccount'],
+                    'TransactionEntryID': header['EntryID'],
+                    'TransactionID': transaction,
+                    'TransactionIsReversal': False,
+                    'TransactionReportingPeriod': header[kind.period],
+                    'TransactionReportingYear': header[kind.year],
+                    'TransactionStatus': header['Status'],
+                    'TransactionType': header['Type'],
+                    'YourRef': header.get('YourRef'),
+                    'Document': header.get('Document'),
+                    'ApprovalStatus': 1,
+                    'Source': 1,
+                    'Modified': now,
+                },
+            )
 
     # === what people do inside Exact === #
 
@@ -784,4 +1007,14 @@ def entry_rules(ledger):
     return rules
 
 
-__all__ = ['BY_HEADER', 'BY_LINES', 'GENERAL', 'KINDS', 'Ledger', 'PURCHASES', 'Rule', 'SALES', 'entry_rules']
+__all__ = [
+    'BY_HEADER',
+    'BY_LINES',
+    'GENERAL',
+    'KINDS',
+    'PURCHASES',
+    'SALES',
+    'Ledger',
+    'Rule',
+    'entry_rules',
+]

@@ -3,6 +3,7 @@
 Fact sheet 3.1 and 3.2. Windows are clock minutes, UTC days and clock hours (assumption). Counters are
 rebuilt from the call table, so that a restart does not reset them.
 """
+
 import threading
 
 from .errors import HttpError
@@ -18,8 +19,9 @@ class Limits:
         self._errors = {}
         now = clock().timestamp()
         for at, app, user, division, resource, status, counted in store.query(
-                'SELECT at, app, user, division, resource, status, counted FROM call WHERE at >= ?',
-                now - now % DAY):
+            'SELECT at, app, user, division, resource, status, counted FROM call WHERE at >= ?',
+            now - now % DAY,
+        ):
             if counted:
                 self._bump(app, division, at)
             if self._is_error(status):
@@ -60,7 +62,8 @@ class Limits:
         now = self.clock().timestamp()
         families = (
             ('X-RateLimit-Minutely', MINUTE, self.switches.minute_limit),
-            ('X-RateLimit', DAY, self.switches.day_limit))
+            ('X-RateLimit', DAY, self.switches.day_limit),
+        )
         with self._lock:
             for prefix, span, limit in families:
                 entry = self._counter(app, division, span, now)
@@ -76,7 +79,11 @@ class Limits:
     @staticmethod
     def _family(prefix, span, limit, remaining, now):
         reset = (int(now // span) + 1) * span * 1000
-        return {f'{prefix}-Limit': str(limit), f'{prefix}-Remaining': str(remaining), f'{prefix}-Reset': str(reset)}
+        return {
+            f'{prefix}-Limit': str(limit),
+            f'{prefix}-Remaining': str(remaining),
+            f'{prefix}-Reset': str(reset),
+        }
 
     def check_errors(self, app, user, division, resource):
         """Refuse when the endpoint had its 10 errors this hour; the shape is a switch (assumption)."""
@@ -101,11 +108,15 @@ class Limits:
         now = self.clock().timestamp()
         with self._lock:
             pairs = sorted({(app, division) for app, division, _span in self._windows})
-            return [{
-                'app': app, 'division': division,
-                'minute': self._counter(app, division, MINUTE, now)[1],
-                'day': self._counter(app, division, DAY, now)[1],
-            } for app, division in pairs]
+            return [
+                {
+                    'app': app,
+                    'division': division,
+                    'minute': self._counter(app, division, MINUTE, now)[1],
+                    'day': self._counter(app, division, DAY, now)[1],
+                }
+                for app, division in pairs
+            ]
 
     def errors(self):
         """Errors this hour: {(app, user, division, resource): count}."""

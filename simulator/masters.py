@@ -1,4 +1,5 @@
 """Rules of master data: relations, bank accounts, documents and the simple tables."""
+
 import re
 import uuid
 
@@ -7,18 +8,46 @@ from .views import deleted_row
 
 #: numbers of sync/Deleted (fact sheet 3.6); tables without a number leave no trace there
 ENTITY_TYPES = {
-    'TransactionLines': 1, 'Accounts': 2, 'Addresses': 3, 'DocumentAttachments': 4, 'Contacts': 5,
-    'Documents': 6, 'GLAccounts': 7, 'Items': 9, 'PaymentTerms': 10, 'Projects': 21,
+    'TransactionLines': 1,
+    'Accounts': 2,
+    'Addresses': 3,
+    'DocumentAttachments': 4,
+    'Contacts': 5,
+    'Documents': 6,
+    'GLAccounts': 7,
+    'Items': 9,
+    'PaymentTerms': 10,
+    'Projects': 21,
 }
 #: longest text per property; assumptions, except Code widths named in the fact sheet
 LENGTHS = {
-    'YourRef': 30, 'Description': 60, 'Subject': 100, 'Name': 50, 'Code': 20, 'FileName': 250,
-    'PaymentReference': 50, 'AddressLine1': 100, 'AddressLine2': 100, 'AddressLine3': 100, 'City': 50,
-    'Postcode': 50, 'Email': 255, 'Phone': 50, 'Website': 100, 'VATNumber': 30, 'ChamberOfCommerce': 40,
+    'YourRef': 30,
+    'Description': 60,
+    'Subject': 100,
+    'Name': 50,
+    'Code': 20,
+    'FileName': 250,
+    'PaymentReference': 50,
+    'AddressLine1': 100,
+    'AddressLine2': 100,
+    'AddressLine3': 100,
+    'City': 50,
+    'Postcode': 50,
+    'Email': 255,
+    'Phone': 50,
+    'Website': 100,
+    'VATNumber': 30,
+    'ChamberOfCommerce': 40,
 }
 VAT_NUMBERS = {
-    'NL': r'NL\d{9}B\d{2}', 'BE': r'BE[01]?\d{9}', 'DE': r'DE\d{9}', 'FR': r'FR[0-9A-Z]{2}\d{9}',
-    'GB': r'GB(\d{9}|\d{12})', 'ES': r'ES[0-9A-Z]\d{7}[0-9A-Z]', 'AT': r'ATU\d{8}', 'IT': r'IT\d{11}',
+    'NL': r'NL\d{9}B\d{2}',
+    'BE': r'BE[01]?\d{9}',
+    'DE': r'DE\d{9}',
+    'FR': r'FR[0-9A-Z]{2}\d{9}',
+    'GB': r'GB(\d{9}|\d{12})',
+    'ES': r'ES[0-9A-Z]\d{7}[0-9A-Z]',
+    'AT': r'ATU\d{8}',
+    'IT': r'IT\d{11}',
 }
 MAX_ATTACHMENT = 25 * 1024 * 1024
 
@@ -63,8 +92,13 @@ class Rule:
         self.check_unique(call, values, None)
         now = self.clock.wall()
         row = {
-            **values, 'ID': new_id(), 'Created': now, 'Modified': now,
-            'Creator': call.user['ID'], 'Modifier': call.user['ID']}
+            **values,
+            'ID': new_id(),
+            'Created': now,
+            'Modified': now,
+            'Creator': call.user['ID'],
+            'Modifier': call.user['ID'],
+        }
         row = self.store.put(self.table, call.division, row)
         self.after(call, row)
         return row
@@ -75,17 +109,26 @@ class Rule:
         self.check_lengths(values)
         self.check_references(call, values)
         for name in self.unique:
-            if name in values and self.same(values[name], row.get(name)) and self.switches.put_unchanged == 'refuse':
+            if (
+                name in values
+                and self.same(values[name], row.get(name))
+                and self.switches.put_unchanged == 'refuse'
+            ):
                 refuse('exists', name)
         self.check(call, {**row, **values}, row)
         self.check_unique(call, values, row)
-        row = self.store.put(self.table, call.division, {
-            **row, **values, 'Modified': self.clock.wall(), 'Modifier': call.user['ID']})
+        row = self.store.put(
+            self.table,
+            call.division,
+            {**row, **values, 'Modified': self.clock.wall(), 'Modifier': call.user['ID']},
+        )
         self.after(call, row)
 
     def delete(self, call, row):
         for table, name in self.used_by:
-            if self.store.by(table, call.division, name, row.get('Code') if name in BY_CODE else row['_key']):
+            if self.store.by(
+                table, call.division, name, row.get('Code') if name in BY_CODE else row['_key']
+            ):
                 refuse('used_in_entries')
         self.remove(call, row)
 
@@ -126,7 +169,11 @@ class Rule:
 
     @staticmethod
     def same(one, two):
-        return isinstance(one, str) and isinstance(two, str) and one.strip().casefold() == two.strip().casefold()
+        return (
+            isinstance(one, str)
+            and isinstance(two, str)
+            and one.strip().casefold() == two.strip().casefold()
+        )
 
     def check_unique(self, call, values, old):
         for name in self.unique:
@@ -144,7 +191,17 @@ BY_CODE = ('VATCode', 'PaymentCondition', 'CostCenter', 'CostUnit', 'JournalCode
 class Simple(Rule):
     """A table with nothing but unique codes."""
 
-    def __init__(self, store, switches, clock, table, unique=('Code',), references=None, used_by=(), defaults=None):
+    def __init__(
+        self,
+        store,
+        switches,
+        clock,
+        table,
+        unique=('Code',),
+        references=None,
+        used_by=(),
+        defaults=None,
+    ):
         super().__init__(store, switches, clock)
         self.table, self.unique = table, unique
         self.references = references or {}
@@ -162,9 +219,15 @@ class Accounts(Rule):
 
     table = 'Accounts'
     unique = ('Code',)
-    references = {'GLAR': 'GLAccounts', 'GLAP': 'GLAccounts', 'GLAccountSales': 'GLAccounts',
-                  'GLAccountPurchase': 'GLAccounts', 'Parent': 'Accounts', 'InvoiceAccount': 'Accounts',
-                  'MainContact': 'Contacts'}
+    references = {
+        'GLAR': 'GLAccounts',
+        'GLAP': 'GLAccounts',
+        'GLAccountSales': 'GLAccounts',
+        'GLAccountPurchase': 'GLAccounts',
+        'Parent': 'Accounts',
+        'InvoiceAccount': 'Accounts',
+        'MainContact': 'Contacts',
+    }
     used_by = (('TransactionLines', 'Account'),)
 
     def defaults(self, call, values):
@@ -175,7 +238,9 @@ class Accounts(Rule):
                 values[name] = False
         values['Type'] = 'A'
         if not values.get('Country'):
-            values['Country'] = (self.store.get('Divisions', 0, str(call.division)) or {}).get('Country', 'NL')
+            values['Country'] = (self.store.get('Divisions', 0, str(call.division)) or {}).get(
+                'Country', 'NL'
+            )
         if not (values.get('Code') or '').strip():
             number = self.store.next_number('Accounts', call.division, 40001)
             while self.store.one(self.table, call.division, 'Code', str(number)):
@@ -183,7 +248,7 @@ class Accounts(Rule):
             values['Code'] = str(number)
 
     def update(self, call, row, values):
-        if 'Code' in values and values['Code']:
+        if values.get('Code'):
             values['Code'] = values['Code'].strip()
         super().update(call, row, values)
 
@@ -218,15 +283,38 @@ class Accounts(Rule):
         if not (row.get('AddressLine1') or row.get('City')):
             return
         main = [
-            address for address in self.store.by('Addresses', call.division, 'Account', row['ID'])
-            if address.get('Main') and address.get('Type') == 1]
-        shared = {name: row.get(name) for name in (
-            'AddressLine1', 'AddressLine2', 'AddressLine3', 'City', 'Postcode', 'Country', 'State', 'Phone')}
+            address
+            for address in self.store.by('Addresses', call.division, 'Account', row['ID'])
+            if address.get('Main') and address.get('Type') == 1
+        ]
+        shared = {
+            name: row.get(name)
+            for name in (
+                'AddressLine1',
+                'AddressLine2',
+                'AddressLine3',
+                'City',
+                'Postcode',
+                'Country',
+                'State',
+                'Phone',
+            )
+        }
         if main and all(main[0].get(name) == value for name, value in shared.items()):
             return
         now = self.clock.wall()
-        base = main[0] if main else {
-            'ID': new_id(), 'Account': row['ID'], 'Type': 1, 'Main': True, 'Created': now, 'Creator': call.user['ID']}
+        base = (
+            main[0]
+            if main
+            else {
+                'ID': new_id(),
+                'Account': row['ID'],
+                'Type': 1,
+                'Main': True,
+                'Created': now,
+                'Creator': call.user['ID'],
+            }
+        )
         self.store.put('Addresses', call.division, {**base, **shared, 'Modified': now})
 
     def delete(self, call, row):
@@ -256,7 +344,9 @@ class BankAccounts(Rule):
             values['Main'] = not others
         values['Type'] = 'A'
         if not values.get('BankAccountHolderName'):
-            values['BankAccountHolderName'] = self.store.get('Accounts', call.division, values['Account'])['Name']
+            values['BankAccountHolderName'] = self.store.get(
+                'Accounts', call.division, values['Account']
+            )['Name']
 
     def check(self, call, values, old):
         number = re.sub(r'[\s.]', '', values.get('BankAccount') or '').upper()
@@ -311,10 +401,14 @@ class Documents(Rule):
             if header is not None and not header.get('Document'):
                 self.store.put(table, call.division, {**header, 'Document': row['ID']})
                 for line in self.store.by('TransactionLines', call.division, 'EntryID', entry):
-                    self.store.put('TransactionLines', call.division, {**line, 'Document': row['ID']})
+                    self.store.put(
+                        'TransactionLines', call.division, {**line, 'Document': row['ID']}
+                    )
 
     def remove(self, call, row):
-        for attachment in self.store.by('DocumentAttachments', call.division, 'Document', row['ID']):
+        for attachment in self.store.by(
+            'DocumentAttachments', call.division, 'Document', row['ID']
+        ):
             self.store.drop('DocumentAttachments', call.division, attachment['_key'])
             self.store.put_blob(attachment['_key'], None)
             deleted_row(self.store, call, attachment['_key'], ENTITY_TYPES['DocumentAttachments'])
@@ -352,9 +446,20 @@ class VATCodes(Simple):
         percentages = values.pop('VATPercentages', None) or []
         row = super().create(call, values)
         for number, line in enumerate(percentages, 1):
-            self.store.put('VatPercentages', call.division, {
-                'StartDate': '2000-01-01', 'Type': 0, **line, 'ID': new_id(), 'VATCodeID': row['ID'],
-                'LineNumber': number, 'Created': row['Created'], 'Modified': row['Modified']})
+            self.store.put(
+                'VatPercentages',
+                call.division,
+                {
+                    'StartDate': '2000-01-01',
+                    'Type': 0,
+                    **line,
+                    'ID': new_id(),
+                    'VATCodeID': row['ID'],
+                    'LineNumber': number,
+                    'Created': row['Created'],
+                    'Modified': row['Modified'],
+                },
+            )
         current = percentages[-1].get('Percentage') if percentages else 0.0
         return self.store.put(self.table, call.division, {**row, 'Percentage': current})
 
@@ -381,29 +486,69 @@ def build_rules(store, switches, clock):
         'Documents': Documents(*shared),
         'DocumentAttachments': DocumentAttachments(*shared),
         'VATCodes': VATCodes(
-            *shared, 'VATCodes', references={'GLToPay': 'GLAccounts', 'GLToClaim': 'GLAccounts'},
+            *shared,
+            'VATCodes',
+            references={'GLToPay': 'GLAccounts', 'GLToClaim': 'GLAccounts'},
             used_by=(('TransactionLines', 'VATCode'),),
-            defaults={'Type': 'E', 'VATTransactionType': 'B', 'Charged': False, 'IsBlocked': False,
-                      'EUSalesListing': 'N'}),
+            defaults={
+                'Type': 'E',
+                'VATTransactionType': 'B',
+                'Charged': False,
+                'IsBlocked': False,
+                'EUSalesListing': 'N',
+            },
+        ),
         'Divisions': Divisions(*shared),
         'PaymentTerms': PaymentTerms(*shared),
-        'Addresses': Simple(*shared, 'Addresses', unique=(), references={'Account': 'Accounts'},
-                            defaults={'Type': 1, 'Main': False}),
+        'Addresses': Simple(
+            *shared,
+            'Addresses',
+            unique=(),
+            references={'Account': 'Accounts'},
+            defaults={'Type': 1, 'Main': False},
+        ),
         'Contacts': Simple(*shared, 'Contacts', unique=(), references={'Account': 'Accounts'}),
         'GLAccounts': Simple(
-            *shared, 'GLAccounts', used_by=(('TransactionLines', 'GLAccount'),),
-            defaults={'Type': 121, 'BalanceType': 'W', 'BalanceSide': 'D', 'IsBlocked': False,
-                      'UseCostcenter': 0, 'UseCostunit': 0, 'Matching': False}),
+            *shared,
+            'GLAccounts',
+            used_by=(('TransactionLines', 'GLAccount'),),
+            defaults={
+                'Type': 121,
+                'BalanceType': 'W',
+                'BalanceSide': 'D',
+                'IsBlocked': False,
+                'UseCostcenter': 0,
+                'UseCostunit': 0,
+                'Matching': False,
+            },
+        ),
         'Journals': Simple(
-            *shared, 'Journals', references={'GLAccount': 'GLAccounts'}, used_by=(('TransactionLines', 'JournalCode'),),
-            defaults={'Type': 90, 'Currency': 'EUR', 'IsBlocked': False, 'AllowVAT': True,
-                      'AllowVariableCurrency': True, 'AllowVariableExchangeRate': True}),
+            *shared,
+            'Journals',
+            references={'GLAccount': 'GLAccounts'},
+            used_by=(('TransactionLines', 'JournalCode'),),
+            defaults={
+                'Type': 90,
+                'Currency': 'EUR',
+                'IsBlocked': False,
+                'AllowVAT': True,
+                'AllowVariableCurrency': True,
+                'AllowVariableExchangeRate': True,
+            },
+        ),
         'PaymentConditions': Simple(
-            *shared, 'PaymentConditions', defaults={'PaymentDays': 0, 'PaymentEndOfMonths': 0, 'PaymentMethod': 'B'}),
+            *shared,
+            'PaymentConditions',
+            defaults={'PaymentDays': 0, 'PaymentEndOfMonths': 0, 'PaymentMethod': 'B'},
+        ),
         'Costcenters': Simple(*shared, 'Costcenters', defaults={'Active': True}),
         'Costunits': Simple(*shared, 'Costunits'),
         'Projects': Simple(*shared, 'Projects', references={'Account': 'Accounts'}),
-        'Items': Simple(*shared, 'Items', references={'GLRevenue': 'GLAccounts', 'GLCosts': 'GLAccounts'}),
-        'ExchangeRates': Simple(*shared, 'ExchangeRates', unique=(), defaults={'TargetCurrency': 'EUR'}),
+        'Items': Simple(
+            *shared, 'Items', references={'GLRevenue': 'GLAccounts', 'GLCosts': 'GLAccounts'}
+        ),
+        'ExchangeRates': Simple(
+            *shared, 'ExchangeRates', unique=(), defaults={'TargetCurrency': 'EUR'}
+        ),
     }
     return rules

@@ -66,14 +66,15 @@ LABELS = {
 }
 TEXTS = {
     'processed': ('Reeds verwerkt', 'Already processed'),
-    'period_closed': ('Periode is afgesloten: {year} - {period}', 'Period is closed: {year} - {period}'),
-    'unbalanced': (
-        'Boekstuk is niet in evenwicht: {amount}', 'Entry is not in balance: {amount}'),
+    'period_closed': (
+        'Periode is afgesloten: {year} - {period}',
+        'Period is closed: {year} - {period}',
+    ),
+    'unbalanced': ('Boekstuk is niet in evenwicht: {amount}', 'Entry is not in balance: {amount}'),
     'year_fixed': ('The financial year cannot be changed', 'The financial year cannot be changed'),
     'used_in_entries': ('Kan niet verwijderen: in gebruik', 'Cannot delete: in use'),
     'problem': ('Er is een fout opgetreden. A problem has occurred.', 'A problem has occurred.'),
-    'attachment_size': (
-        'Bestand is te groot: maximaal 25 MB', 'File is too large: maximum 25 MB'),
+    'attachment_size': ('Bestand is te groot: maximaal 25 MB', 'File is too large: maximum 25 MB'),
 }
 
 

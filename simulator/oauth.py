@@ -3,6 +3,7 @@
 Kept in the store under division 0: ``_app``, ``_user``, ``_code``, ``_chain`` (one per consent),
 ``_access`` and ``_refresh`` (a spent refresh token stays known as spent).
 """
+
 import hmac
 import ipaddress
 import secrets
@@ -66,8 +67,11 @@ class OAuth:
         """
         app = self.store.get('_app', 0, values.get('client_id') or '')
         if app is None:
-            raise HttpError(400, 'Deze app is niet bekend op deze site. / This app is unknown on this site: '
-                                 'client_id is wrong or belongs to another country site.')
+            raise HttpError(
+                400,
+                'Deze app is niet bekend op deze site. / This app is unknown on this site: '
+                'client_id is wrong or belongs to another country site.',
+            )
         uri = values.get('redirect_uri') or ''
         if not redirect_allowed(uri):
             raise HttpError(400, 'The redirect_uri must be https (or http on this machine).')
@@ -93,8 +97,18 @@ class OAuth:
 
     def issue_code(self, client_id, user_id, uri):
         code = 'stampNL001.' + secrets.token_urlsafe(24)
-        self.store.put('_code', 0, {
-            'client_id': client_id, 'user': user_id, 'redirect_uri': uri, 'at': self.now(), 'used': False}, key=code)
+        self.store.put(
+            '_code',
+            0,
+            {
+                'client_id': client_id,
+                'user': user_id,
+                'redirect_uri': uri,
+                'at': self.now(),
+                'used': False,
+            },
+            key=code,
+        )
         return code
 
     # === tokens === #
@@ -109,7 +123,8 @@ class OAuth:
         """
         app = self.store.get('_app', 0, form.get('client_id') or '')
         if app is None or not hmac.compare_digest(
-                (form.get('client_secret') or '').encode(), app['ClientSecret'].encode()):
+            (form.get('client_secret') or '').encode(), app['ClientSecret'].encode()
+        ):
             raise TokenError(401, 'invalid_client', 'Client authentication failed.')
         grant = form.get('grant_type')
         with self.store.transaction():
@@ -122,8 +137,11 @@ class OAuth:
     def exchange(self, app, form):
         code = self.store.get('_code', 0, form.get('code') or '')
         if (
-            code is None or code['used'] or code['client_id'] != app['ClientID']
-            or self.now() - code['at'] > CODE_SECONDS or code['redirect_uri'] != form.get('redirect_uri')
+            code is None
+            or code['used']
+            or code['client_id'] != app['ClientID']
+            or self.now() - code['at'] > CODE_SECONDS
+            or code['redirect_uri'] != form.get('redirect_uri')
         ):
             raise TokenError(400)
         self.count(app, code['user'])
@@ -132,8 +150,12 @@ class OAuth:
             for chain in self.store.all('_chain', 0):
                 if chain['client_id'] == app['ClientID'] and chain['user'] == code['user']:
                     self.kill(chain)
-        chain = self.store.put('_chain', 0, {
-            'client_id': app['ClientID'], 'user': code['user'], 'dead': False}, key=secrets.token_hex(12))
+        chain = self.store.put(
+            '_chain',
+            0,
+            {'client_id': app['ClientID'], 'user': code['user'], 'dead': False},
+            key=secrets.token_hex(12),
+        )
         return self.issue(chain)
 
     def refresh(self, app, form):
@@ -148,13 +170,22 @@ class OAuth:
         now = self.now()
         expires = token['at'] + IDLE_DAYS * 86400
         if now > expires:
-            moments = [us_time(datetime.fromtimestamp(value, timezone.utc)) for value in (expires, now)]
-            raise TokenError(400, 'invalid_request',
-                             f'The refresh token expired at {moments[0]} and it is now {moments[1]}.')
+            moments = [
+                us_time(datetime.fromtimestamp(value, timezone.utc)) for value in (expires, now)
+            ]
+            raise TokenError(
+                400,
+                'invalid_request',
+                f'The refresh token expired at {moments[0]} and it is now {moments[1]}.',
+            )
         if now - token['at'] < REFRESH_AFTER:
             text = 'Rate limit exceeded: access_token not expired'
-            raise TokenError(self.switches.too_early, 'access_denied', text, {
-                'Reason': f'TooEarlyToRefreshTokens: {text}'})
+            raise TokenError(
+                self.switches.too_early,
+                'access_denied',
+                text,
+                {'Reason': f'TooEarlyToRefreshTokens: {text}'},
+            )
         self.count(app, chain['user'])
         self.store.put('_refresh', 0, {**token, 'spent': True})
         return self.issue(chain)
@@ -179,9 +210,16 @@ class OAuth:
             if old['at'] + ACCESS_SECONDS < now:
                 self.store.drop('_access', 0, old['_key'])
         self.store.put('_access', 0, {'chain': chain['_key'], 'at': now}, key=access)
-        self.store.put('_refresh', 0, {'chain': chain['_key'], 'at': now, 'spent': False}, key=refresh)
+        self.store.put(
+            '_refresh', 0, {'chain': chain['_key'], 'at': now, 'spent': False}, key=refresh
+        )
         seconds = ACCESS_SECONDS if self.switches.expires_in == 'number' else str(ACCESS_SECONDS)
-        return {'access_token': access, 'token_type': 'bearer', 'expires_in': seconds, 'refresh_token': refresh}
+        return {
+            'access_token': access,
+            'token_type': 'bearer',
+            'expires_in': seconds,
+            'refresh_token': refresh,
+        }
 
     def bearer(self, header):
         """(app record, user record, expired) of an Authorization header, or (None, None, False)."""

@@ -3,28 +3,43 @@
 A filter is parsed to a small tree; each node can be evaluated on a record and can name the candidate
 values of an indexed property, so that equality filters need no scan.
 """
+
 import re
 from datetime import date, datetime, timedelta, timezone
 
 from .clock import DUTCH
 from .errors import HttpError
 
-TOKEN = re.compile(r"""
+TOKEN = re.compile(
+    r"""
     \s*(?:
       (?P<guid>guid'[^']*') | (?P<datetime>datetime(?:offset)?'[^']*') | (?P<text>'(?:[^']|'')*')
     | (?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?[LlMmDdFf]?)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*)
     | (?P<open>\() | (?P<close>\)) | (?P<comma>,)
-    )""", re.VERBOSE)
+    )""",
+    re.VERBOSE,
+)
 COMPARISONS = ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
 GUID = re.compile(r'[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}')
 DATE_MS = re.compile(r'/Date\((-?\d+)\)/')
-EPOCH = datetime(1970, 1, 1)
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the wall clock has no zone
 INTEGERS = {'Byte': 2**8, 'Int16': 2**15, 'Int32': 2**31, 'Int64': 2**63}
 NUMBERS = {*INTEGERS, 'Double', 'Decimal'}
 FUNCTIONS = {
-    'substringof': 2, 'startswith': 2, 'endswith': 2, 'trim': 1, 'tolower': 1, 'toupper': 1, 'length': 1,
-    'concat': 2, 'replace': 3, 'year': 1, 'month': 1, 'day': 1}
+    'substringof': 2,
+    'startswith': 2,
+    'endswith': 2,
+    'trim': 1,
+    'tolower': 1,
+    'toupper': 1,
+    'length': 1,
+    'concat': 2,
+    'replace': 3,
+    'year': 1,
+    'month': 1,
+    'day': 1,
+}
 BOOLEAN_FUNCTIONS = ('substringof', 'startswith', 'endswith')
 
 
@@ -154,13 +169,17 @@ class Parser:
         candidates = None
         if left.candidates and right.candidates and left.candidates[0] == right.candidates[0]:
             candidates = (left.candidates[0], left.candidates[1] | right.candidates[1])
-        return Node('Boolean', lambda row: left.evaluate(row) or right.evaluate(row), candidates=candidates)
+        return Node(
+            'Boolean', lambda row: left.evaluate(row) or right.evaluate(row), candidates=candidates
+        )
 
     def _and(self, left, right):
         self._check_boolean(left, right)
         return Node(
-            'Boolean', lambda row: left.evaluate(row) and right.evaluate(row),
-            candidates=left.candidates or right.candidates)
+            'Boolean',
+            lambda row: left.evaluate(row) and right.evaluate(row),
+            candidates=left.candidates or right.candidates,
+        )
 
     def negated(self):
         if self.peek() == ('word', 'not'):
@@ -181,8 +200,11 @@ class Parser:
     def compare(self, operator, left, right):
         kinds = {left.kind, right.kind} - {'Null'}
         if len(kinds) > 1:
-            raise HttpError(400, f"Operator '{operator}' incompatible with operand types "
-                                 f"'{left.kind}' and '{right.kind}'.")
+            raise HttpError(
+                400,
+                f"Operator '{operator}' incompatible with operand types "
+                f"'{left.kind}' and '{right.kind}'.",
+            )
         kind = kinds.pop() if kinds else 'Null'
 
         def value(node, row):
@@ -233,14 +255,16 @@ class Parser:
             return constant('Guid', value.lower())
         if group == 'datetime':
             try:
-                return constant('DateTime', parse_datetime(text[text.index("'") + 1:-1]))
+                return constant('DateTime', parse_datetime(text[text.index("'") + 1 : -1]))
             except ValueError:
                 raise syntax_error() from None
         if group == 'text':
             return constant('String', text[1:-1].replace("''", "'"))
         if group == 'number':
             digits = text.rstrip('LlMmDdFf')
-            return constant('Number', float(digits) if '.' in digits or 'e' in digits.lower() else int(digits))
+            return constant(
+                'Number', float(digits) if '.' in digits or 'e' in digits.lower() else int(digits)
+            )
         if group == 'word':
             if text in ('true', 'false'):
                 return constant('Boolean', text == 'true')
@@ -254,7 +278,9 @@ class Parser:
     def property(self, name):
         edm = self.types.get(name)
         if edm is None:
-            raise HttpError(400, f"No property '{name}' exists in type at position {self.place - 1}.")
+            raise HttpError(
+                400, f"No property '{name}' exists in type at position {self.place - 1}."
+            )
         self.names.add(name)
         read = self.read
         return Node(kind_of(edm), lambda row: read(row, name), prop=name)
@@ -262,7 +288,9 @@ class Parser:
     def function(self, name):
         if name not in FUNCTIONS:
             # contains and like are no functions of this dialect (fact sheet 3.4)
-            raise HttpError(400, f"Unknown function '{name}'. Expression of type 'System.Boolean' expected.")
+            raise HttpError(
+                400, f"Unknown function '{name}'. Expression of type 'System.Boolean' expected."
+            )
         self.take('open')
         arguments = [self.either()]
         while self.peek()[0] == 'comma':
@@ -293,9 +321,16 @@ class Parser:
         if name in simple:
             return Node('String', lambda row: simple[name](first.evaluate(row) or ''))
         if name == 'concat':
-            return Node('String', lambda row: ''.join(argument.evaluate(row) or '' for argument in arguments))
-        return Node('String', lambda row: (first.evaluate(row) or '').replace(
-            arguments[1].evaluate(row) or '', arguments[2].evaluate(row) or ''))
+            return Node(
+                'String',
+                lambda row: ''.join(argument.evaluate(row) or '' for argument in arguments),
+            )
+        return Node(
+            'String',
+            lambda row: (first.evaluate(row) or '').replace(
+                arguments[1].evaluate(row) or '', arguments[2].evaluate(row) or ''
+            ),
+        )
 
 
 def constant(kind, value):

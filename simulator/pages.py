@@ -1,4 +1,5 @@
 """Pages for people: the consent page and the books."""
+
 import pathlib
 from datetime import datetime, timezone
 from urllib.parse import urlencode
@@ -13,7 +14,11 @@ from .reference import load_endpoints
 
 HERE = pathlib.Path(__file__).resolve().parent
 PAGE = 50
-KIND_NAMES = {'sale': 'Sales entry', 'purchase': 'Purchase entry', 'general': 'General journal entry'}
+KIND_NAMES = {
+    'sale': 'Sales entry',
+    'purchase': 'Purchase entry',
+    'general': 'General journal entry',
+}
 ACCOUNT_STATUS = {'A': '', 'S': 'Suspect', 'P': 'Prospect', 'C': 'Customer'}
 STATUS_NAMES = {5: 'Rejected', 20: 'Open', 50: 'Processed'}
 
@@ -27,18 +32,32 @@ class Pages:
     def __init__(self, app):
         self.app, self.store = app, app.store
         self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / 'templates'), autoescape=True, trim_blocks=True,
-            lstrip_blocks=True)
+            loader=jinja2.FileSystemLoader(HERE / 'templates'),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self.templates.filters['amount'] = amount
         self.templates.filters['day'] = lambda value: (value or '')[:10]
         self.templates.filters['moment'] = lambda value: (value or '')[:19].replace('T', ' ')
 
     def render(self, template, status=200, **values):
         text = self.templates.get_template(template).render(
-            kind_names=KIND_NAMES, status_names=STATUS_NAMES, account_status=ACCOUNT_STATUS, **values)
-        return Response(text, status, {
-            'Content-Security-Policy': "default-src 'self'; script-src 'none'; form-action *; frame-ancestors 'none'",
-            'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store'}, mimetype='text/html')
+            kind_names=KIND_NAMES,
+            status_names=STATUS_NAMES,
+            account_status=ACCOUNT_STATUS,
+            **values,
+        )
+        return Response(
+            text,
+            status,
+            {
+                'Content-Security-Policy': "default-src 'self'; script-src 'none'; form-action *; frame-ancestors 'none'",
+                'X-Content-Type-Options': 'nosniff',
+                'Cache-Control': 'no-store',
+            },
+            mimetype='text/html',
+        )
 
     def error(self, status, message):
         return self.render('error.html', status, message=message, code=status)
@@ -56,13 +75,29 @@ class Pages:
             user = next((row for row in users if row['ID'] == values.get('user')), users[0])
             return redirect(self.app.oauth.grant(app, user['ID'], uri, state))
         divisions = [
-            row for row in (self.store.get('Divisions', 0, str(number)) for number in users[0]['divisions']) if row]
+            row
+            for row in (
+                self.store.get('Divisions', 0, str(number)) for number in users[0]['divisions']
+            )
+            if row
+        ]
         hidden = {
-            name: values[name] for name in ('client_id', 'redirect_uri', 'response_type', 'state', 'force_login')
-            if name in values}
-        scopes = sorted({endpoint.scope for endpoint in load_endpoints().values() if endpoint.scope})
-        return self.render('consent.html', app=app, users=users, divisions=divisions, hidden=hidden,
-                           force_login=values.get('force_login') == '1', scopes=scopes)
+            name: values[name]
+            for name in ('client_id', 'redirect_uri', 'response_type', 'state', 'force_login')
+            if name in values
+        }
+        scopes = sorted(
+            {endpoint.scope for endpoint in load_endpoints().values() if endpoint.scope}
+        )
+        return self.render(
+            'consent.html',
+            app=app,
+            users=users,
+            divisions=divisions,
+            hidden=hidden,
+            force_login=values.get('force_login') == '1',
+            scopes=scopes,
+        )
 
     # === books === #
 
@@ -90,8 +125,12 @@ class Pages:
         if not path.is_file():
             return self.error(404, 'There is no such file.')
         types = {'.css': 'text/css', '.svg': 'image/svg+xml'}
-        return Response(path.read_bytes(), 200, {'Cache-Control': 'max-age=60'},
-                        mimetype=types.get(path.suffix, 'application/octet-stream'))
+        return Response(
+            path.read_bytes(),
+            200,
+            {'Cache-Control': 'max-age=60'},
+            mimetype=types.get(path.suffix, 'application/octet-stream'),
+        )
 
     def docs(self, request):
         """Addresses of the real site: attachments by token, anything with an entry goes to its page."""
@@ -113,29 +152,61 @@ class Pages:
         for row in sorted(self.store.all('Divisions', 0), key=lambda row: row['Code']):
             number = row['Code']
             entries = sum(len(self.store.table(kind.header, number)) for kind in BY_HEADER.values())
-            divisions.append({
-                **row, 'entries': entries, 'documents': len(self.store.table('Documents', number)),
-                'relations': len(self.store.table('Accounts', number)),
-                'access': any(number in user['divisions'] for user in self.store.all('_user', 0))})
+            divisions.append(
+                {
+                    **row,
+                    'entries': entries,
+                    'documents': len(self.store.table('Documents', number)),
+                    'relations': len(self.store.table('Accounts', number)),
+                    'access': any(
+                        number in user['divisions'] for user in self.store.all('_user', 0)
+                    ),
+                }
+            )
         switches = self.app.switches
         errors = [
             {'resource': key[3], 'division': key[2], 'count': count}
-            for key, count in sorted(self.app.limits.errors().items(), key=lambda item: -item[1])[:8]]
+            for key, count in sorted(self.app.limits.errors().items(), key=lambda item: -item[1])[
+                :8
+            ]
+        ]
         return self.render(
-            'home.html', divisions=divisions, meters=self.app.limits.meters(), errors=errors,
-            minute_limit=switches.minute_limit, day_limit=switches.day_limit, error_limit=switches.error_limit,
-            calls=self.last_calls(None, 12, 0), switches=switches.as_dict(), faults=self.app.faults.pending(),
-            client_id=seed.CLIENT_ID, client_secret=seed.CLIENT_SECRET, now=self.app.clock.wall())
+            'home.html',
+            divisions=divisions,
+            meters=self.app.limits.meters(),
+            errors=errors,
+            minute_limit=switches.minute_limit,
+            day_limit=switches.day_limit,
+            error_limit=switches.error_limit,
+            calls=self.last_calls(None, 12, 0),
+            switches=switches.as_dict(),
+            faults=self.app.faults.pending(),
+            client_id=seed.CLIENT_ID,
+            client_secret=seed.CLIENT_SECRET,
+            now=self.app.clock.wall(),
+        )
 
     def last_calls(self, division, count, offset):
         where, args = ('WHERE division = ?', (division,)) if division else ('', ())
         rows = self.store.query(
             'SELECT at, division, method, resource, status, ms, message FROM call '
-            f'{where} ORDER BY id DESC LIMIT ? OFFSET ?', *args, count, offset)
-        return [{
-            'at': datetime.fromtimestamp(at, timezone.utc).strftime('%Y-%m-%d %H:%M:%S'), 'division': number,
-            'method': method, 'resource': resource, 'status': status, 'ms': ms, 'message': message,
-        } for at, number, method, resource, status, ms, message in rows]
+            f'{where} ORDER BY id DESC LIMIT ? OFFSET ?',
+            *args,
+            count,
+            offset,
+        )
+        return [
+            {
+                'at': datetime.fromtimestamp(at, timezone.utc).strftime('%Y-%m-%d %H:%M:%S'),
+                'division': number,
+                'method': method,
+                'resource': resource,
+                'status': status,
+                'ms': ms,
+                'message': message,
+            }
+            for at, number, method, resource, status, ms, message in rows
+        ]
 
     def pager(self, request, total, page_size=PAGE):
         """(page number, offset, dict for the template)."""
@@ -146,17 +217,33 @@ class Pages:
 
         def link(number):
             return f'{request.path}?{urlencode({**keep, "page": number})}'
-        return page, (page - 1) * page_size, {
-            'page': page, 'last': last, 'total': total, 'previous': link(page - 1) if page > 1 else None,
-            'next': link(page + 1) if page < last else None, 'first_link': link(1), 'last_link': link(last)}
+
+        return (
+            page,
+            (page - 1) * page_size,
+            {
+                'page': page,
+                'last': last,
+                'total': total,
+                'previous': link(page - 1) if page > 1 else None,
+                'next': link(page + 1) if page < last else None,
+                'first_link': link(1),
+                'last_link': link(last),
+            },
+        )
 
     def calls(self, request, division):
         number = division['Code'] if division else None
         where, args = ('WHERE division = ?', (number,)) if number else ('', ())
         total = self.store.query(f'SELECT COUNT(*) FROM call {where}', *args)[0][0]
         _page, offset, pager = self.pager(request, total)
-        return self.render('calls.html', division=division, tab='calls', calls=self.last_calls(number, PAGE, offset),
-                           pager=pager)
+        return self.render(
+            'calls.html',
+            division=division,
+            tab='calls',
+            calls=self.last_calls(number, PAGE, offset),
+            pager=pager,
+        )
 
     def book(self, request, division, parts):
         number = division['Code']
@@ -168,8 +255,13 @@ class Pages:
         if len(parts) > 1:
             return self.error(404, 'There is no such page in the simulator.')
         sections = {
-            'entries': self.entries, 'documents': self.documents, 'relations': self.relations,
-            'accounts': self.accounts, 'terms': self.terms, 'calls': self.calls}
+            'entries': self.entries,
+            'documents': self.documents,
+            'relations': self.relations,
+            'accounts': self.accounts,
+            'terms': self.terms,
+            'calls': self.calls,
+        }
         if section not in sections:
             return self.error(404, 'There is no such page in the simulator.')
         return sections[section](request, division)
@@ -182,21 +274,43 @@ class Pages:
             if wanted and kind.name != wanted:
                 continue
             for header in self.store.all(kind.header, number):
-                account = self.store.get('Accounts', number, header.get(kind.party)) if kind.party else None
+                account = (
+                    self.store.get('Accounts', number, header.get(kind.party))
+                    if kind.party
+                    else None
+                )
                 row = {
-                    'id': header['EntryID'], 'kind': kind.name, 'number': header['EntryNumber'],
-                    'journal': header[kind.journal], 'date': header[kind.date], 'party': (account or {}).get('Name', ''),
-                    'your_ref': header.get('YourRef') or '', 'description': header.get('Description') or '',
-                    'type': header['Type'], 'status': header['Status'], 'currency': header['Currency'],
-                    'amount': header.get('AmountFC'), 'vat': header.get('VATAmountFC'),
-                    'stamp': header['Timestamp'], 'document': header.get('Document')}
+                    'id': header['EntryID'],
+                    'kind': kind.name,
+                    'number': header['EntryNumber'],
+                    'journal': header[kind.journal],
+                    'date': header[kind.date],
+                    'party': (account or {}).get('Name', ''),
+                    'your_ref': header.get('YourRef') or '',
+                    'description': header.get('Description') or '',
+                    'type': header['Type'],
+                    'status': header['Status'],
+                    'currency': header['Currency'],
+                    'amount': header.get('AmountFC'),
+                    'vat': header.get('VATAmountFC'),
+                    'stamp': header['Timestamp'],
+                    'document': header.get('Document'),
+                }
                 if not text or text in (
-                        f"{row['number']} {row['party']} {row['your_ref']} {row['description']}".lower()):
+                    f"{row['number']} {row['party']} {row['your_ref']} {row['description']}".lower()
+                ):
                     rows.append(row)
         rows.sort(key=lambda row: -row['stamp'])
         _page, offset, pager = self.pager(request, len(rows))
-        return self.render('entries.html', division=division, tab='entries', rows=rows[offset:offset + PAGE],
-                           pager=pager, kind=wanted, q=request.args.get('q', ''))
+        return self.render(
+            'entries.html',
+            division=division,
+            tab='entries',
+            rows=rows[offset : offset + PAGE],
+            pager=pager,
+            kind=wanted,
+            q=request.args.get('q', ''),
+        )
 
     def entry(self, division, identity):
         number = division['Code']
@@ -205,51 +319,100 @@ class Pages:
             if header is not None:
                 break
         else:
-            return self.error(404, f'There is no entry {identity} in division {number}. It may have been deleted.')
+            return self.error(
+                404, f'There is no entry {identity} in division {number}. It may have been deleted.'
+            )
 
         def account(row):
             found = self.store.get('GLAccounts', number, row['GLAccount']) or {}
             return f"{found.get('Code', '?')} {found.get('Description', '')}"
 
-        lines = sorted(self.store.by(kind.lines, number, 'EntryID', identity), key=lambda row: row['LineNumber'])
-        ledger = sorted(self.store.by('TransactionLines', number, 'EntryID', identity),
-                        key=lambda row: row['LineNumber'])
+        lines = sorted(
+            self.store.by(kind.lines, number, 'EntryID', identity),
+            key=lambda row: row['LineNumber'],
+        )
+        ledger = sorted(
+            self.store.by('TransactionLines', number, 'EntryID', identity),
+            key=lambda row: row['LineNumber'],
+        )
         terms = self.store.by('PaymentTerms', number, 'TransactionEntryID', identity)
         party = self.store.get('Accounts', number, header.get(kind.party)) if kind.party else None
         document = self.store.get('Documents', number, header.get('Document'))
-        attachments = self.store.by('DocumentAttachments', number, 'Document', document['ID']) if document else []
+        attachments = (
+            self.store.by('DocumentAttachments', number, 'Document', document['ID'])
+            if document
+            else []
+        )
         journal = self.store.one('Journals', number, 'Code', header[kind.journal]) or {}
         return self.render(
-            'entry.html', division=division, tab='entries', kind=kind, header=header, lines=lines, ledger=ledger,
-            terms=terms, party=party, document=document, attachments=attachments, account=account,
-            journal=journal.get('Description', ''), year=header[kind.year], period=header[kind.period],
-            date=header[kind.date], code=header[kind.journal],
+            'entry.html',
+            division=division,
+            tab='entries',
+            kind=kind,
+            header=header,
+            lines=lines,
+            ledger=ledger,
+            terms=terms,
+            party=party,
+            document=document,
+            attachments=attachments,
+            account=account,
+            journal=journal.get('Description', ''),
+            year=header[kind.year],
+            period=header[kind.period],
+            date=header[kind.date],
+            code=header[kind.journal],
             debit=sum(row['AmountDC'] for row in ledger if row['AmountDC'] > 0),
-            credit=-sum(row['AmountDC'] for row in ledger if row['AmountDC'] < 0))
+            credit=-sum(row['AmountDC'] for row in ledger if row['AmountDC'] < 0),
+        )
 
     def documents(self, request, division):
         number = division['Code']
         rows = sorted(self.store.all('Documents', number), key=lambda row: -row['HID'])
         _page, offset, pager = self.pager(request, len(rows))
-        page = [{
-            **row, 'attachments': self.store.by('DocumentAttachments', number, 'Document', row['ID']),
-            'type': (self.store.get('DocumentTypes', number, str(row['Type'])) or {}).get('Description', ''),
-            'party': (self.store.get('Accounts', number, row.get('Account')) or {}).get('Name', ''),
-        } for row in rows[offset:offset + PAGE]]
-        return self.render('documents.html', division=division, tab='documents', rows=page, pager=pager)
+        page = [
+            {
+                **row,
+                'attachments': self.store.by('DocumentAttachments', number, 'Document', row['ID']),
+                'type': (self.store.get('DocumentTypes', number, str(row['Type'])) or {}).get(
+                    'Description', ''
+                ),
+                'party': (self.store.get('Accounts', number, row.get('Account')) or {}).get(
+                    'Name', ''
+                ),
+            }
+            for row in rows[offset : offset + PAGE]
+        ]
+        return self.render(
+            'documents.html', division=division, tab='documents', rows=page, pager=pager
+        )
 
     def relations(self, request, division):
         number, text = division['Code'], request.args.get('q', '').strip().lower()
         rows = [
-            row for row in self.store.all('Accounts', number)
-            if not text or text in f"{row['Code']} {row['Name']} {row.get('VATNumber') or ''} {row.get('City') or ''}".lower()]
+            row
+            for row in self.store.all('Accounts', number)
+            if not text
+            or text
+            in f"{row['Code']} {row['Name']} {row.get('VATNumber') or ''} {row.get('City') or ''}".lower()
+        ]
         rows.sort(key=lambda row: int(row['Code']))
         _page, offset, pager = self.pager(request, len(rows))
-        page = [{
-            **row, 'banks': self.store.by('BankAccounts', number, 'Account', row['ID']),
-        } for row in rows[offset:offset + PAGE]]
-        return self.render('relations.html', division=division, tab='relations', rows=page, pager=pager,
-                           q=request.args.get('q', ''))
+        page = [
+            {
+                **row,
+                'banks': self.store.by('BankAccounts', number, 'Account', row['ID']),
+            }
+            for row in rows[offset : offset + PAGE]
+        ]
+        return self.render(
+            'relations.html',
+            division=division,
+            tab='relations',
+            rows=page,
+            pager=pager,
+            q=request.args.get('q', ''),
+        )
 
     def accounts(self, request, division):
         number = division['Code']
@@ -260,17 +423,33 @@ class Pages:
         if not request.args.get('all'):
             rows = [row for row in rows if row['ID'] in totals]
         _page, offset, pager = self.pager(request, len(rows))
-        return self.render('accounts.html', division=division, tab='accounts', rows=rows[offset:offset + PAGE],
-                           totals=totals, pager=pager, everything=bool(request.args.get('all')),
-                           result=round(sum(totals.values()), 2))
+        return self.render(
+            'accounts.html',
+            division=division,
+            tab='accounts',
+            rows=rows[offset : offset + PAGE],
+            totals=totals,
+            pager=pager,
+            everything=bool(request.args.get('all')),
+            result=round(sum(totals.values()), 2),
+        )
 
     def terms(self, request, division):
         number = division['Code']
-        rows = sorted(self.store.all('PaymentTerms', number), key=lambda row: (row['Status'] == 50, -row['Timestamp']))
+        rows = sorted(
+            self.store.all('PaymentTerms', number),
+            key=lambda row: (row['Status'] == 50, -row['Timestamp']),
+        )
         _page, offset, pager = self.pager(request, len(rows))
-        page = [{
-            **row, 'party': (self.store.get('Accounts', number, row.get('Account')) or {}).get('Name', ''),
-        } for row in rows[offset:offset + PAGE]]
+        page = [
+            {
+                **row,
+                'party': (self.store.get('Accounts', number, row.get('Account')) or {}).get(
+                    'Name', ''
+                ),
+            }
+            for row in rows[offset : offset + PAGE]
+        ]
         return self.render('terms.html', division=division, tab='terms', rows=page, pager=pager)
 
     def attachment(self, number, identity, document=None):
@@ -280,9 +459,17 @@ class Pages:
             return self.error(404, 'There is no such attachment.')
         name = secure_filename(row['FileName']) or 'attachment'
         # always as a download: a stored HTML file must not run in this site
-        return Response(content, 200, {
-            'Content-Disposition': f'attachment; filename="{name}"', 'X-Content-Type-Options': 'nosniff',
-        }, mimetype='application/pdf' if name.lower().endswith('.pdf') else 'application/octet-stream')
+        return Response(
+            content,
+            200,
+            {
+                'Content-Disposition': f'attachment; filename="{name}"',
+                'X-Content-Type-Options': 'nosniff',
+            },
+            mimetype='application/pdf'
+            if name.lower().endswith('.pdf')
+            else 'application/octet-stream',
+        )
 
 
 def redirect(location):

@@ -1,4 +1,5 @@
 """The table of endpoints (``reference.json``, made by ``build_reference.py``) as objects."""
+
 import functools
 import json
 import pathlib
@@ -18,8 +19,12 @@ TABLES = {
 }
 #: only records with this LineType (20 receivable, 22 payable)
 LINE_TYPES = {
-    'cashflow/Receivables': 20, 'bulk/Cashflow/Receivables': 20, 'read/financial/ReceivablesList': 20,
-    'cashflow/Payments': 22, 'bulk/Cashflow/Payments': 22, 'read/financial/PayablesList': 22,
+    'cashflow/Receivables': 20,
+    'bulk/Cashflow/Receivables': 20,
+    'read/financial/ReceivablesList': 20,
+    'cashflow/Payments': 22,
+    'bulk/Cashflow/Payments': 22,
+    'read/financial/PayablesList': 22,
 }
 #: collection type -> endpoint of its members
 COLLECTIONS = {
@@ -31,8 +36,11 @@ COLLECTIONS = {
 }
 #: property that ties members of a collection to their parent
 PARENTS = {
-    'SalesEntryLines': 'EntryID', 'PurchaseEntryLines': 'EntryID', 'GeneralJournalEntryLines': 'EntryID',
-    'BankAccounts': 'Account', 'VATPercentages': 'VATCodeID',
+    'SalesEntryLines': 'EntryID',
+    'PurchaseEntryLines': 'EntryID',
+    'GeneralJournalEntryLines': 'EntryID',
+    'BankAccounts': 'Account',
+    'VATPercentages': 'VATCodeID',
 }
 PAGE = {'single': 60, 'read': 60, 'bulk': 1000, 'sync': 1000}
 
@@ -58,7 +66,8 @@ class Endpoint:
         self.page = PAGE[self.kind]
         self.line_type = LINE_TYPES.get(path)
         self.filterable = {
-            name for name, prop in self.properties.items() if prop.get('flt') or prop.get('pk')}
+            name for name, prop in self.properties.items() if prop.get('flt') or prop.get('pk')
+        }
         self.mandatory = [name for name, prop in self.properties.items() if prop.get('m')]
 
     def accepts(self, name, operation):

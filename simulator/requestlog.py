@@ -1,4 +1,5 @@
 """The log of requests as JSON lines, written whole lines at a time so that processes may share the file."""
+
 import json
 import os
 
@@ -29,10 +30,22 @@ class RequestLog:
     def write(self, method, path, query, headers, body, status):
         if not self.path:
             return
-        line = json.dumps({
-            'method': method, 'path': path, 'query': query,
-            'headers': {name: value for name, value in headers if name.lower() not in SECRET_HEADERS},
-            'body': shorten(body), 'status': status}, ensure_ascii=False) + '\n'
+        line = (
+            json.dumps(
+                {
+                    'method': method,
+                    'path': path,
+                    'query': query,
+                    'headers': {
+                        name: value for name, value in headers if name.lower() not in SECRET_HEADERS
+                    },
+                    'body': shorten(body),
+                    'status': status,
+                },
+                ensure_ascii=False,
+            )
+            + '\n'
+        )
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, line.encode())

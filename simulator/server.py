@@ -3,6 +3,7 @@
 Own handler on the standard library's server: keep-alive connections that really stay alive, and
 connections that can be cut in the middle, which a stand-in for a remote service must be able to do.
 """
+
 import io
 import os
 import socket
@@ -11,13 +12,13 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+from . import seed
 from .app import Application
 from .clock import Clock
-from .errors import CutConnection
+from .errors import CutConnectionError
 from .ledger import BY_HEADER
 from .store import Store
 from .switches import Switches
-from . import seed
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             self.serve()
             self.wfile.flush()
-        except CutConnection as cut:
+        except CutConnectionError as cut:
             self.cut(cut.partial)
         except (ConnectionError, TimeoutError, ValueError):
             self.close_connection = True
@@ -50,7 +51,9 @@ class Handler(BaseHTTPRequestHandler):
             if partial:
                 self.connection.sendall(partial)
             else:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)
+                )
             self.connection.close()
         except OSError:
             pass
@@ -65,13 +68,25 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length) if length else b''
         host, port = self.server.server_address[:2]
         environ = {
-            'REQUEST_METHOD': self.command, 'SCRIPT_NAME': '', 'QUERY_STRING': parts.query,
-            'PATH_INFO': unquote(parts.path, 'latin-1'), 'REQUEST_URI': self.path,
-            'CONTENT_TYPE': self.headers.get('Content-Type', ''), 'CONTENT_LENGTH': str(length),
-            'SERVER_NAME': host, 'SERVER_PORT': str(port), 'SERVER_PROTOCOL': self.request_version,
-            'REMOTE_ADDR': self.client_address[0], 'wsgi.version': (1, 0), 'wsgi.url_scheme': 'http',
-            'wsgi.input': io.BytesIO(body), 'wsgi.errors': None, 'wsgi.multithread': True,
-            'wsgi.multiprocess': False, 'wsgi.run_once': False}
+            'REQUEST_METHOD': self.command,
+            'SCRIPT_NAME': '',
+            'QUERY_STRING': parts.query,
+            'PATH_INFO': unquote(parts.path, 'latin-1'),
+            'REQUEST_URI': self.path,
+            'CONTENT_TYPE': self.headers.get('Content-Type', ''),
+            'CONTENT_LENGTH': str(length),
+            'SERVER_NAME': host,
+            'SERVER_PORT': str(port),
+            'SERVER_PROTOCOL': self.request_version,
+            'REMOTE_ADDR': self.client_address[0],
+            'wsgi.version': (1, 0),
+            'wsgi.url_scheme': 'http',
+            'wsgi.input': io.BytesIO(body),
+            'wsgi.errors': None,
+            'wsgi.multithread': True,
+            'wsgi.multiprocess': False,
+            'wsgi.run_once': False,
+        }
         for name, value in self.headers.items():
             key = 'HTTP_' + name.upper().replace('-', '_')
             if key not in ('HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH'):
@@ -99,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != 'HEAD' and code not in ('204', '304'):
             self.wfile.write(content)
 
-    def log_message(self, format, *args):  # noqa: A002 - name given by the base class
+    def log_message(self, format, *args):
         """Requests are remembered in the books; nothing goes to the terminal."""
 
     def version_string(self):
@@ -129,8 +144,17 @@ class SimulatorServer:
     Attributes: ``url``, ``store``, ``switches``, ``faults``, ``clock``, ``app``, ``limits``, ``notifier``.
     """
 
-    def __init__(self, database=':memory:', switches=None, clock=None, log=None, host='127.0.0.1', port=0,
-                 seeded=True, divisions=None):
+    def __init__(
+        self,
+        database=':memory:',
+        switches=None,
+        clock=None,
+        log=None,
+        host='127.0.0.1',
+        port=0,
+        seeded=True,
+        divisions=None,
+    ):
         self.clock = clock if isinstance(clock, Clock) else Clock(clock)
         self.switches = Switches(switches)
         self.store = Store(database, self.clock)
@@ -139,7 +163,11 @@ class SimulatorServer:
         log = log or os.environ.get('ACCOUNT_EXACT_REQUEST_LOG')
         self.app = Application(self.store, self.switches, self.clock, log, lambda: self.url)
         self.faults, self.limits = self.app.faults, self.app.limits
-        self.notifier, self.ledger, self.control = self.app.notifier, self.app.ledger, self.app.control
+        self.notifier, self.ledger, self.control = (
+            self.app.notifier,
+            self.app.ledger,
+            self.app.control,
+        )
         self._http = HTTPServer((host, port), Handler)
         self._http.application = self.app
         self._thread = None
@@ -152,7 +180,11 @@ class SimulatorServer:
 
     def start(self):
         self._thread = threading.Thread(
-            target=self._http.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True, name='exact-simulator')
+            target=self._http.serve_forever,
+            kwargs={'poll_interval': 0.05},
+            daemon=True,
+            name='exact-simulator',
+        )
         self._thread.start()
         self.notifier.start()
         return self
@@ -194,8 +226,10 @@ class SimulatorServer:
             result = []
             for kind in BY_HEADER.values():
                 for header in self.store.all(kind.header, division):
-                    lines = sorted(self.store.by(kind.lines, division, 'EntryID', header['EntryID']),
-                                   key=lambda line: line['LineNumber'])
+                    lines = sorted(
+                        self.store.by(kind.lines, division, 'EntryID', header['EntryID']),
+                        key=lambda line: line['LineNumber'],
+                    )
                     result.append({**header, 'kind': kind.name, 'lines': lines})
             return sorted(result, key=lambda entry: entry['EntryNumber'])
 

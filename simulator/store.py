@@ -4,6 +4,7 @@ A record is a plain dict of JSON values. Dates are kept as text (``2026-01-31`` 
 ``2026-01-31T12:00:00.123``), money as floats made from rounded decimals. Every write gives the record
 a higher ``Timestamp`` than anything before, as Exact's rowversion does (fact sheet 3.5).
 """
+
 import bisect
 import contextlib
 import json
@@ -12,11 +13,27 @@ import threading
 import uuid
 
 #: properties looked up often by equality; a hash index is built on first use
-INDEXED = frozenset((
-    'ID', 'EntryID', 'Account', 'Code', 'Document', 'TransactionEntryID', 'VATCodeID', 'YourRef',
-    'EntryNumber', 'Journal', 'JournalCode', 'Customer', 'Supplier', 'BankAccount', 'VATNumber',
-    'ChamberOfCommerce', 'FinancialTransactionEntryID',
-))
+INDEXED = frozenset(
+    (
+        'ID',
+        'EntryID',
+        'Account',
+        'Code',
+        'Document',
+        'TransactionEntryID',
+        'VATCodeID',
+        'YourRef',
+        'EntryNumber',
+        'Journal',
+        'JournalCode',
+        'Customer',
+        'Supplier',
+        'BankAccount',
+        'VATNumber',
+        'ChamberOfCommerce',
+        'FinancialTransactionEntryID',
+    )
+)
 NAMESPACE = uuid.UUID('5f6f9b4e-0000-4000-8000-00000000e0a1')
 
 
@@ -71,7 +88,7 @@ class Table:
             rows = sorted(self.rows.values(), key=lambda row: row['Timestamp'])
             self._order = ([row['Timestamp'] for row in rows], rows)
         stamps, rows = self._order
-        return rows[bisect.bisect_right(stamps, timestamp):]
+        return rows[bisect.bisect_right(stamps, timestamp) :]
 
     def __len__(self):
         return len(self.rows)
@@ -114,7 +131,9 @@ class Store:
         self._load()
 
     def _load(self):
-        rows = self._db.execute('SELECT kind, division, key, stamp, at, body FROM record ORDER BY stamp')
+        rows = self._db.execute(
+            'SELECT kind, division, key, stamp, at, body FROM record ORDER BY stamp'
+        )
         for kind, division, key, stamp, at, body in rows:
             row = json.loads(body)
             row.update(_key=key, _at=at, Timestamp=stamp)
@@ -192,20 +211,32 @@ class Store:
                     if row is None:
                         self._db.execute(
                             'DELETE FROM record WHERE kind = ? AND division = ? AND key = ?',
-                            (kind, division, key))
+                            (kind, division, key),
+                        )
                     else:
                         body = {
-                            name: value for name, value in row.items()
-                            if name not in ('_key', '_at', 'Timestamp')}
+                            name: value
+                            for name, value in row.items()
+                            if name not in ('_key', '_at', 'Timestamp')
+                        }
                         self._db.execute(
                             'INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)',
-                            (kind, division, key, row['Timestamp'], row['_at'],
-                             json.dumps(body, ensure_ascii=False, separators=(',', ':'))))
+                            (
+                                kind,
+                                division,
+                                key,
+                                row['Timestamp'],
+                                row['_at'],
+                                json.dumps(body, ensure_ascii=False, separators=(',', ':')),
+                            ),
+                        )
                 for key, content in blobs.items():
                     if content is None:
                         self._db.execute('DELETE FROM blob WHERE key = ?', (key,))
                     else:
-                        self._db.execute('INSERT OR REPLACE INTO blob VALUES (?, ?)', (key, content))
+                        self._db.execute(
+                            'INSERT OR REPLACE INTO blob VALUES (?, ?)', (key, content)
+                        )
                 self._db.execute('COMMIT')
             except BaseException:
                 self._db.execute('ROLLBACK')
@@ -223,10 +254,18 @@ class Store:
 
         :param row: whole record; ``key`` defaults to its ``ID``
         """
-        with self.transaction():
+        with self.lock:
+            if self._undo is None:
+                with self.transaction():
+                    return self.put(kind, division, row, key)
             self.last_stamp += 1
             key = key or row.get('_key') or row.get('ID')
-            row = {**row, '_key': key, '_at': self.clock().timestamp(), 'Timestamp': self.last_stamp}
+            row = {
+                **row,
+                '_key': key,
+                '_at': self.clock().timestamp(),
+                'Timestamp': self.last_stamp,
+            }
             table = self.table(kind, division)
             old = table.put(row)
             self._undo.append((table, key, old))
@@ -266,7 +305,8 @@ class Store:
             self._db.execute(
                 'INSERT INTO call (at, app, user, division, method, resource, status, counted, ms, message) '
                 'VALUES (:at, :app, :user, :division, :method, :resource, :status, :counted, :ms, :message)',
-                values)
+                values,
+            )
 
     def query(self, sql, *args):
         """Rows of a read-only SQL query on the call table."""

@@ -2,30 +2,69 @@
 
 #: name -> (default, allowed values or type, what it decides)
 SWITCHES = {
-    'credit_note': ('sign', ('sign', 'explicit'), (
-        'sign: an entry whose total is negative gets Type 21/31, Type in a POST is refused as read-only; '
-        'explicit: Type 21/31 is accepted in a POST with positive lines, without Type it stays an invoice')),
-    'payment_terms_sign': ('owes_negative', ('owes_negative', 'owes_positive'), (
-        'AmountDC of sync/Cashflow/PaymentTerms: negative = customer owes (as in cashflow/Receivables), '
-        'or positive = open amount of an invoice, customer or supplier')),
+    'credit_note': (
+        'sign',
+        ('sign', 'explicit'),
+        (
+            'sign: an entry whose total is negative gets Type 21/31, Type in a POST is refused as read-only; '
+            'explicit: Type 21/31 is accepted in a POST with positive lines, without Type it stays an invoice'
+        ),
+    ),
+    'payment_terms_sign': (
+        'owes_negative',
+        ('owes_negative', 'owes_positive'),
+        (
+            'AmountDC of sync/Cashflow/PaymentTerms: negative = customer owes (as in cashflow/Receivables), '
+            'or positive = open amount of an invoice, customer or supplier'
+        ),
+    ),
     'entry_status': (20, (20, 50), 'Status of an entry after POST: 20 open, 50 processed'),
-    'read_only': ('refuse', ('refuse', 'ignore'), 'read-only property in POST or PUT: HTTP 400 or ignored'),
-    'vat_amount_zero': ('given', ('given', 'omitted'), 'line VATAmountFC 0: overrides to no VAT, or not given'),
-    'period_zero': ('omitted', ('omitted', 'given'), 'ReportingYear/Period 0: not given, or an invalid period'),
+    'read_only': (
+        'refuse',
+        ('refuse', 'ignore'),
+        'read-only property in POST or PUT: HTTP 400 or ignored',
+    ),
+    'vat_amount_zero': (
+        'given',
+        ('given', 'omitted'),
+        'line VATAmountFC 0: overrides to no VAT, or not given',
+    ),
+    'period_zero': (
+        'omitted',
+        ('omitted', 'given'),
+        'ReportingYear/Period 0: not given, or an invalid period',
+    ),
     'envelope_top1': ('flat', ('flat', 'results'), 'envelope of a list with $top=1'),
-    'put_unchanged': ('refuse', ('refuse', 'accept'), 'PUT repeating an unchanged Code or EntryNumber'),
+    'put_unchanged': (
+        'refuse',
+        ('refuse', 'accept'),
+        'PUT repeating an unchanged Code or EntryNumber',
+    ),
     'silent_drop': (
-        ['Project', 'Document', 'Asset', 'Subscription', 'TrackingNumber', 'ProjectWBS', 'Item'], list, (
-            'optional references whose unknown GUID disappears without an error')),
+        ['Project', 'Document', 'Asset', 'Subscription', 'TrackingNumber', 'ProjectWBS', 'Item'],
+        list,
+        ('optional references whose unknown GUID disappears without an error'),
+    ),
     'too_early': (400, (400, 401), 'status of a refresh before 570 s'),
-    'second_consent_kills': (False, bool, 'a new consent of the same user and app ends the older chain'),
-    'token_calls_per_day': (0, int, 'calls of the token endpoint per app and user a day; 0 = unlimited'),
+    'second_consent_kills': (
+        False,
+        bool,
+        'a new consent of the same user and app ends the older chain',
+    ),
+    'token_calls_per_day': (
+        0,
+        int,
+        'calls of the token endpoint per app and user a day; 0 = unlimited',
+    ),
     'expires_in': ('string', ('string', 'number'), 'type of expires_in in token answers'),
     'rate_limits': (True, bool, 'count and enforce the minute and day limits'),
     'minute_limit': (60, int, 'calls per app, division and minute'),
     'day_limit': (5000, int, 'calls per app, division and day'),
-    'error_fuse': ('429', ('429', '403', '500', 'off'), (
-        'how an endpoint refuses after 10 errors in an hour (shape not found in public)')),
+    'error_fuse': (
+        '429',
+        ('429', '403', '500', 'off'),
+        ('how an endpoint refuses after 10 errors in an hour (shape not found in public)'),
+    ),
     'error_limit': (10, int, 'errors per app, user, division, endpoint and hour'),
     'scopes': (None, list, 'granted scopes such as "Crm accounts"; null = all'),
     'read_only_scopes': ([], list, 'scopes granted for reading only'),

@@ -1,4 +1,5 @@
 """Webhooks: subscriptions with a validation call, and notifications signed with HMAC. Fact sheet 5."""
+
 import hashlib
 import hmac
 import json
@@ -96,9 +97,13 @@ class Notifier:
             return
         wanted = {}
         for action, kind, division, key in changes:
-            if kind in TOPICS and self.store.by('WebhookSubscriptions', division, 'Topic', TOPICS[kind][0]):
+            if kind in TOPICS and self.store.by(
+                'WebhookSubscriptions', division, 'Topic', TOPICS[kind][0]
+            ):
                 first = wanted.get((kind, division, key))
-                wanted[(kind, division, key)] = 'Create' if first == 'Create' and action == 'Update' else action
+                wanted[(kind, division, key)] = (
+                    'Create' if first == 'Create' and action == 'Update' else action
+                )
         for (kind, division, key), action in wanted.items():
             topic, path = TOPICS[kind]
             for row in self.store.by('WebhookSubscriptions', division, 'Topic', topic):
@@ -109,11 +114,19 @@ class Notifier:
     def message(self, subscription, topic, path, division, key, action):
         app = self.store.get('_app', 0, subscription['ClientID'])
         endpoint = load_endpoints()[path.lower()]
-        content = json.dumps({
-            'Topic': topic, 'ClientId': '{%s}' % subscription['ClientID'], 'Division': division, 'Action': action,
-            'Key': key, 'ExactOnlineEndpoint': f"{self.address()}/api/v1/{division}/{endpoint.path}(guid'{key}')",
-            'EventCreatedOn': iso_now(self.clock)}, separators=(',', ':'))
-        return '{"Content":%s,"HashCode":"%s"}' % (content, sign(content, app['WebhookSecret']))
+        content = json.dumps(
+            {
+                'Topic': topic,
+                'ClientId': '{' + subscription['ClientID'] + '}',
+                'Division': division,
+                'Action': action,
+                'Key': key,
+                'ExactOnlineEndpoint': f"{self.address()}/api/v1/{division}/{endpoint.path}(guid'{key}')",
+                'EventCreatedOn': iso_now(self.clock),
+            },
+            separators=(',', ':'),
+        )
+        return f'{{"Content":{content},"HashCode":"{sign(content, app["WebhookSecret"])}"}}'
 
     def wait(self):
         """Block until everything queued so far was delivered (tests)."""
@@ -128,8 +141,11 @@ class Notifier:
                 url, body = item
                 try:
                     status = requests.post(
-                        url, data=body.encode(), headers={'Content-Type': 'application/json'},
-                        timeout=TIMEOUT).status_code
+                        url,
+                        data=body.encode(),
+                        headers={'Content-Type': 'application/json'},
+                        timeout=TIMEOUT,
+                    ).status_code
                 except requests.RequestException:
                     # at most once, like the real thing: nothing is retried
                     status = 0

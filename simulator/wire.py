@@ -1,4 +1,5 @@
 """How records look on the wire: JSON or Atom, dates, padding, envelopes. Fact sheet 3.7, samples."""
+
 import json
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -7,15 +8,34 @@ from .odata import to_milliseconds
 
 #: properties that Exact pads on the right with blanks to the width of the database column
 PADDED_RIGHT = {
-    'Country': 3, 'AccountCountry': 3, 'OssCountry': 3, 'IntraStatCountry': 3,
-    'VATCode': 3, 'SalesVATCode': 3, 'PurchaseVATCode': 3, 'SalesVatCode': 3,
-    'PaymentCondition': 3, 'PaymentConditionSales': 3, 'PaymentConditionPurchase': 3,
+    'Country': 3,
+    'AccountCountry': 3,
+    'OssCountry': 3,
+    'IntraStatCountry': 3,
+    'VATCode': 3,
+    'SalesVATCode': 3,
+    'PurchaseVATCode': 3,
+    'SalesVatCode': 3,
+    'PaymentCondition': 3,
+    'PaymentConditionSales': 3,
+    'PaymentConditionPurchase': 3,
 }
 #: padded only in these resources' own ``Code``
 PADDED_CODES = {'VATCodes': 3, 'PaymentConditions': 3, 'Currencies': 3}
 ACCOUNT_CODE_WIDTH = 18
 SCALARS = {
-    'String', 'Guid', 'DateTime', 'Boolean', 'Byte', 'Int16', 'Int32', 'Int64', 'Double', 'Decimal', 'Binary'}
+    'String',
+    'Guid',
+    'DateTime',
+    'Boolean',
+    'Byte',
+    'Int16',
+    'Int32',
+    'Int64',
+    'Double',
+    'Decimal',
+    'Binary',
+}
 
 
 def pad(kind, name, value, padding=True):
@@ -88,7 +108,8 @@ def error_body(message, as_json=True):
     return (
         '<?xml version="1.0" encoding="utf-8" standalone="yes"?>'
         '<error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">'
-        f'<code></code><message xml:lang="">{escape(message)}</message></error>').encode()
+        f'<code></code><message xml:lang="">{escape(message)}</message></error>'
+    ).encode()
 
 
 def atom(objects, single=False):
@@ -97,11 +118,14 @@ def atom(objects, single=False):
     names = (
         ' xmlns="http://www.w3.org/2005/Atom"'
         ' xmlns:d="http://schemas.microsoft.com/ado/2007/08/dataservices"'
-        ' xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"')
+        ' xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"'
+    )
     if not single:
         parts.append(f'<feed{names}>')
     for item in objects:
-        parts.append(f'<entry{names if single else ""}><id>{escape(item["__metadata"]["uri"])}</id>')
+        parts.append(
+            f'<entry{names if single else ""}><id>{escape(item["__metadata"]["uri"])}</id>'
+        )
         parts.append('<content type="application/xml"><m:properties>')
         for name, value in item.items():
             if name == '__metadata' or isinstance(value, dict):
