@@ -189,11 +189,12 @@ class ExactAccountMapping(models.Model):
                         THEN line.display_type <> 'payment_term' AND (
                              line.display_type <> 'tax'
                              OR split_part(account.account_type, '_', 1) IN ('income', 'expense'))
-                        ELSE journal.type = 'general' OR EXISTS (
-                             SELECT 1 FROM exact_journal_mapping mapped
+                        ELSE COALESCE((
+                             SELECT mapped.exact_journal_id IS NOT NULL
+                               FROM exact_journal_mapping mapped
                               WHERE mapped.journal_id = journal.id
                                 AND mapped.division_id = %(division)s
-                                AND mapped.state = 'mapped')
+                                AND mapped.state = 'mapped'), journal.type = 'general')
                    END
             """,
             company=division.company_id.id, division=division.id,

@@ -184,7 +184,8 @@ class ExactDivision(models.Model):
             'analytic': {analytic account id: (mapping id, cost centre id, cost unit id,
             project id)}, all three None if it is left out on purpose,
             'partner': {commercial partner id: (mapping id, relation id)},
-            'broken': {kind: {id of the record in Odoo: mapping id}}}.
+            'broken': {kind: {id of the record in Odoo: mapping id}},
+            'left_out': {'journal': {journal id: mapping id}}: kept in Odoo on purpose}.
         """
         self.ensure_one()
         index = {'broken': {}}
@@ -211,8 +212,15 @@ class ExactDivision(models.Model):
                 SQL.identifier(source), SQL(", ").join(map(SQL.identifier, targets)),
                 SQL.identifier(self.env[model]._table), self.id, SQL.identifier(source),
             ))
-            index[kind] = {row[0]: row[2:] for row in rows if row[1] == 'mapped'}
+            index[kind] = {
+                row[0]: row[2:] for row in rows
+                if row[1] == 'mapped' and (row[3] or kind == 'analytic')
+            }
             index['broken'][kind] = {row[0]: row[2] for row in rows if row[1] == 'broken'}
+            if kind == 'journal':
+                index['left_out'] = {kind: {
+                    row[0]: row[2] for row in rows if row[1] == 'mapped' and not row[3]
+                }}
         return index
 
     # === ACTIONS === #

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
 from ..booking.suggest import JournalCandidate, suggest_journal
@@ -25,7 +26,7 @@ class ExactJournalMapping(models.Model):
     _order = 'journal_id, id'
 
     _source_fields = ('journal_id',)
-    _target_fields = ('exact_journal_id',)
+    _target_fields = ('exact_journal_id', 'is_left_out')
 
     journal_id = fields.Many2one(
         'account.journal', string="Journal", required=True, ondelete='cascade', index=True,
@@ -38,6 +39,11 @@ class ExactJournalMapping(models.Model):
     suggested_exact_journal_id = fields.Many2one(
         'exact.journal', string="Suggestion", ondelete='set null', readonly=True,
     )
+    is_left_out = fields.Boolean(
+        string="Keep in Odoo", tracking=True,
+        help="The entries of this journal are not for Exact.",
+    )
+    suggested_is_left_out = fields.Boolean(string="Better Kept in Odoo", readonly=True)
     target_domain = fields.Binary(compute='_compute_target_domain')
 
     _journal_uniq = models.UniqueIndex(
@@ -75,6 +81,31 @@ class ExactJournalMapping(models.Model):
             )
         return problem
 
+    @api.constrains('journal_id', 'is_left_out', 'exact_journal_id')
+    def _check_left_out(self):
+        for mapping in self.filtered('is_left_out'):
+            if mapping.exact_journal_id:
+                raise ValidationError(self.env._(
+                    "%(journal)s cannot be kept in Odoo and mapped at once.",
+                    journal=mapping.journal_id.display_name,
+                ))
+            if mapping.journal_id.type in ('sale', 'purchase'):
+                raise ValidationError(self.env._(
+                    "%(journal)s holds invoices or bills; these are exported. Only journals of "
+                    "journal entries can be kept in Odoo.",
+                    journal=mapping.journal_id.display_name,
+                ))
+
+    @api.onchange('exact_journal_id')
+    def _onchange_exact_journal_id(self):
+        if self.exact_journal_id:
+            self.is_left_out = False
+
+    @api.onchange('is_left_out')
+    def _onchange_is_left_out(self):
+        if self.is_left_out:
+            self.exact_journal_id = False
+
     # === SUGGESTIONS === #
 
     def _find_suggestions(self, division):
@@ -88,6 +119,10 @@ class ExactJournalMapping(models.Model):
         found = {}
         for mapping in self:
             journal = mapping.journal_id
+            if journal == division.company_id.currency_exchange_journal_id:
+                # Exact makes the entries of exchange differences when it matches the payments.
+                found[mapping] = ({'is_left_out': True}, 'own_entries')
+                continue
             suggestion = suggest_journal(
                 journal.type, journal.code or '', journal.name or '', candidates,
             )
@@ -108,6 +143,8 @@ class ExactJournalMapping(models.Model):
         return default.id, 'journal_type'
 
     def _describe_reason(self, reason, target):
+        if reason == 'own_entries':
+            return self.env._("Keep in Odoo: Exact books these by itself")
         if target is not None and reason in ('only_one', 'journal_type'):
             labels = dict(target._fields['journal_type']._description_selection(self.env))
             kind = labels.get(target.journal_type, '')

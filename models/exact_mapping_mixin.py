@@ -12,6 +12,7 @@ REASONS = [
     ('only_one', "The only one"),
     ('previous', "As elsewhere"),
     ('no_dimensions', "Nothing to choose from"),
+    ('own_entries', "Booked by Exact itself"),
     ('chamber_of_commerce', "Same chamber of commerce number"),
     ('iban', "Same bank account"),
     ('created', "Created by Odoo"),
@@ -60,6 +61,7 @@ class ExactMappingMixin(models.AbstractModel):
         REASONS, string="Why", readonly=True,
         help="What speaks for the suggestion, or for the choice that was made.",
     )
+    has_suggestion = fields.Boolean(compute='_compute_has_suggestion')
     suggestion_detail = fields.Char(string="Reason", compute='_compute_suggestion_detail')
     problem = fields.Char(compute='_compute_problem', help="Why the choice does not work.")
     move_count = fields.Integer(
@@ -177,6 +179,11 @@ class ExactMappingMixin(models.AbstractModel):
             else:
                 mapping.state = 'suggested' if mapping._is_suggested() else 'missing'
 
+    @api.depends(lambda self: [f'suggested_{name}' for name in self._target_fields])
+    def _compute_has_suggestion(self):
+        for mapping in self:
+            mapping.has_suggestion = mapping._is_suggested()
+
     @api.depends('state')
     @api.depends_context('lang')
     def _compute_problem(self):
@@ -247,6 +254,7 @@ class ExactMappingMixin(models.AbstractModel):
                AND (move.move_type <> 'entry' OR EXISTS (
                    SELECT 1 FROM exact_journal_mapping mapped
                     WHERE mapped.journal_id = move.journal_id AND mapped.state = 'mapped'
+                      AND NOT COALESCE(mapped.is_left_out, FALSE)
                       AND mapped.division_id = division.id))
             """,
             divisions=tuple(self.division_id.ids), exported=EXPORTED_STATES,

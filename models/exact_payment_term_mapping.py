@@ -80,10 +80,12 @@ class ExactPaymentTermMapping(models.Model):
         if reason == 'payment_days' and target is not None:
             days = target.payment_days
             text = self.env._("1 day") if days == 1 else self.env._("%(count)s days", count=days)
-            if not days:
-                text = self.env._("Due at once")
-            if target.payment_end_of_months:
-                text = self.env._("%(days)s after the end of the month", days=text)
+            if not days and not target.payment_end_of_months:
+                return self.env._("Due at once")
+            if target.payment_end_of_months == 1:
+                return self.env._("%(days)s after the end of the month", days=text)
+            if target.payment_end_of_months == 2:
+                return self.env._("%(days)s after the end of the next month", days=text)
             return text
         return super()._describe_reason(reason, target)
 

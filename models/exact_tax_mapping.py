@@ -7,16 +7,16 @@ from odoo.tools import SQL, html2plaintext
 
 from ..booking.suggest import Tax, suggest_vat, vat_fits
 from ..booking.vat import VatCode
+from ..booking.vat_words import EU, GOODS, HOME, SERVICES, VatUse, candidates_for, use_of
 
-# What taxes of a sale are called whose VAT the customer pays; Odoo has no other sign of it.
-_REVERSE = re.compile(r'reverse|verlegd|steuerschuld|autoliquid|inversi|medecontractant', re.I)
 # Boxes of the VAT return that are the EU sales listing: what Exact calls them (facts:
 # VATCodes.EUSalesListing).
 _LISTINGS = {
     'NL': (('3bg', 'L'), ('3bs', 'S'), ('3bt', 'T')),
     'BE': (('46L', 'L'), ('46T', 'T'), ('44', 'S')),
 }
-_SCOPES = {'consu': 'L', 'service': 'S'}
+_SCOPES = {'consu': GOODS, 'service': SERVICES}
+_LETTERS = {GOODS: 'L', SERVICES: 'S'}
 
 
 class ExactTaxMapping(models.Model):
@@ -93,28 +93,63 @@ class ExactTaxMapping(models.Model):
             percentage = Decimal(repr(tax.amount)) / 100
         else:
             return ()
-        factors = [
-            line.factor_percent for line in tax.invoice_repartition_line_ids
-            if line.repartition_type == 'tax'
-        ]
-        text = ' '.join(filter(None, (
-            tax.name, html2plaintext(tax.description or '').strip(), tax.invoice_label,
-        )))
+        use = self._tax_use()
         facts = Tax(
             percentage=percentage,
             direction=self.tax_use or 'sale',
             price_include=tax.price_include,
-            # What is to pay is to claim at once: the parts cancel each other out.
-            reverse_charge=any(factors) and not round(sum(factors), 6),
-            eu=self._eu_listing(),
-            name=text,
+            reverse_charge=self._is_reverse_charge(),
+            eu=self._eu_listing(use),
+            name=self._tax_text(),
         )
         if self.tax_use != 'sale' or percentage:
             return (facts,)
-        by_name = bool(_REVERSE.search(text))
-        return (facts._replace(reverse_charge=by_name), facts._replace(reverse_charge=not by_name))
+        return (
+            facts._replace(reverse_charge=use.reverse),
+            facts._replace(reverse_charge=not use.reverse),
+        )
 
-    def _eu_listing(self):
+    def _tax_text(self):
+        """All that the tax is called."""
+        tax = self.tax_id
+        return ' '.join(filter(None, (
+            tax.name, html2plaintext(tax.description or '').strip(), tax.invoice_label,
+        )))
+
+    def _tax_use(self):
+        """Where and what the tax is for, as its names and fiscal positions tell.
+
+        :rtype: VatUse
+        """
+        tax = self.tax_id
+        use = use_of(self._tax_text())
+        own = tax.company_id.account_fiscal_country_id
+        countries = tax.fiscal_position_ids.country_id - own
+        if self.tax_use == 'sale' and tax.amount and countries:
+            # VAT of another country on a sale: the one-stop-shop.
+            return VatUse(HOME, countries=frozenset(countries.mapped('code')))
+        place = use.place or HOME
+        abroad = tax.fiscal_position_ids.filtered(
+            lambda position: position.country_group_id and position.vat_required,
+        )
+        if not use.place and abroad and abroad == tax.fiscal_position_ids:
+            place = EU
+        nature = use.nature or _SCOPES.get(tax.tax_scope, '')
+        if not nature and place != HOME:
+            # Charts of accounts name the services and leave the goods unnamed.
+            nature = GOODS
+        reverse = use.reverse and self.tax_use == 'sale' and not tax.amount
+        return VatUse(place, nature, reverse or self._is_reverse_charge())
+
+    def _is_reverse_charge(self):
+        """Whether what is to pay is to claim at once, so that the parts cancel each other out."""
+        factors = [
+            line.factor_percent for line in self.tax_id.invoice_repartition_line_ids
+            if line.repartition_type == 'tax'
+        ]
+        return any(factors) and not round(sum(factors), 6)
+
+    def _eu_listing(self, use):
         """Exact's letter for the EU sales listing, '' if it cannot be told."""
         tax = self.tax_id
         if self.tax_use != 'sale':
@@ -125,12 +160,7 @@ class ExactTaxMapping(models.Model):
         for box, letter in _LISTINGS.get(tax.country_id.code, ()):
             if re.search(rf'(^|\s){box}\b', tags):
                 return letter
-        abroad = tax.fiscal_position_ids.filtered(
-            lambda position: position.country_group_id and position.vat_required,
-        )
-        if not abroad:
-            return 'N'
-        return _SCOPES.get(tax.tax_scope, '')
+        return _LETTERS.get(use.nature, '') if use.place == EU else 'N'
 
     @api.model
     def _vat_code(self, record):
@@ -217,14 +247,21 @@ class ExactTaxMapping(models.Model):
     # === SUGGESTIONS === #
 
     def _find_suggestions(self, division):
-        codes = [
-            (record.id, self._vat_code(record))
-            for record in self.env['exact.vat.code'].search([('division_id', '=', division.id)])
-        ]
+        records = self.env['exact.vat.code'].search([('division_id', '=', division.id)])
+        codes = {record.id: self._vat_code(record) for record in records}
+        uses = {
+            record.id: use_of(
+                record.name or '',
+                listing=(record.eu_sales_listing or '').replace('N', ''),
+                charged=record.charged, country=record.oss_country or '',
+            )
+            for record in records
+        }
         found = {}
         for mapping in self.filtered('tax_use'):
+            keys = candidates_for(mapping._tax_use(), uses.items())
             for facts in mapping._tax_facts():
-                suggestion = suggest_vat(facts, codes)
+                suggestion = suggest_vat(facts, [(key, codes[key]) for key in keys])
                 if suggestion:
                     found[mapping] = ({'vat_code_id': suggestion.key}, suggestion.reason)
                     break

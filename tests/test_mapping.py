@@ -288,10 +288,12 @@ class TestMappingSuggestions(ExactMappingCase):
         expected = {
             'btw_21': '2', 'btw_21_d': '2', 'btw_overig': '2', 'btw_9': '3', 'btw_9_d': '3',
             'btw_21_buy': '12', 'btw_21_buy_d': '12', 'btw_9_buy': '13', 'btw_9_buy_d': '13',
-            'btw_ink_0': '15', 'btw_I_21': '15', 'btw_verk_0': '5',
+            'btw_ink_0': '15', 'btw_verk_0': '5',
             'btw_X0_producten': '6', 'btw_X0_diensten': '7',
-            # Exact has no code for a reverse charge of 9 %.
-            'btw_I_9': False,
+            # Purchases from the EU have boxes of their own in the VAT return, and no code here.
+            'btw_I_21': False, 'btw_E2': False, 'btw_X1': False,
+            # The 0 % of a sale at home could be 0, 4: the name tells.
+            'btw_0': '4',
         }
         found = {name: self.suggested(self.chart(name)) for name in expected}
         self.assertEqual(found, expected)
@@ -554,6 +556,26 @@ class TestMappingChoices(ExactMappingCase):
             bank, 'exact_journal_id', self.master('exact.journal', '50'), "of the type",
         )
 
+    def test_journals_kept_in_odoo(self):
+        exchange = self.company.currency_exchange_journal_id
+        row = self.row(exchange, 'journal_id', 'exact.journal.mapping')
+        self.assertEqual(row.suggestion_reason, 'own_entries')
+        self.assertTrue(row.suggestion_detail)
+        row.action_accept()
+        self.assertEqual(row.state, 'mapped')
+        index = self.division._mapping_index()
+        self.assertNotIn(exchange.id, index['journal'])
+        self.assertEqual(index['left_out']['journal'], {exchange.id: row.id})
+        with self.assertRaisesRegex(ValidationError, "at once"), self.cr.savepoint():
+            row.exact_journal_id = self.master('exact.journal', '90')
+        row.write({
+            'exact_journal_id': self.master('exact.journal', '90').id, 'is_left_out': False,
+        })
+        self.assertIn(exchange.id, self.division._mapping_index()['journal'])
+        sales = self.row(self.sale_journal, 'journal_id', 'exact.journal.mapping')
+        with self.assertRaisesRegex(ValidationError, "invoices or bills"):
+            sales.is_left_out = True
+
     def test_domain_in_the_form(self):
         row = self.tax_row(self.tax_21)
         with Form(row) as form:
@@ -812,7 +834,7 @@ class TestMappingLife(ExactMappingCase):
         self.assertEqual(
             set(index),
             {'account', 'product', 'category', 'tax', 'journal', 'payment_term', 'analytic',
-             'partner', 'broken'},
+             'partner', 'broken', 'left_out'},
         )
 
 
