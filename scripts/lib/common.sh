@@ -50,7 +50,14 @@ try_step() {
     STEP_STATUS=0
     STEP_LOG=$LOG_DIR/$(printf %s "$text" | tr -cs '[:alnum:]' '-' | tr '[:upper:]' '[:lower:]' | cut -c1-60).log
     set -m
-    ("$@") > "$STEP_LOG" 2>&1 < /dev/null &
+    (
+        # If this script is killed, its step ends too, instead of holding the locks.
+        {
+            while kill -0 $$ 2> /dev/null; do sleep 1; done
+            kill -TERM 0
+        } &
+        "$@"
+    ) > "$STEP_LOG" 2>&1 < /dev/null &
     pid=$!
     set +m
     CHILDREN+=("$pid")
@@ -68,6 +75,7 @@ try_step() {
         ((seconds < 1)) || shown=1
     done
     wait "$pid" || STEP_STATUS=$?
+    kill -TERM -- "-$pid" 2> /dev/null || true    # what only watched over it
     forget_child "$pid"
     if ((STEP_STATUS)); then
         [[ ! -t 1 ]] || printf '\n'

@@ -97,7 +97,7 @@ setup_template() {
     if ! database_exists "$TEMPLATE"; then
         ODOO_CONFIG=$COPY_DIR/template.conf
         write_config "$ODOO_CONFIG" "${TEMPLATE}_new"
-        step "Making the demo company (Odoo with $ACCOUNTING_APPS,$MORE_APPS and demo data)" \
+        step "Making the demo company (some 3 minutes)" \
             "If Odoo was interrupted, start again; if it complains about its own files, remove $CACHE/odoo." make_template
     fi
     flock -u 7

@@ -35,8 +35,14 @@ setup_packages() {
     step "Reading Debian's package lists" "Check the network, /etc/apt/sources.list and the date of this machine." \
         as_root apt-get -q -o DPkg::Lock::Timeout=300 update
     step "Installing ${#missing[@]} Debian packages" "Try it by hand as root: apt-get install ${missing[*]}" \
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-        install --no-install-recommends "${missing[@]}"
+        install_packages "${missing[@]}"
+}
+
+install_packages() {
+    # An earlier installation may have been interrupted.
+    as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+        install --no-install-recommends "$@"
 }
 
 # --- Odoo --------------------------------------------------------------------------------------
