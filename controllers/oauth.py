@@ -129,11 +129,24 @@ class ExactOAuthController(http.Controller):
         try:
             with request.env.registry.cursor() as cr:
                 connection.with_env(connection.env(cr=cr))._explore()
+        except (RateLimited, Transient, Unreachable) as problem:
+            _logger.info(
+                "Exact connection %s: nothing read yet: %s", connection.id, type(problem).__name__,
+            )
+            return 'explore_later'
         except (ExactError, UserError) as problem:
             _logger.info(
                 "Exact connection %s: nothing read yet: %s", connection.id, type(problem).__name__,
             )
             return 'explore'
+        try:
+            with request.env.registry.cursor() as cr:
+                connection.with_env(connection.env(cr=cr))._explore_rights()
+        except ExactError as problem:
+            # Not worth a worry: the button tries it again
+            _logger.info(
+                "Exact connection %s: rights not tried: %s", connection.id, type(problem).__name__,
+            )
         return None
 
     # === ANSWERS === #

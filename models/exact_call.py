@@ -140,7 +140,11 @@ class ExactCall(models.Model):
             _logger.info(
                 "The budget of division %s is busy; this answer is not counted.", division_id,
             )
+        # The meter of the division is computed from rows that another cursor wrote
         self.invalidate_model(flush=False)
+        self.env['exact.division'].browse(division_id).invalidate_recordset(
+            ['call_ids', 'call_budget', 'day_share', 'minute_share', 'call_pauses'], flush=False,
+        )
 
     @api.model
     def _upsert(self, cr, division_id, resource, values):

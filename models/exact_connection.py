@@ -19,6 +19,8 @@ from ..exact_api import (
     Forbidden,
     NeedsReconnect,
     OAuth,
+    RateLimited,
+    Unreachable,
     wire,
 )
 from .exact_error_text import explain, reason_text, rights_of
@@ -344,13 +346,11 @@ class ExactConnection(models.Model):
         self.ensure_one()
         self._check_may_connect()
         try:
-            with self._client() as client:
-                me = self._read_me(client)
-                rows = self._read_divisions(me)
+            self._explore()
         except ExactError as error:
             raise UserError(explain(self.env, error)) from error
-        self._write_me(me)
-        self._write_divisions(rows)
+        if self.reason and self.state == 'connected':
+            self.write({'reason': False, 'reason_date': False})
         return True
 
     def action_probe_rights(self):
@@ -358,12 +358,9 @@ class ExactConnection(models.Model):
         self.ensure_one()
         self._check_may_connect()
         try:
-            with self._client() as client:
-                me = self._read_me(client)
-            missing = self._probe_rights(self._probe_division(me))
+            self._explore_rights()
         except ExactError as error:
             raise UserError(explain(self.env, error)) from error
-        self._write_rights(missing)
         return True
 
     def action_view_divisions(self):
@@ -434,15 +431,25 @@ class ExactConnection(models.Model):
         })
 
     def _explore(self):
-        """Read who we are, which administrations there are and what we may; at most 15 calls.
+        """Read who we are and which administrations there are; 2 calls for up to 60 of them.
 
-        :raise ExactError: if even the user cannot be read
+        :raise ExactError: if that cannot be read
         """
         self.ensure_one()
         with self._client() as client:
             me = self._read_me(client)
+        rows = self._read_divisions(me)
         self._write_me(me)
-        self._write_divisions(self._read_divisions(me))
+        self._write_divisions(rows)
+
+    def _explore_rights(self):
+        """Try what the app and the user may read; 13 calls.
+
+        :raise ExactError: if it cannot be tried now; what is known stays
+        """
+        self.ensure_one()
+        with self._client() as client:
+            me = self._read_me(client)
         self._write_rights(self._probe_rights(self._probe_division(me)))
 
     # === CONNECTION STATE, FROM WORKERS === #
@@ -473,6 +480,7 @@ class ExactConnection(models.Model):
             )
             connection._activity_reconnect()
         self.invalidate_recordset(['state', 'reason', 'reason_date'], flush=False)
+        self.modified(['state', 'reason'])
 
     def _activity_reconnect(self):
         """Ask the responsible person to connect again, unless asked already."""
@@ -669,7 +677,7 @@ class ExactConnection(models.Model):
                         'scope': scope, 'resource': resource,
                         'lacks': error.scope, 'reason': error.reason,
                     })
-                except NeedsReconnect:
+                except (NeedsReconnect, RateLimited, Unreachable):
                     raise
                 except ExactError as error:
                     # Whatever else is wrong with one resource, it is not a right

@@ -270,7 +270,7 @@ class ExactDivision(models.Model):
         changing = self.filtered(lambda division: division.company_id != company)
         changing._check_link(company)
         result = super().write(vals)
-        if company:
+        if company and changing:
             changing._start_sync()
         return result
 
@@ -378,3 +378,4 @@ class ExactDivision(models.Model):
                 return
             self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True)).unreachable_reason = reason
         self.invalidate_recordset(['unreachable_reason'], flush=False)
+        self.modified(['unreachable_reason'])

@@ -52,6 +52,10 @@ REASONS = {
         "The accounting administrator rights were withdrawn before the consent was complete. Ask "
         "an administrator of this company to connect.",
     ),
+    'explore_later': _lt(
+        "Exact gave its consent but is too busy to show the administrations. Press Refresh List "
+        "in a minute.",
+    ),
     'explore': _lt(
         "Exact gave its consent but did not show the administrations. Press Refresh List; if it "
         "stays empty, check the rights of the Exact user and the scopes of the app.",

@@ -125,6 +125,7 @@ class ExactTransactionCase(ExactSimulatorMixin, TransactionCase):
 
     def setUp(self):
         super().setUp()
+        self.simulator.limits.reset()
         # The token and the call budget work in cursors of their own: they must see the test's data
         self.enterContext(self.enter_registry_test_mode())
 
@@ -154,4 +155,5 @@ class ExactConnectedCase(ExactSimulatorMixin, ExactCase):
 
     def setUp(self):
         super().setUp()
+        self.simulator.limits.reset()
         self.enterContext(self.enter_registry_test_mode())

@@ -128,6 +128,7 @@ class TestToken(TransactionCase):
         except NeedsReconnect as error:
             return error
         self.fail(f"a reconnect was expected, not {token}")
+        return None
 
     def row(self):
         self.env.cr.execute(
