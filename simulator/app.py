@@ -1,4 +1,6 @@
-"""The WSGI application: takes requests apart, applies limits and faults, and hands them to the parts."""
+"""The WSGI application: takes requests apart, applies limits and faults, and hands them to the
+parts.
+"""
 
 import json
 import sys
@@ -188,7 +190,9 @@ class Application:
                 raise HttpError(
                     401,
                     headers={
-                        'WWW-Authenticate': f'Bearer error="invalid_token", error_description="{text}"'
+                        'WWW-Authenticate': (
+                            f'Bearer error="invalid_token", error_description="{text}"'
+                        )
                     },
                 )
             context['language'] = self.language(request, user)

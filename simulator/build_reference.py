@@ -1,10 +1,11 @@
-"""Make ``reference.json``, the simulator's table of endpoints, from the public reference of the REST API.
+"""Make ``reference.json``, the simulator's table of endpoints, from the public reference of the
+REST API.
 
 usage: python build_reference.py rest_reference.json
 
 Only the endpoints that the simulator offers are kept, and per property only what the engine needs:
-type, allowed operations, mandatory, filter and webhook flags, primary key. The result is data (facts);
-no rule of the simulator is written there.
+type, allowed operations, mandatory, filter and webhook flags, primary key. The result is data
+(facts); no rule of the simulator is written there.
 """
 
 import argparse
@@ -46,6 +47,10 @@ OFFERED = {
     'purchaseentry/PurchaseEntryLines': 'Exact.Web.Api.Models.PurchaseEntryLine',
     'generaljournalentry/GeneralJournalEntries': 'Exact.Web.Api.Models.GeneralJournalEntry',
     'generaljournalentry/GeneralJournalEntryLines': 'Exact.Web.Api.Models.GeneralJournalEntryLine',
+    'financialtransaction/BankEntries': 'Exact.Web.Api.Models.BankEntry',
+    'financialtransaction/BankEntryLines': 'Exact.Web.Api.Models.BankEntryLine',
+    'financialtransaction/CashEntries': 'Exact.Web.Api.Models.CashEntry',
+    'financialtransaction/CashEntryLines': 'Exact.Web.Api.Models.CashEntryLine',
     'financialtransaction/TransactionLines': 'Exact.Web.Api.Models.TransactionLine',
     'read/financial/JournalStatusList': 'Exact.Web.Api.Models.Financial.JournalStatus',
     'read/financial/ReceivablesList': 'Exact.Web.Api.Models.Financial.Receivable',
@@ -103,7 +108,9 @@ def real_types(endpoints):
 
 
 def build(source):
-    """Return the table: {resource: {'kind', 'methods', 'scope', 'type', 'filter_restricted', 'properties'}}."""
+    """Return the table: {resource: {'kind', 'methods', 'scope', 'type', 'filter_restricted',
+    'properties'}}.
+    """
     offered = {}
     types = {}
     for endpoint in source['endpoints']:

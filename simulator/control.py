@@ -1,7 +1,9 @@
-"""What a test or a rehearsal does to the simulator from outside: ``POST /_control/<action>`` with JSON.
+"""What a test or a rehearsal does to the simulator from outside: ``POST /_control/<action>`` with
+JSON.
 
-Loopback only. The same actions are reachable in Python as ``server.control.run(action, values)``. They stand for
-people working inside Exact (closing a period, deleting an entry) and for the world going wrong (faults).
+Loopback only. The same actions are reachable in Python as ``server.control.run(action, values)``.
+They stand for people working inside Exact (closing a period, deleting an entry) and for the world
+going wrong (faults).
 """
 
 import json
@@ -117,7 +119,9 @@ class Control:
         return self.app.switches.as_dict()
 
     def do_faults(self, faults=(), clear=False, chaos=None):
-        """Queue faults: ``{"faults": [{"kind": "cut_after", "method": "POST", ...}], "clear": false, "chaos": {...}}``."""
+        """Queue faults: ``{"faults": [{"kind": "cut_after", "method": "POST", ...}], "clear":
+        false, "chaos": {...}}``.
+        """
         if clear:
             self.app.faults.clear()
         for fault in faults:
@@ -229,7 +233,9 @@ class Control:
                     )
 
     def do_set_division(self, code, **values):
-        """Change a division's record (Status, BlockingStatus, DivisionMoveDate, Description ...)."""
+        """Change a division's record (Status, BlockingStatus, DivisionMoveDate, Description
+        ...).
+        """
         row = self.store.get('Divisions', 0, str(code))
         self.store.put('Divisions', 0, {**row, **values})
 
@@ -246,7 +252,9 @@ class Control:
     # === people working inside Exact === #
 
     def do_close_period(self, year, period=None, journal=None, division=seed.MAIN, closed=True):
-        """Close (or with ``closed`` false open) a period, all of a year's, for one or all journals."""
+        """Close (or with ``closed`` false open) a period, all of a year's, for one or all
+        journals.
+        """
         journals = (
             [journal] if journal else [row['Code'] for row in self.store.all('Journals', division)]
         )
@@ -290,7 +298,9 @@ class Control:
                         self.app.ledger.update_line(call, kind, line, values)
 
     def do_add_record(self, table, values, division=seed.MAIN):
-        """A new master record (``Accounts``, ``GLAccounts`` ...) as Exact would make it; answers its ID."""
+        """A new master record (``Accounts``, ``GLAccounts`` ...) as Exact would make it; answers
+        its ID.
+        """
         with self.store.transaction():
             row = self.app.engine.rules[table].create(self.call(division), dict(values))
         return {'ID': row['ID']}
@@ -301,7 +311,9 @@ class Control:
         self.store.put(table, division, {**row, **values, 'Modified': self.app.clock.wall()})
 
     def do_delete_record(self, table, key, division=seed.MAIN):
-        """Remove a record without any check; leaves a row in sync/Deleted where the table has a number."""
+        """Remove a record without any check; leaves a row in sync/Deleted where the table has a
+        number.
+        """
         row = self.record(table, key, division)
         with self.store.transaction():
             self.store.drop(table, division, row['_key'])
@@ -315,7 +327,9 @@ class Control:
         return row
 
     def do_add_entry(self, kind, values, division=seed.MAIN):
-        """A bookkeeper books an entry by hand: kind sale, purchase or general, values as in a POST."""
+        """A bookkeeper books an entry by hand: kind sale, purchase or general, values as in a
+        POST.
+        """
         for candidate in BY_HEADER.values():
             if candidate.name == kind:
                 with self.store.transaction():
@@ -329,10 +343,11 @@ class Control:
     # === payments === #
 
     def do_register_payment(self, entry, amount=None, date=None, division=seed.MAIN):
-        """Money came in (or went out) and was matched: all that is open, or ``amount`` in the entry's currency.
+        """Money came in (or went out) and was matched: all that is open, or ``amount`` in the
+        entry's currency.
 
-        A part splits the term: the open rest keeps its ID, the matched part is a new record (assumption).
-        Answers the ID of the payment (its EntryID).
+        A part splits the term: the open rest keeps its ID, the matched part is a new record
+        (assumption). Answers the ID of the payment (its EntryID).
         """
         _kind, header = self.entry(division, entry)
         day = date or self.app.clock.today()
@@ -414,7 +429,16 @@ class Control:
             if amount is None
             else (money(amount) * exact(party['ExchangeRate'])).copy_sign(total)
         )
-        entry_number = self.store.next_number('bank', division, 26200001)
+        prefix = f"{day[2:4]}{bank['Code']:0>2}"
+        entry_number = int(f"{prefix}{self.store.next_number(f'entry/{prefix}', division):04d}")
+        found = next(
+            (
+                row
+                for row in self.store.all('FinancialPeriods', division)
+                if row['StartDate'] <= day <= row['EndDate']
+            ),
+            {'FinYear': party['FinancialYear'], 'FinPeriod': party['FinancialPeriod']},
+        )
         for position, (account, value) in enumerate(
             ((bank['GLAccount'], paid), (party['GLAccount'], -paid))
         ):
@@ -427,6 +451,8 @@ class Control:
                     'EntryID': payment,
                     'EntryNumber': entry_number,
                     'JournalCode': bank['Code'],
+                    'FinancialYear': found['FinYear'],
+                    'FinancialPeriod': found['FinPeriod'],
                     'Type': 40,
                     'LineNumber': position,
                     'LineType': 0,

@@ -1,8 +1,11 @@
-"""The generic REST engine: routes, reads, validates bodies, and hands writes to the rules of each table."""
+"""The generic REST engine: routes, reads, validates bodies, and hands writes to the rules of each
+table.
+"""
 
 import base64
 import binascii
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote
@@ -62,7 +65,9 @@ class Answer:
 
 
 def find_endpoint(resource):
-    """Split ``crm/Accounts(guid'..')/BankAccounts`` -> (endpoint or None, key literal, navigation)."""
+    """Split ``crm/Accounts(guid'..')/BankAccounts`` -> (endpoint or None, key literal,
+    navigation).
+    """
     match = KEYED.match(resource.strip('/'))
     if not match:
         return None, None, None
@@ -77,7 +82,8 @@ def find_endpoint(resource):
 class Engine:
     """Serves a :class:`Call` from the store.
 
-    :param rules: {table: object with create(call, values), update(call, row, values), delete(call, row)}
+    :param rules: {table: object with create(call, values), update(call, row, values), delete(call,
+        row)}
     """
 
     def __init__(self, store, switches, clock, rules):
@@ -435,52 +441,67 @@ def convert(edm, name, value):
     """
     if value is None:
         return None
-
-    def wrong():
-        return HttpError(
+    if edm == 'Binary':
+        return binary(name, value)
+    try:
+        return CONVERTERS.get(edm, lambda found, _edm: found)(value, edm)
+    except (TypeError, ValueError, AttributeError):
+        raise HttpError(
             400,
             f"Error converting value {json.dumps(value)[:60]} to type 'System.{edm}'. "
             f"Path '{name}'.",
-        )
+        ) from None
 
-    if edm == 'String':
-        if not isinstance(value, str):
-            raise wrong()
+
+def exactly(kind):
+    """A converter that takes values of one Python type only."""
+
+    def convert_value(value, _edm):
+        if not isinstance(value, kind):
+            raise TypeError
         return value
-    if edm == 'Guid':
-        if not isinstance(value, str) or not GUID.fullmatch(value.strip('{}')):
-            raise wrong()
-        return value.strip('{}').lower()
-    if edm == 'Boolean':
-        if not isinstance(value, bool):
-            raise wrong()
-        return value
-    if edm == 'DateTime':
-        try:
-            return parse_datetime(value)
-        except (ValueError, TypeError, AttributeError):
-            raise wrong() from None
-    if edm == 'Binary':
-        return binary(name, value)
-    if isinstance(value, bool):
-        raise wrong()
-    if edm in INTEGERS:
-        try:
-            number = int(value) if not isinstance(value, float) or value.is_integer() else None
-        except (TypeError, ValueError):
-            raise wrong() from None
-        if number is None or not (0 if edm == 'Byte' else -INTEGERS[edm]) <= number < INTEGERS[edm]:
-            raise wrong()
-        return number
-    if edm in ('Double', 'Decimal'):
-        # amounts as strings are taken too (fact sheet 3.7)
-        if isinstance(value, str) and not re.fullmatch(r'-?\d+(\.\d+)?', value):
-            raise wrong()
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise wrong() from None
-    return value
+
+    return convert_value
+
+
+def to_guid(value, _edm):
+    if not GUID.fullmatch(value.strip('{}')):
+        raise ValueError
+    return value.strip('{}').lower()
+
+
+def to_integer(value, edm):
+    """Whole numbers within the type's range; numeric text is taken too."""
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise TypeError
+    number = int(value)
+    lowest = 0 if edm == 'Byte' else -INTEGERS[edm]
+    if not lowest <= number < INTEGERS[edm]:
+        raise ValueError
+    return number
+
+
+def to_double(value, _edm):
+    """Numbers, also as text without float noise (fact sheet 3.7)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError
+    if isinstance(value, str) and not re.fullmatch(r'-?\d+(\.\d+)?', value):
+        raise ValueError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+CONVERTERS = {
+    'String': exactly(str),
+    'Boolean': exactly(bool),
+    'Guid': to_guid,
+    'DateTime': lambda value, _edm: parse_datetime(value),
+    'Double': to_double,
+    'Decimal': to_double,
+    **dict.fromkeys(INTEGERS, to_integer),
+}
 
 
 def binary(name, value):

@@ -2,7 +2,9 @@
 
 
 class HttpError(Exception):
-    """An answer with a status, an optional message for the error body, headers and reason phrase."""
+    """An answer with a status, an optional message for the error body, headers and reason
+    phrase.
+    """
 
     def __init__(self, status, message='', *, headers=None, reason=None):
         super().__init__(message)

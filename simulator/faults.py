@@ -2,8 +2,9 @@
 
 Kinds: ``cut_before`` (connection cut, nothing happened), ``cut_after`` (happened, no answer),
 ``cut_body`` (happened, half an answer), ``broken_body`` (happened, unreadable JSON),
-``delay`` (``seconds`` before the work), ``delay_after`` (after the work), ``status`` (``status`` instead of the work),
-``status_after`` (happened, then ``status``), ``drop`` (the ``properties`` vanish from the body unseen).
+``delay`` (``seconds`` before the work), ``delay_after`` (after the work), ``status`` (``status``
+instead of the work), ``status_after`` (happened, then ``status``), ``drop`` (the ``properties``
+vanish from the body unseen).
 """
 
 import random
@@ -49,7 +50,8 @@ class Faults:
 
         :param kind: one of :data:`KINDS`
         :param method: only this HTTP method
-        :param resource: regular expression searched in the resource ('salesentry/SalesEntries', 'oauth2/token')
+        :param resource: regular expression searched in the resource ('salesentry/SalesEntries',
+            'oauth2/token')
         :param times: how many requests it serves; None = until cleared
         """
         if kind not in KINDS:
@@ -70,7 +72,9 @@ class Faults:
     def chaos(
         self, seed, rate, kinds=('cut_before', 'cut_after', 'status', 'broken_body'), **options
     ):
-        """Random faults from a seed: each request is hit with probability ``rate``; rate 0 ends it."""
+        """Random faults from a seed: each request is hit with probability ``rate``; rate 0 ends
+        it.
+        """
         for kind in kinds:
             if kind not in KINDS:
                 raise ValueError(f'unknown fault {kind!r}')

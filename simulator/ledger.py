@@ -1,14 +1,15 @@
-"""How entries are booked: sales, purchase and general journal entries, their lines and what follows from them.
+"""How entries are booked: sales, purchase and general journal entries, their lines and what follows
+from them.
 
-An entry is a header record, its lines, the TransactionLines (the ledger's own lines, debit positive) and the
-payment terms. After every change the last two are made anew from the first two.
+An entry is a header record, its lines, the TransactionLines (the ledger's own lines, debit
+positive) and the payment terms. After every change the last two are made anew from the first two.
 """
 
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from .errors import HttpError
-from .masters import ENTITY_TYPES, LENGTHS, Rule, new_id
+from .masters import ENTITY_TYPES, LENGTHS, new_id
 from .messages import BusinessError, Message, refuse
 from .views import deleted_row, journal_closed
 
@@ -46,6 +47,7 @@ SALES = Kind(
     journal='Journal',
     journal_types=(20, 21),
     party='Customer',
+    own_parties=False,
     line_type=20,
     types=(20, 21),
     sign=-1,
@@ -65,6 +67,7 @@ PURCHASES = Kind(
     journal='Journal',
     journal_types=(22, 23),
     party='Supplier',
+    own_parties=False,
     line_type=22,
     types=(30, 31),
     sign=1,
@@ -84,6 +87,7 @@ GENERAL = Kind(
     journal='JournalCode',
     journal_types=(90,),
     party=None,
+    own_parties=True,
     line_type=0,
     types=(90, 90),
     sign=1,
@@ -95,7 +99,35 @@ GENERAL = Kind(
     vat_letters={'basis': 'I', 'pay': 'A', 'claim': 'O'},
     credit_letters={'basis': 'W', 'pay': 'Z', 'claim': 'Q'},
 )
-KINDS = (SALES, PURCHASES, GENERAL)
+
+
+def _money_entries(name, header, journal_types):
+    """Bank and cash entries: money in is positive on the lines, the journal's account is line 0."""
+    return Kind(
+        name=name,
+        header=header,
+        lines=header.replace('Entries', 'EntryLines'),
+        collection=header.replace('Entries', 'EntryLines'),
+        journal='JournalCode',
+        journal_types=journal_types,
+        party=None,
+        own_parties=True,
+        line_type=0,
+        types=(40, 40),
+        sign=-1,
+        year='FinancialYear',
+        period='FinancialPeriod',
+        date='EntryDate',
+        rate='ExchangeRate',
+        transaction_type='B',
+        vat_letters=GENERAL.vat_letters,
+        credit_letters=GENERAL.credit_letters,
+    )
+
+
+BANK = _money_entries('bank', 'BankEntries', (12, 16))
+CASH = _money_entries('cash', 'CashEntries', (10,))
+KINDS = (SALES, PURCHASES, GENERAL, BANK, CASH)
 BY_HEADER = {kind.header: kind for kind in KINDS}
 BY_LINES = {kind.lines: kind for kind in KINDS}
 #: AR, AP and VAT accounts are refused on lines of sales and purchase entries (fact sheet 4.2)
@@ -140,6 +172,10 @@ class Ledger:
         self.party(call, kind, header, journal, problems)
         if problems:
             raise BusinessError(*problems)
+        if kind in (BANK, CASH):
+            # the rate stands on the lines; the first one counts (assumption)
+            header['ExchangeRate'] = lines[0].get('ExchangeRate')
+            header['_closing_given'] = header.get('ClosingBalanceFC')
         self.currency(call, kind, header, journal)
         self.dates(call, kind, header, lines)
         self.periods(call, kind, header, journal)
@@ -360,7 +396,7 @@ class Ledger:
 
     def dates(self, call, kind, header, lines):
         day = header.get(kind.date)
-        if kind is GENERAL and not day:
+        if kind.own_parties and not day:
             # a general entry has no date of its own: its first line's, else the end of its period
             days = [line.get('Date') for line in lines if line.get('Date')]
             day = min(days) if days else None
@@ -424,7 +460,9 @@ class Ledger:
         self.check_open(call, kind, header)
 
     def numbers(self, call, kind, header, old):
-        """EntryNumber given must be free; else YYJJnnnn. InvoiceNumber is a hint (fact sheet 4.2)."""
+        """EntryNumber given must be free; else YYJJnnnn. InvoiceNumber is a hint (fact sheet
+        4.2).
+        """
         given = header.get('EntryNumber')
         if given:
             if self.number_used(call, given):
@@ -467,7 +505,7 @@ class Ledger:
         problems = []
         account = self.gl_account(call, kind, line, problems)
         day = (line.get('Date') or header[kind.date])[:10]
-        if kind is GENERAL:
+        if kind.own_parties:
             line['Date'] = day
             self.general_party(call, line, account, problems)
         for name in ('From', 'To'):
@@ -491,7 +529,7 @@ class Ledger:
                 Created=self.clock.wall(),
             )
             line['_entered'] = line.get('AmountFC') or 0.0
-            given = line.get('AmountVATFC' if kind is GENERAL else 'VATAmountFC')
+            given = line.get('AmountVATFC' if kind.own_parties else 'VATAmountFC')
         else:
             if 'AmountFC' in values and values['AmountFC'] != self.shown_amount(line):
                 line['_entered'] = values['AmountFC']
@@ -500,7 +538,7 @@ class Ledger:
             given = None
         line['_vat_given'] = given
         self.amounts(line, code, percentage, header.get(kind.rate) or 1, kind)
-        if kind is GENERAL:
+        if kind.own_parties:
             line['EntryNumber'] = header['EntryNumber']
         line['Modified'] = self.clock.wall()
         return line
@@ -516,12 +554,14 @@ class Ledger:
             return None
         if account.get('IsBlocked'):
             problems.append(Message('blocked', 'GLAccount'))
-        if kind is not GENERAL and account['Type'] in FORBIDDEN_TYPES:
+        if not kind.own_parties and account['Type'] in FORBIDDEN_TYPES:
             problems.append(Message('invalid', 'GLAccountType'))
         return account
 
     def general_party(self, call, line, account, problems):
-        """A relation is needed on AR and AP accounts, and must be a customer or supplier there (assumption)."""
+        """A relation is needed on AR and AP accounts, and must be a customer or supplier there
+        (assumption).
+        """
         relation = self.store.get('Accounts', call.division, line.get('Account'))
         if line.get('Account') and relation is None:
             problems.append(Message('reference', 'Account'))
@@ -550,7 +590,9 @@ class Ledger:
             problems.append(Message('mandatory', name))
 
     def vat(self, call, kind, header, journal, line, account, problems, is_new):
-        """The VAT code record of a line and its percentage (a Decimal fraction) on the entry's date."""
+        """The VAT code record of a line and its percentage (a Decimal fraction) on the entry's
+        date.
+        """
         code = line.get('VATCode')
         asked = line.get('VATPercentage')
         if code is not None:
@@ -576,7 +618,7 @@ class Ledger:
             return None, ZERO
         if row.get('IsBlocked'):
             problems.append(Message('blocked', 'VATCode'))
-        if kind is not GENERAL and row['VATTransactionType'] not in ('B', kind.transaction_type):
+        if not kind.own_parties and row['VATTransactionType'] not in ('B', kind.transaction_type):
             problems.append(Message('not_allowed', 'VATCode'))
         percentage = self.percentage(call, row, header[kind.date])
         if percentage is None:
@@ -609,7 +651,9 @@ class Ledger:
         return None
 
     def amounts(self, line, code, percentage, rate, kind):
-        """Net amount, VAT and base of a line in both currencies; per-line rounding, half away from zero."""
+        """Net amount, VAT and base of a line in both currencies; per-line rounding, half away from
+        zero.
+        """
         entered = exact(line['_entered'])
         given = line.get('_vat_given')
         including = code is not None and code['Type'] == 'I'
@@ -628,7 +672,7 @@ class Ledger:
         line['_net'], line['_vat'], line['_charged'] = number(net), number(vat), charged
         line['_net_dc'], line['_vat_dc'] = number(money(net * rate)), number(money(vat * rate))
         line['AmountFC'] = line['_shown'] = number(money(entered))
-        if kind is GENERAL:
+        if kind.own_parties:
             line['AmountDC'] = number(money(entered * rate))
             line['AmountVATFC'], line['AmountVATDC'] = number(vat), line['_vat_dc']
             line['VATBaseAmountFC'], line['VATBaseAmountDC'] = (
@@ -644,16 +688,18 @@ class Ledger:
     # === what follows from an entry === #
 
     def rebuild(self, call, kind, header):
-        """Totals, Type, transaction lines and payment terms from header and lines; stores the header."""
+        """Totals, Type, transaction lines and payment terms from header and lines; stores the
+        header.
+        """
         lines = self.lines(call, kind, header)
         if not lines:
             refuse('mandatory', kind.collection)
         explicit = header.get('_explicit')
-        flip = -1 if explicit == kind.types[1] and kind is not GENERAL else 1
+        flip = -1 if explicit == kind.types[1] and not kind.own_parties else 1
         net = sum((exact(line['_net']) for line in lines), ZERO)
         vat = sum((exact(line['_vat']) for line in lines if not line['_charged']), ZERO)
         total = net + vat
-        if kind is not GENERAL:
+        if not kind.own_parties:
             credit = (
                 explicit == kind.types[1]
                 if self.switches.credit_note == 'explicit' or explicit
@@ -662,14 +708,16 @@ class Ledger:
             header['Type'] = kind.types[1] if credit else kind.types[0]
         else:
             credit = False
-            header['Type'] = header.get('Type') or 90
+            header['Type'] = header.get('Type') or kind.types[0]
+        if kind in (BANK, CASH):
+            self.balances(call, kind, header, total)
         ledger_lines = self.transaction_lines(call, kind, header, lines, flip, credit)
-        dc = ledger_lines[0]['AmountDC'] if kind is not GENERAL else 0
+        dc = ledger_lines[0]['AmountDC'] if not kind.own_parties else 0
         for line in lines:
-            if kind is not GENERAL and line.get('Type') != header['Type']:
+            if not kind.own_parties and line.get('Type') != header['Type']:
                 line = {**line, 'Type': header['Type']}
             self.store.put(kind.lines, call.division, line)
-        if kind is not GENERAL:
+        if not kind.own_parties:
             header['AmountFC'] = number(total)
             header['VATAmountFC'] = number(vat)
             header['AmountDC'] = number(exact(dc) * -kind.sign * flip)
@@ -682,8 +730,28 @@ class Ledger:
         self.payment_terms(call, kind, header, ledger_lines)
         return row
 
+    def balances(self, call, kind, header, moved):
+        """Opening balance plus lines is the closing balance; not given, the one before goes on."""
+        if header.get('OpeningBalanceFC') is None:
+            others = [
+                row
+                for row in self.store.by(
+                    kind.header, call.division, 'JournalCode', header['JournalCode']
+                )
+                if row['EntryID'] != header['EntryID']
+            ]
+            last = max(others, key=lambda row: row['EntryNumber'], default={})
+            header['OpeningBalanceFC'] = last.get('ClosingBalanceFC', 0.0)
+        closing = money(header['OpeningBalanceFC']) + moved
+        given = header.get('_closing_given')
+        if given is not None and money(given) != closing:
+            refuse('closing')
+        header['ClosingBalanceFC'] = number(closing)
+
     def transaction_lines(self, call, kind, header, lines, flip, credit):
-        """The ledger's lines: 0 the AR/AP line, then the entry lines with their own IDs, then VAT."""
+        """The ledger's lines: 0 the AR/AP line, then the entry lines with their own IDs, then
+        VAT.
+        """
         letters = kind.credit_letters if credit else kind.vat_letters
         rate = exact(header.get(kind.rate) or 1)
         shared = {
@@ -718,7 +786,7 @@ class Ledger:
                 else None
             )
             own = dict(shared)
-            if kind is GENERAL:
+            if kind.own_parties:
                 own.update(
                     Account=line.get('Account'),
                     Date=line['Date'],
@@ -823,7 +891,9 @@ class Ledger:
         return [(letters['claim'], code.get('GLToClaim'), 1)]
 
     def replace_transactions(self, call, header, ledger_lines):
-        """Store the ledger's lines; generated ones keep their IDs by role, vanished ones are deleted."""
+        """Store the ledger's lines; generated ones keep their IDs by role, vanished ones are
+        deleted.
+        """
         old = {
             (row['LineNumber'] == 0, row['GLAccount'], row.get('VATCode'), row.get('VATType')): row[
                 'ID'
@@ -870,7 +940,9 @@ class Ledger:
             account = self.store.get('GLAccounts', call.division, row['GLAccount'])
             if row.get('LineType') in (20, 22):
                 wanted[row['ID']] = (row, row['LineType'])
-            elif kind is GENERAL and account and account['Type'] in (20, 22) and row.get('Account'):
+            elif (
+                kind.own_parties and account and account['Type'] in (20, 22) and row.get('Account')
+            ):
                 wanted[row['ID']] = (row, account['Type'])
         existing = self.store.by(
             'PaymentTerms', call.division, 'TransactionEntryID', header['EntryID']
@@ -986,9 +1058,6 @@ class LineRule:
         self.ledger, self.kind = ledger, kind
 
     def create(self, call, values):
-        if self.kind is GENERAL:
-            # a single new line would leave the entry out of balance
-            pass
         return self.ledger.create_line(call, self.kind, values)
 
     def update(self, call, row, values):
@@ -1005,16 +1074,3 @@ def entry_rules(ledger):
     rules = {kind.header: EntryRule(ledger, kind) for kind in KINDS}
     rules.update({kind.lines: LineRule(ledger, kind) for kind in KINDS})
     return rules
-
-
-__all__ = [
-    'BY_HEADER',
-    'BY_LINES',
-    'GENERAL',
-    'KINDS',
-    'PURCHASES',
-    'SALES',
-    'Ledger',
-    'Rule',
-    'entry_rules',
-]

@@ -1,7 +1,7 @@
 """Call limits: 60 a minute and 5,000 a day per app and division, 10 errors per endpoint and hour.
 
-Fact sheet 3.1 and 3.2. Windows are clock minutes, UTC days and clock hours (assumption). Counters are
-rebuilt from the call table, so that a restart does not reset them.
+Fact sheet 3.1 and 3.2. Windows are clock minutes, UTC days and clock hours (assumption). Counters
+are rebuilt from the call table, so that a restart does not reset them.
 """
 
 import threading
@@ -86,7 +86,9 @@ class Limits:
         }
 
     def check_errors(self, app, user, division, resource):
-        """Refuse when the endpoint had its 10 errors this hour; the shape is a switch (assumption)."""
+        """Refuse when the endpoint had its 10 errors this hour; the shape is a switch
+        (assumption).
+        """
         mode = self.switches.error_fuse
         if mode == 'off':
             return

@@ -480,7 +480,7 @@ class PaymentTerms(Rule):
 def build_rules(store, switches, clock):
     """{table: rule} for all master data tables."""
     shared = (store, switches, clock)
-    rules = {
+    return {
         'Accounts': Accounts(*shared),
         'BankAccounts': BankAccounts(*shared),
         'Documents': Documents(*shared),
@@ -551,4 +551,3 @@ def build_rules(store, switches, clock):
             *shared, 'ExchangeRates', unique=(), defaults={'TargetCurrency': 'EUR'}
         ),
     }
-    return rules

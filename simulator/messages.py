@@ -1,4 +1,6 @@
-"""Error texts in the user's language. Fragments are those of the error catalogue of the fact sheet."""
+"""Error texts in the user's language. Fragments are those of the error catalogue of the fact
+sheet.
+"""
 
 #: kind of error -> (Dutch, English)
 KINDS = {
@@ -17,6 +19,8 @@ LABELS = {
     'Address': ('Adres', 'Address'),
     'AmountFC': ('Bedrag', 'Amount'),
     'Attachment': ('Bijlage', 'Attachment'),
+    'BankEntryLines': ('Regels', 'Lines'),
+    'CashEntryLines': ('Regels', 'Lines'),
     'BankAccount': ('Bankrekening', 'Bank account'),
     'BankAccountFormat': ('Bankrekening (Formaat)', 'Bank account (Format)'),
     'CallbackURL': ('Callback-URL', 'Callback URL'),
@@ -71,6 +75,10 @@ TEXTS = {
         'Period is closed: {year} - {period}',
     ),
     'unbalanced': ('Boekstuk is niet in evenwicht: {amount}', 'Entry is not in balance: {amount}'),
+    'closing': (
+        'Opening balance plus all lines must be equal to the closing balance',
+        'Opening balance plus all lines must be equal to the closing balance',
+    ),
     'year_fixed': ('The financial year cannot be changed', 'The financial year cannot be changed'),
     'used_in_entries': ('Kan niet verwijderen: in gebruik', 'Cannot delete: in use'),
     'problem': ('Er is een fout opgetreden. A problem has occurred.', 'A problem has occurred.'),
@@ -91,7 +99,9 @@ class BusinessError(Exception):
 
 
 class Message:
-    """One refusal, kept untranslated: ``Message('invalid', 'Journal')`` or ``Message('processed')``."""
+    """One refusal, kept untranslated: ``Message('invalid', 'Journal')`` or
+    ``Message('processed')``.
+    """
 
     def __init__(self, kind, label='', **values):
         self.kind, self.label, self.values = kind, label, values

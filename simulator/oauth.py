@@ -206,7 +206,7 @@ class OAuth:
         refresh = 'stampNL001.' + secrets.token_urlsafe(36)
         now = self.now()
         for old in self.store.by('_access', 0, 'chain', chain['_key']):
-            # expired access tokens are of no use any more; the last one stays valid until its time is over
+            # the last access token stays valid until its time is over; older ones are of no use
             if old['at'] + ACCESS_SECONDS < now:
                 self.store.drop('_access', 0, old['_key'])
         self.store.put('_access', 0, {'chain': chain['_key'], 'at': now}, key=access)

@@ -1,7 +1,7 @@
 """The OData dialect that Exact speaks (v2): filters, ordering, literals. Fact sheet 3.4 and 3.5.
 
-A filter is parsed to a small tree; each node can be evaluated on a record and can name the candidate
-values of an indexed property, so that equality filters need no scan.
+A filter is parsed to a small tree; each node can be evaluated on a record and can name the
+candidate values of an indexed property, so that equality filters need no scan.
 """
 
 import re
@@ -93,7 +93,9 @@ def utc_to_wall(moment):
 
 
 class Node:
-    """A part of a filter: ``kind`` is an Edm kind ('Boolean', 'String', 'Guid', 'DateTime', 'Number', 'Null')."""
+    """A part of a filter: ``kind`` is an Edm kind ('Boolean', 'String', 'Guid', 'DateTime',
+    'Number', 'Null').
+    """
 
     def __init__(self, kind, evaluate, *, prop=None, constant=False, candidates=None):
         self.kind, self.evaluate, self.prop = kind, evaluate, prop
@@ -110,7 +112,8 @@ class Parser:
     """Recursive descent over one ``$filter`` text.
 
     :param types: property name -> Edm type of the endpoint
-    :param read: callable(record, name) -> value as a client sees it, so that padding counts in filters
+    :param read: callable(record, name) -> value as a client sees it, so that padding counts in
+        filters
     """
 
     def __init__(self, text, types, read):

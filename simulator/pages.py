@@ -14,10 +14,14 @@ from .reference import load_endpoints
 
 HERE = pathlib.Path(__file__).resolve().parent
 PAGE = 50
+#: no scripts at all; the consent form must be able to lead anywhere
+POLICY = "default-src 'self'; script-src 'none'; form-action *; frame-ancestors 'none'"
 KIND_NAMES = {
     'sale': 'Sales entry',
     'purchase': 'Purchase entry',
     'general': 'General journal entry',
+    'bank': 'Bank entry',
+    'cash': 'Cash entry',
 }
 ACCOUNT_STATUS = {'A': '', 'S': 'Suspect', 'P': 'Prospect', 'C': 'Customer'}
 STATUS_NAMES = {5: 'Rejected', 20: 'Open', 50: 'Processed'}
@@ -52,7 +56,7 @@ class Pages:
             text,
             status,
             {
-                'Content-Security-Policy': "default-src 'self'; script-src 'none'; form-action *; frame-ancestors 'none'",
+                'Content-Security-Policy': POLICY,
                 'X-Content-Type-Options': 'nosniff',
                 'Cache-Control': 'no-store',
             },
@@ -133,7 +137,9 @@ class Pages:
         )
 
     def docs(self, request):
-        """Addresses of the real site: attachments by token, anything with an entry goes to its page."""
+        """Addresses of the real site: attachments by token, anything with an entry goes to its
+        page.
+        """
         number = request.args.get('_Division_', '')
         identity = (request.args.get('ID') or request.args.get('EntryID') or '').strip('{}').lower()
         if request.path.endswith('SysAttachment.aspx') and number.isdigit():
@@ -394,7 +400,9 @@ class Pages:
             for row in self.store.all('Accounts', number)
             if not text
             or text
-            in f"{row['Code']} {row['Name']} {row.get('VATNumber') or ''} {row.get('City') or ''}".lower()
+            in ' '.join(
+                str(row.get(name) or '') for name in ('Code', 'Name', 'VATNumber', 'City')
+            ).lower()
         ]
         rows.sort(key=lambda row: int(row['Code']))
         _page, offset, pager = self.pager(request, len(rows))

@@ -31,6 +31,8 @@ COLLECTIONS = {
     'SalesEntryLines': 'salesentry/SalesEntryLines',
     'PurchaseEntryLines': 'purchaseentry/PurchaseEntryLines',
     'GeneralJournalEntryLines': 'generaljournalentry/GeneralJournalEntryLines',
+    'BankEntryLines': 'financialtransaction/BankEntryLines',
+    'CashEntryLines': 'financialtransaction/CashEntryLines',
     'BankAccounts': 'crm/BankAccounts',
     'VATPercentages': 'vat/VatPercentages',
 }
@@ -39,6 +41,8 @@ PARENTS = {
     'SalesEntryLines': 'EntryID',
     'PurchaseEntryLines': 'EntryID',
     'GeneralJournalEntryLines': 'EntryID',
+    'BankEntryLines': 'EntryID',
+    'CashEntryLines': 'EntryID',
     'BankAccounts': 'Account',
     'VATPercentages': 'VATCodeID',
 }
@@ -48,7 +52,8 @@ PAGE = {'single': 60, 'read': 60, 'bulk': 1000, 'sync': 1000}
 class Endpoint:
     """One row of the reference.
 
-    ``types``: property name -> Edm type; ``table``: where its records are kept; ``key``: its primary key.
+    ``types``: property name -> Edm type; ``table``: where its records are kept; ``key``: its
+    primary key.
     """
 
     def __init__(self, path, data):

@@ -1,4 +1,6 @@
-"""The log of requests as JSON lines, written whole lines at a time so that processes may share the file."""
+"""The log of requests as JSON lines, written whole lines at a time so that processes may share the
+file.
+"""
 
 import json
 import os

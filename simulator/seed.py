@@ -1,4 +1,5 @@
-"""Demo divisions: a Dutch one, one with a broken financial year, a Belgian one, and one without access.
+"""Demo divisions: a Dutch one, one with a broken financial year, a Belgian one, and one without
+access.
 
 Everything is made from the data files in ``seed_data`` with GUIDs that are the same on every run.
 """
@@ -186,7 +187,9 @@ def add_division(store, number, spec):
 
 
 def periods(store, number, start_month, last_year):
-    """Monthly periods from 2018; a broken year starts in its month of the year before (year named by its end)."""
+    """Monthly periods from 2018; a broken year starts in its month of the year before (year named
+    by its end).
+    """
     now = store.clock.wall()
     for year in range(FIRST_YEAR, last_year + 1):
         for period in range(1, 13):
@@ -462,7 +465,9 @@ class Seeder:
 
 
 def generate_relations(store, count, division=MAIN):
-    """Many relations, quickly (50,000 take a few seconds): every fifth a supplier, most with VAT numbers."""
+    """Many relations, quickly (50,000 take a few seconds): every fifth a supplier, most with VAT
+    numbers.
+    """
     towns = (
         'Amsterdam',
         'Rotterdam',

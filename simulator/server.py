@@ -45,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def cut(self, partial):
-        """Drop the connection hard: with a reset when nothing was sent, else after the partial answer."""
+        """Drop the connection hard: with a reset when nothing was sent, else after the partial
+        answer.
+        """
         self.close_connection = True
         try:
             if partial:
@@ -141,7 +143,8 @@ class SimulatorServer:
     :param seeded: fill empty books with the demo divisions
     :param divisions: only these of the demo divisions
 
-    Attributes: ``url``, ``store``, ``switches``, ``faults``, ``clock``, ``app``, ``limits``, ``notifier``.
+    Attributes: ``url``, ``store``, ``switches``, ``faults``, ``clock``, ``app``, ``limits``,
+    ``notifier``.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """The books: records in memory for speed, written through to SQLite for keeps.
 
 A record is a plain dict of JSON values. Dates are kept as text (``2026-01-31`` or Dutch wall clock
-``2026-01-31T12:00:00.123``), money as floats made from rounded decimals. Every write gives the record
-a higher ``Timestamp`` than anything before, as Exact's rowversion does (fact sheet 3.5).
+``2026-01-31T12:00:00.123``), money as floats made from rounded decimals. Every write gives the
+record a higher ``Timestamp`` than anything before, as Exact's rowversion does (fact sheet 3.5).
 """
 
 import bisect
@@ -74,7 +74,9 @@ class Table:
         return old
 
     def by(self, name, value):
-        """Records whose property ``name`` equals ``value``, in order of Timestamp of first index use."""
+        """Records whose property ``name`` equals ``value``, in order of Timestamp of first index
+        use.
+        """
         if name not in self._indexes:
             index = {}
             for key, row in self.rows.items():
@@ -95,7 +97,8 @@ class Table:
 
 
 class Store:
-    """All tables of all divisions, with one lock and transactions that undo memory and file together.
+    """All tables of all divisions, with one lock and transactions that undo memory and file
+    together.
 
     :param path: SQLite file, or ``':memory:'``
     :param clock: :class:`~.clock.Clock`
@@ -113,7 +116,8 @@ class Store:
                 kind TEXT NOT NULL, division INTEGER NOT NULL, key TEXT NOT NULL,
                 stamp INTEGER NOT NULL, at REAL NOT NULL, body TEXT NOT NULL,
                 PRIMARY KEY (kind, division, key)) WITHOUT ROWID;
-            CREATE TABLE IF NOT EXISTS blob (key TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS blob (
+                key TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS call (
                 id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, app TEXT NOT NULL,
                 user TEXT NOT NULL, division INTEGER NOT NULL, method TEXT NOT NULL,
@@ -246,7 +250,9 @@ class Store:
             hook(changes)
 
     def on_commit(self, hook):
-        """Call ``hook(changes)`` after each commit; changes: list of (action, kind, division, key)."""
+        """Call ``hook(changes)`` after each commit; changes: list of (action, kind, division,
+        key).
+        """
         self._commit_hooks.append(hook)
 
     def put(self, kind, division, row, key=None):
@@ -303,8 +309,9 @@ class Store:
         """Remember one API request for the limits and for the page of calls."""
         with self.lock:
             self._db.execute(
-                'INSERT INTO call (at, app, user, division, method, resource, status, counted, ms, message) '
-                'VALUES (:at, :app, :user, :division, :method, :resource, :status, :counted, :ms, :message)',
+                'INSERT INTO call (at, app, user, division, method, resource, status, counted, ms,'
+                ' message) VALUES (:at, :app, :user, :division, :method, :resource, :status,'
+                ' :counted, :ms, :message)',
                 values,
             )
 

@@ -6,16 +6,18 @@ SWITCHES = {
         'sign',
         ('sign', 'explicit'),
         (
-            'sign: an entry whose total is negative gets Type 21/31, Type in a POST is refused as read-only; '
-            'explicit: Type 21/31 is accepted in a POST with positive lines, without Type it stays an invoice'
+            'sign: an entry whose total is negative gets Type 21/31, Type in a POST is read-only; '
+            'explicit: Type 21/31 is accepted in a POST with positive lines, '
+            'without Type it stays an invoice'
         ),
     ),
     'payment_terms_sign': (
         'owes_negative',
         ('owes_negative', 'owes_positive'),
         (
-            'AmountDC of sync/Cashflow/PaymentTerms: negative = customer owes (as in cashflow/Receivables), '
-            'or positive = open amount of an invoice, customer or supplier'
+            'AmountDC of sync/Cashflow/PaymentTerms: negative = customer owes '
+            '(as in cashflow/Receivables), or positive = open amount of an invoice on '
+            'either side'
         ),
     ),
     'entry_status': (20, (20, 50), 'Status of an entry after POST: 20 open, 50 processed'),

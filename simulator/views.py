@@ -243,7 +243,9 @@ class Views:
         return rows
 
     def sync_timestamp(self, call):
-        """The Timestamp from which a first run may start: highest one changed before ``modified``."""
+        """The Timestamp from which a first run may start: highest one changed before
+        ``modified``.
+        """
         from .odata import parse_datetime
 
         text = (call.option('modified') or "datetime'1753-01-01T00:00:00'").strip()
@@ -318,7 +320,9 @@ class Views:
         return None
 
     def term_amount(self, endpoint, row, name):
-        """Open (or matched) amount of a payment term; the sign is an open question (fact sheet 4.3)."""
+        """Open (or matched) amount of a payment term; the sign is an open question (fact sheet
+        4.3).
+        """
         amount = row['_open'] if name == 'AmountDC' else row['_open_fc']
         if endpoint.kind == 'sync' and self.switches.payment_terms_sign == 'owes_positive':
             # positive = open amount of an invoice on either side

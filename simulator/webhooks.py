@@ -1,4 +1,6 @@
-"""Webhooks: subscriptions with a validation call, and notifications signed with HMAC. Fact sheet 5."""
+"""Webhooks: subscriptions with a validation call, and notifications signed with HMAC. Fact sheet
+5.
+"""
 
 import hashlib
 import hmac
@@ -13,7 +15,6 @@ from .masters import Rule
 from .messages import refuse
 from .oauth import redirect_allowed
 from .odata import iso_now
-from .reference import load_endpoints
 
 #: table -> (topic, single endpoint)
 TOPICS = {
@@ -25,6 +26,7 @@ TOPICS = {
     'DocumentAttachments': ('DocumentAttachments', 'documents/DocumentAttachments'),
     'GLAccounts': ('GLAccounts', 'financial/GLAccounts'),
     'GeneralJournalEntries': ('GeneralJournalEntries', 'generaljournalentry/GeneralJournalEntries'),
+    'BankEntries': ('BankEntries', 'financialtransaction/BankEntries'),
     'SalesEntries': ('SalesEntries', 'salesentry/SalesEntries'),
     'PurchaseEntries': ('PurchaseEntries', 'purchaseentry/PurchaseEntries'),
     'TransactionLines': ('FinancialTransactions', 'financialtransaction/TransactionLines'),
@@ -40,7 +42,9 @@ def sign(content, secret):
 
 
 class WebhookSubscriptions(Rule):
-    """POST with a validation call; a second subscription of the topic by the same app and user is refused."""
+    """POST with a validation call; a second subscription of the topic by the same app and user is
+    refused.
+    """
 
     table = 'WebhookSubscriptions'
 
@@ -113,7 +117,7 @@ class Notifier:
 
     def message(self, subscription, topic, path, division, key, action):
         app = self.store.get('_app', 0, subscription['ClientID'])
-        endpoint = load_endpoints()[path.lower()]
+        uri = f"{self.address()}/api/v1/{division}/{path}(guid'{key}')"
         content = json.dumps(
             {
                 'Topic': topic,
@@ -121,7 +125,7 @@ class Notifier:
                 'Division': division,
                 'Action': action,
                 'Key': key,
-                'ExactOnlineEndpoint': f"{self.address()}/api/v1/{division}/{endpoint.path}(guid'{key}')",
+                'ExactOnlineEndpoint': uri,
                 'EventCreatedOn': iso_now(self.clock),
             },
             separators=(',', ':'),

@@ -1,4 +1,6 @@
-"""How records look on the wire: JSON or Atom, dates, padding, envelopes. Fact sheet 3.7, samples."""
+"""How records look on the wire: JSON or Atom, dates, padding, envelopes. Fact sheet 3.7,
+samples.
+"""
 
 import json
 from urllib.parse import quote

@@ -1,4 +1,5 @@
 """A small HTTP client for the tests of the simulator: requests only, nothing of the addon."""
+
 import contextlib
 
 import requests
@@ -64,7 +65,7 @@ class Client:
         assert answer.status_code == 200, answer.text
         return answer.json()['d']
 
-    def first(self, path, filter, select='ID'):  # noqa: A002 - named after $filter
+    def first(self, path, filter, select='ID'):
         found = self.rows(path, select=select, filter=filter)
         assert found, f'{path}: nothing for {filter}'
         return found[0]
@@ -81,20 +82,28 @@ class Client:
         """POST a sales entry; lines are dicts or amounts."""
         body = {
             'Customer': header.pop('customer', None) or self.account('10'),
-            'Journal': '70', 'EntryDate': '2026-03-10T00:00:00', **header,
-            'SalesEntryLines': [self.line(line, '800100', '2') for line in lines]}
+            'Journal': '70',
+            'EntryDate': '2026-03-10T00:00:00',
+            **header,
+            'SalesEntryLines': [self.line(line, '800100', '2') for line in lines],
+        }
         return self.post('salesentry/SalesEntries', body)
 
     def purchase(self, *lines, **header):
         body = {
             'Supplier': header.pop('supplier', None) or self.account('20'),
-            'Journal': '60', 'EntryDate': '2026-03-10T00:00:00', **header,
-            'PurchaseEntryLines': [self.line(line, '421000', '4') for line in lines]}
+            'Journal': '60',
+            'EntryDate': '2026-03-10T00:00:00',
+            **header,
+            'PurchaseEntryLines': [self.line(line, '421000', '4') for line in lines],
+        }
         return self.post('purchaseentry/PurchaseEntries', body)
 
     def general(self, *lines, **header):
-        return self.post('generaljournalentry/GeneralJournalEntries', {
-            'JournalCode': '90', 'GeneralJournalEntryLines': list(lines), **header})
+        return self.post(
+            'generaljournalentry/GeneralJournalEntries',
+            {'JournalCode': '90', 'GeneralJournalEntryLines': list(lines), **header},
+        )
 
     def line(self, line, gl, vat):
         values = line if isinstance(line, dict) else {'AmountFC': line}
@@ -103,11 +112,14 @@ class Client:
     def ledger(self, entry_id):
         """[(G/L code, AmountDC, VATType)] of an entry's transaction lines, in order."""
         rows = self.rows(
-            'financialtransaction/TransactionLines', filter=f"EntryID eq guid'{entry_id}'",
-            select='GLAccountCode,AmountDC,VATType,LineNumber')
+            'financialtransaction/TransactionLines',
+            filter=f"EntryID eq guid'{entry_id}'",
+            select='GLAccountCode,AmountDC,VATType,LineNumber',
+        )
         return [
             (row['GLAccountCode'], row['AmountDC'], row['VATType'])
-            for row in sorted(rows, key=lambda row: row['LineNumber'])]
+            for row in sorted(rows, key=lambda row: row['LineNumber'])
+        ]
 
 
 def message(answer):

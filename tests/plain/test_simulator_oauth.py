@@ -1,15 +1,15 @@
 """OAuth2 of the simulator: consent page, codes, rotation, errors. In virtual time."""
+
 import re
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from simulator_client import switched
 
 from simulator.clock import Clock
 from simulator.server import SimulatorServer
-
-from simulator_client import switched
 
 CALLBACK = 'https://odoo.example.com/account_exact/oauth/callback'
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=timezone.utc)
@@ -33,7 +33,8 @@ def new_code(server, callback=CALLBACK):
 
 def new_tokens(server):
     answer = token(
-        server, grant_type='authorization_code', code=new_code(server), redirect_uri=CALLBACK)
+        server, grant_type='authorization_code', code=new_code(server), redirect_uri=CALLBACK
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -43,7 +44,12 @@ def refresh(server, refresh_token, **extra):
 
 
 def consent(server, method='GET', **values):
-    data = {'client_id': 'demo-client-id', 'redirect_uri': CALLBACK, 'response_type': 'code', **values}
+    data = {
+        'client_id': 'demo-client-id',
+        'redirect_uri': CALLBACK,
+        'response_type': 'code',
+        **values,
+    }
     url = f'{server.url}/api/oauth2/auth'
     if method == 'GET':
         return requests.get(url, params=data, timeout=10, allow_redirects=False)
@@ -67,7 +73,8 @@ def test_allow_redirects_with_code_and_state(server):
     assert answer.headers['Location'].startswith(CALLBACK + '?')
     assert query['state'] == ['s1']
     answer = token(
-        server, grant_type='authorization_code', code=query['code'][0], redirect_uri=CALLBACK)
+        server, grant_type='authorization_code', code=query['code'][0], redirect_uri=CALLBACK
+    )
     assert answer.status_code == 200
 
 
@@ -77,12 +84,15 @@ def test_deny_redirects_with_error(server):
     assert query == {'error': ['access_denied'], 'state': ['s1']}
 
 
-@pytest.mark.parametrize('values', [
-    {'client_id': 'nobody'},
-    {'redirect_uri': 'http://odoo.example.com/callback'},
-    {'redirect_uri': 'javascript:alert(1)'},
-    {'response_type': 'token'},
-])
+@pytest.mark.parametrize(
+    'values',
+    [
+        {'client_id': 'nobody'},
+        {'redirect_uri': 'http://odoo.example.com/callback'},
+        {'redirect_uri': 'javascript:alert(1)'},
+        {'response_type': 'token'},
+    ],
+)
 def test_a_wrong_question_never_redirects(server, values):
     for method in ('GET', 'POST'):
         answer = consent(server, method, decision='allow', **values)
@@ -96,8 +106,9 @@ def test_loopback_http_is_accepted(server):
 
 
 def test_a_registered_address_must_be_equal(server):
-    server.control.run('add_app', {
-        'client_id': 'strict', 'client_secret': 's', 'redirect_uri': CALLBACK})
+    server.control.run(
+        'add_app', {'client_id': 'strict', 'client_secret': 's', 'redirect_uri': CALLBACK}
+    )
     assert consent(server, client_id='strict').status_code == 200
     assert consent(server, client_id='strict', redirect_uri=CALLBACK + '/x').status_code == 400
 
@@ -129,13 +140,23 @@ def test_a_code_lives_three_minutes_and_for_one_address(server):
 
 def test_wrong_secret_and_basic_header(server):
     wrong = token(
-        server, client_secret='wrong', grant_type='authorization_code', code=new_code(server),
-        redirect_uri=CALLBACK)
+        server,
+        client_secret='wrong',
+        grant_type='authorization_code',
+        code=new_code(server),
+        redirect_uri=CALLBACK,
+    )
     assert (wrong.status_code, wrong.json()['error']) == (401, 'invalid_client')
     basic = requests.post(
-        f'{server.url}/api/oauth2/token', auth=('demo-client-id', 'demo-client-secret'), timeout=10,
-        data={'grant_type': 'authorization_code', 'code': new_code(server),
-              'redirect_uri': CALLBACK})
+        f'{server.url}/api/oauth2/token',
+        auth=('demo-client-id', 'demo-client-secret'),
+        timeout=10,
+        data={
+            'grant_type': 'authorization_code',
+            'code': new_code(server),
+            'redirect_uri': CALLBACK,
+        },
+    )
     assert basic.status_code == 401
 
 
@@ -146,7 +167,8 @@ def test_too_early_refresh(server):
     assert answer.status_code == 400
     assert answer.json() == {
         'error': 'access_denied',
-        'error_description': 'Rate limit exceeded: access_token not expired'}
+        'error_description': 'Rate limit exceeded: access_token not expired',
+    }
     assert answer.headers['Reason'].startswith('TooEarlyToRefreshTokens')
     with switched(server, too_early=401):
         assert refresh(server, tokens['refresh_token']).status_code == 401
@@ -162,7 +184,9 @@ def test_rotation_kills_the_old_token(server):
     answer = refresh(server, tokens['refresh_token'])
     assert answer.status_code == 401
     assert answer.json() == {
-        'error': 'unauthorized_client', 'error_description': 'Old refresh token used.'}
+        'error': 'unauthorized_client',
+        'error_description': 'Old refresh token used.',
+    }
     server.clock.advance(571)
     assert refresh(server, fresh['refresh_token']).status_code == 200
 
@@ -174,7 +198,9 @@ def test_idle_for_thirty_days(server):
     assert (answer.status_code, answer.json()['error']) == (400, 'invalid_request')
     assert re.fullmatch(
         r'The refresh token expired at \d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M and it is now '
-        r'\d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M\.', answer.json()['error_description'])
+        r'\d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M\.',
+        answer.json()['error_description'],
+    )
 
 
 def test_unknown_token_and_grant(server):
@@ -220,7 +246,8 @@ def test_token_calls_a_day_is_a_switch(server):
         server.control.run('clock', {'advance': 86400})
         new_tokens(server)
         answer = token(
-            server, grant_type='authorization_code', code=new_code(server), redirect_uri=CALLBACK)
+            server, grant_type='authorization_code', code=new_code(server), redirect_uri=CALLBACK
+        )
         assert answer.status_code == 429
 
 

@@ -1,4 +1,5 @@
 """The REST dialect of the simulator: reading, filters, paging, formats, bodies, rights."""
+
 import json
 import pathlib
 import re
@@ -8,7 +9,6 @@ from urllib.parse import quote
 
 import pytest
 import requests
-
 from simulator_client import (
     BELGIAN,
     BROKEN_YEAR,
@@ -39,6 +39,7 @@ def client(pair):
 
 
 # === envelopes, formats === #
+
 
 def test_me(client):
     payload = client.get('current/Me').json()
@@ -98,13 +99,17 @@ def test_dates_are_dutch_wall_clock(client, server):
         # ten o'clock UTC is noon in Amsterdam, written as if noon were UTC
         assert row['Created'] == '/Date(1940673600000)/'
         found = client.rows(
-            'crm/Accounts', select='Name', filter="Modified ge datetime'2031-07-01T12:00:00'")
+            'crm/Accounts', select='Name', filter="Modified ge datetime'2031-07-01T12:00:00'"
+        )
         assert [one['Name'] for one in found] == ['Zomertijd']
     finally:
         server.clock.resume()
         client.use(server.issue_tokens()['access_token'])
-    period = client.rows('financial/FinancialPeriods', select='StartDate',
-                         filter='FinYear eq 2026 and FinPeriod eq 3')[0]
+    period = client.rows(
+        'financial/FinancialPeriods',
+        select='StartDate',
+        filter='FinYear eq 2026 and FinPeriod eq 3',
+    )[0]
     assert period['StartDate'] == '/Date(1772323200000)/'
 
 
@@ -115,8 +120,10 @@ def test_timestamp_is_a_string(client):
 
 def test_without_accept_it_is_atom(client):
     answer = requests.get(
-        client.url('vat/VATCodes?$select=Code,Percentage'), timeout=10,
-        headers={'Authorization': client.session.headers['Authorization']})
+        client.url('vat/VATCodes?$select=Code,Percentage'),
+        timeout=10,
+        headers={'Authorization': client.session.headers['Authorization']},
+    )
     assert answer.headers['Content-Type'].startswith('application/atom+xml')
     root = ET.fromstring(answer.content)
     codes = root.findall('.//{http://schemas.microsoft.com/ado/2007/08/dataservices}Code')
@@ -141,20 +148,27 @@ def test_samples_have_the_same_shape(client):
 
     sample = json.loads((folder / 'list_accounts.json').read_text())
     sample['d'].pop('__next')
-    answer = client.get('crm/Accounts', filter="trim(Code) eq '10'", select=','.join(
-        name for name in sample['d']['results'][0] if name != '__metadata')).json()
+    answer = client.get(
+        'crm/Accounts',
+        filter="trim(Code) eq '10'",
+        select=','.join(name for name in sample['d']['results'][0] if name != '__metadata'),
+    ).json()
     contained(names(sample), names(answer), 'list_accounts')
     sample = json.loads((folder / 'salesentry_post_response.json').read_text())['body']
     contained(names(sample), names({'d': created(client.sale(100))}), 'salesentry')
     sample = json.loads((folder / 'sync_paymentterms.json').read_text())
     sample['d'].pop('__next')
     sample.pop('note')
-    answer = client.get('sync/Cashflow/PaymentTerms', filter='Timestamp gt 1L', select=','.join(
-        name for name in sample['d']['results'][0] if name != '__metadata')).json()
+    answer = client.get(
+        'sync/Cashflow/PaymentTerms',
+        filter='Timestamp gt 1L',
+        select=','.join(name for name in sample['d']['results'][0] if name != '__metadata'),
+    ).json()
     contained(names(sample), names(answer), 'paymentterms')
     sample = json.loads((folder / 'receivable.json').read_text())
-    answer = client.get('cashflow/Receivables', filter='Status eq 20', select=','.join(
-        sample['d']['results'][0])).json()
+    answer = client.get(
+        'cashflow/Receivables', filter='Status eq 20', select=','.join(sample['d']['results'][0])
+    ).json()
     contained(names(sample), names(answer), 'receivable')
     row = answer['d']['results'][0]
     assert row['AmountDC'] == -121 and row['TransactionAmountDC'] == 121
@@ -162,62 +176,77 @@ def test_samples_have_the_same_shape(client):
 
 # === select, filter, order, paging === #
 
+
 def test_select_is_demanded_and_checked(client, server):
     answer = client.get('vat/VATCodes')
     assert answer.status_code == 400 and '$select or a $top=1' in message(answer)
     assert client.get('vat/VATCodes', select='Code,Nonsense').status_code == 400
     assert set(client.get('vat/VATCodes', select='Code').json()['d']['results'][0]) == {
-        '__metadata', 'Code'}
+        '__metadata',
+        'Code',
+    }
     with switched(server, mandatory_select=False):
         assert client.get('vat/VATCodes').status_code == 200
 
 
 def test_mandatory_filter(client, server):
-    for path in ('crm/Accounts', 'logistics/Items', 'financialtransaction/TransactionLines',
-                 'bulk/CRM/Accounts'):
+    for path in (
+        'crm/Accounts',
+        'logistics/Items',
+        'financialtransaction/TransactionLines',
+        'bulk/CRM/Accounts',
+    ):
         answer = client.get(path, select='ID')
         assert answer.status_code == 400, path
         assert 'This endpoint has mandatory filtering applied' in message(answer)
-    answer = client.get('financialtransaction/TransactionLines', select='ID', filter='AmountDC gt 5')
+    answer = client.get(
+        'financialtransaction/TransactionLines', select='ID', filter='AmountDC gt 5'
+    )
     assert answer.status_code == 400
     with switched(server, mandatory_filter=False):
         assert client.get('crm/Accounts', select='ID').status_code == 200
 
 
-@pytest.mark.parametrize(('text', 'count'), [
-    ("Code eq '800100'", 1),
-    ("Code eq '800100' or Code eq '800500'", 2),
-    ("(Code eq '800100' or Code eq '800500') and Type eq 110", 2),
-    ("not (Type ne 24) and Code eq '1510'", 1),
-    ("substringof('handelsgoederen 1',Description) eq true and Type eq 110", 5),
-    ("substringof('handelsgoederen 1',Description) and Type eq 110", 5),
-    ("startswith(Code,'80010') eq true", 1),
-    ("endswith(Description,'schrijving goodwill')", 1),
-    ("tolower(Description) eq 'debiteuren'", 1),
-    ("toupper(trim(Code)) eq '1300' and IsBlocked eq false", 1),
-    ("Type ge 20 and Type le 22 and Code gt '1300' and Code lt '16001'", 1),
-    ("Description eq 'Privégebruik personenauto''s'", 1),
-    ("Created gt datetime'2019-01-01T00:00:00' and Code eq '1600'", 1),
-    ("Created lt datetime'2019-01-01'", 0),
-    ("VATCode eq null and Code eq '1300'", 1),
-    ("length(Code) eq 4 and Type eq 20", 1),
-])
+@pytest.mark.parametrize(
+    ('text', 'count'),
+    [
+        ("Code eq '800100'", 1),
+        ("Code eq '800100' or Code eq '800500'", 2),
+        ("(Code eq '800100' or Code eq '800500') and Type eq 110", 2),
+        ("not (Type ne 24) and Code eq '1510'", 1),
+        ("substringof('handelsgoederen 1',Description) eq true and Type eq 110", 5),
+        ("substringof('handelsgoederen 1',Description) and Type eq 110", 5),
+        ("startswith(Code,'80010') eq true", 1),
+        ("endswith(Description,'schrijving goodwill')", 1),
+        ("tolower(Description) eq 'debiteuren'", 1),
+        ("toupper(trim(Code)) eq '1300' and IsBlocked eq false", 1),
+        ("Type ge 20 and Type le 22 and Code gt '1300' and Code lt '16001'", 1),
+        ("Description eq 'Privégebruik personenauto''s'", 1),
+        ("Created gt datetime'2019-01-01T00:00:00' and Code eq '1600'", 1),
+        ("Created lt datetime'2019-01-01'", 0),
+        ("VATCode eq null and Code eq '1300'", 1),
+        ("length(Code) eq 4 and Type eq 20", 1),
+    ],
+)
 def test_filters(client, text, count):
     assert len(client.rows('financial/GLAccounts', select='Code', filter=text)) == count
 
 
-@pytest.mark.parametrize(('text', 'fragment'), [
-    ("contains(Description,'x')", "Expression of type 'System.Boolean' expected"),
-    ("Description like 'x'", 'Error in query syntax'),
-    ("Code eq '800100", 'Error in query syntax'),
-    ("Nonsense eq 1", "No property 'Nonsense'"),
-    ("Code", "Expression of type 'System.Boolean' expected"),
-    ("ID eq '5c1dd1ee-0000-4000-8000-000000000000'", 'incompatible'),
-    ("Type eq '20'", 'incompatible'),
-    ("(Type eq 20", 'Error in query syntax'),
-    ("ID eq guid'xyz'", 'Error in query syntax'),
-    ("Created gt datetime'yesterday'", 'Error in query syntax'),
-])
+@pytest.mark.parametrize(
+    ('text', 'fragment'),
+    [
+        ("contains(Description,'x')", "Expression of type 'System.Boolean' expected"),
+        ("Description like 'x'", 'Error in query syntax'),
+        ("Code eq '800100", 'Error in query syntax'),
+        ("Nonsense eq 1", "No property 'Nonsense'"),
+        ("Code", "Expression of type 'System.Boolean' expected"),
+        ("ID eq '5c1dd1ee-0000-4000-8000-000000000000'", 'incompatible'),
+        ("Type eq '20'", 'incompatible'),
+        ("(Type eq 20", 'Error in query syntax'),
+        ("ID eq guid'xyz'", 'Error in query syntax'),
+        ("Created gt datetime'yesterday'", 'Error in query syntax'),
+    ],
+)
 def test_bad_filters(client, text, fragment):
     answer = client.get('financial/GLAccounts', select='Code', filter=text)
     assert answer.status_code == 400
@@ -238,14 +267,18 @@ def test_paging(client):
     assert len(first['results']) == 60
     assert first['__next'].startswith(f'{client.server.url}/api/v1/{MAIN}/financial/GLAccounts?')
     assert "$skiptoken=guid'" in first['__next']
-    assert len(client.get('financial/GLAccounts', select='ID', top=200).json()['d']['results']) == 60
+    assert (
+        len(client.get('financial/GLAccounts', select='ID', top=200).json()['d']['results']) == 60
+    )
     assert len(client.rows('financial/GLAccounts', select='ID', top=70)) == 70
     assert len(client.get('bulk/Financial/GLAccounts', select='ID').json()['d']['results']) > 300
 
 
 def test_order_and_skip(client):
-    codes = [row['Code'] for row in client.rows(
-        'financial/GLAccounts', select='Code', orderby='Code desc')]
+    codes = [
+        row['Code']
+        for row in client.rows('financial/GLAccounts', select='Code', orderby='Code desc')
+    ]
     assert codes == sorted(codes, key=str.casefold, reverse=True) and len(codes) > 300
     rows = client.get('financial/GLAccounts', select='Code', orderby='Code desc', skip=3, top=2)
     assert [row['Code'] for row in rows.json()['d']['results']] == codes[3:5]
@@ -269,8 +302,12 @@ def test_sync_allows_only_timestamp(client):
     answer = client.get('sync/CRM/Accounts', select='ID', filter="Name eq 'x'")
     assert answer.status_code == 400
     assert 'Filtering on these fields is not supported' in message(answer)
-    assert client.get(
-        'sync/Deleted', select='ID', filter='Timestamp gt 1L and EntityType eq 2').status_code == 200
+    assert (
+        client.get(
+            'sync/Deleted', select='ID', filter='Timestamp gt 1L and EntityType eq 2'
+        ).status_code
+        == 200
+    )
     assert client.get('sync/CRM/Accounts', select='ID', filter='EntityType eq 2').status_code == 400
 
 
@@ -280,7 +317,8 @@ def test_a_change_gets_a_higher_timestamp(client):
     assert stamp['ID'] == row['ID']
     client.put('crm/Accounts', row['ID'], {'City': 'Assen'})
     changed = client.rows(
-        'sync/CRM/Accounts', select='ID,City', filter=f"Timestamp gt {stamp['Timestamp']}L")
+        'sync/CRM/Accounts', select='ID,City', filter=f"Timestamp gt {stamp['Timestamp']}L"
+    )
     assert [(one['ID'], one['City']) for one in changed] == [(row['ID'], 'Assen')]
 
 
@@ -296,8 +334,11 @@ def test_sync_lag(client, server):
 
 
 def test_sync_timestamp_function(client):
-    answer = client.call('GET', 'read/sync/Sync/SyncTimestamp', params={
-        'modified': "datetime'2099-01-01T00:00:00'", 'endPoint': "'Accounts'"})
+    answer = client.call(
+        'GET',
+        'read/sync/Sync/SyncTimestamp',
+        params={'modified': "datetime'2099-01-01T00:00:00'", 'endPoint': "'Accounts'"},
+    )
     row = answer.json()['d']['results'][0]
     newest = client.rows('sync/CRM/Accounts', select='Timestamp', filter='Timestamp gt 1L')[-1]
     assert int(row['TimeStampAsBigInt']) == int(newest['Timestamp'])
@@ -315,20 +356,24 @@ def test_moving_a_division_makes_all_timestamps_anew(client, server):
 
 # === bodies === #
 
-@pytest.mark.parametrize(('body', 'fragment'), [
-    ({'Name': 'X', 'Nonsense': 1}, "'Nonsense' does not exist"),
-    ({'Name': 'X', 'Created': '2026-01-01T00:00:00'}, "'Created' is read-only"),
-    ({'Name': 5}, "System.String"),
-    ({'Name': 'X', 'IsSupplier': 'true'}, 'System.Boolean'),
-    ({'Name': 'X', 'Parent': 'abc'}, 'System.Guid'),
-    ({'Name': 'X', 'Parent': ''}, 'System.Guid'),
-    ({'Name': 'X', 'StartDate': '31-01-2026'}, 'System.DateTime'),
-    ({'Name': 'X', 'InvoicingMethod': 'e-mail'}, 'System.Int32'),
-    ({'Name': 'X', 'InvoicingMethod': 2 ** 40}, 'System.Int32'),
-    ({'Name': 'X', 'IsMailing': -1}, 'System.Byte'),
-    ({'Name': 'X', 'Latitude': 'north'}, 'System.Double'),
-    ({'Name': 'X', 'BankAccounts': []}, 'read-only'),
-])
+
+@pytest.mark.parametrize(
+    ('body', 'fragment'),
+    [
+        ({'Name': 'X', 'Nonsense': 1}, "'Nonsense' does not exist"),
+        ({'Name': 'X', 'Created': '2026-01-01T00:00:00'}, "'Created' is read-only"),
+        ({'Name': 5}, "System.String"),
+        ({'Name': 'X', 'IsSupplier': 'true'}, 'System.Boolean'),
+        ({'Name': 'X', 'Parent': 'abc'}, 'System.Guid'),
+        ({'Name': 'X', 'Parent': ''}, 'System.Guid'),
+        ({'Name': 'X', 'StartDate': '31-01-2026'}, 'System.DateTime'),
+        ({'Name': 'X', 'InvoicingMethod': 'e-mail'}, 'System.Int32'),
+        ({'Name': 'X', 'InvoicingMethod': 2**40}, 'System.Int32'),
+        ({'Name': 'X', 'IsMailing': -1}, 'System.Byte'),
+        ({'Name': 'X', 'Latitude': 'north'}, 'System.Double'),
+        ({'Name': 'X', 'BankAccounts': []}, 'read-only'),
+    ],
+)
 def test_bad_bodies(client, body, fragment):
     answer = client.post('crm/Accounts', body)
     assert answer.status_code == 400, answer.text
@@ -356,9 +401,13 @@ def test_mandatory_in_the_users_language(client, server):
     emma = Client(server, user='emma')
     answer = emma.post('salesentry/SalesEntries', {'SalesEntryLines': []})
     assert message(answer).startswith('Mandatory: Customer\r\n')
-    answer = client.call('POST', 'crm/Accounts', json={}, headers={'CustomDescriptionLanguage': 'EN'})
+    answer = client.call(
+        'POST', 'crm/Accounts', json={}, headers={'CustomDescriptionLanguage': 'EN'}
+    )
     assert message(answer) == 'Mandatory: Name'
-    assert answer.json() == {'error': {'code': '', 'message': {'lang': '', 'value': 'Mandatory: Name'}}}
+    assert answer.json() == {
+        'error': {'code': '', 'message': {'lang': '', 'value': 'Mandatory: Name'}}
+    }
 
 
 def test_methods_and_paths(client):
@@ -372,6 +421,7 @@ def test_methods_and_paths(client):
 
 
 # === rights === #
+
 
 def test_bad_tokens(client):
     answer = requests.get(client.url('current/Me'), timeout=10)
@@ -402,7 +452,9 @@ def test_scopes(client, server):
         assert answer.status_code == 403
         assert 'Application Scope Violated' in answer.reason
         assert "'organization.administration'" in answer.reason
-        assert client.get('crm/Accounts', select='ID', top=1, filter="Name eq 'x'").status_code == 200
+        assert (
+            client.get('crm/Accounts', select='ID', top=1, filter="Name eq 'x'").status_code == 200
+        )
         assert client.get('current/Me').status_code == 200
     with switched(server, read_only_scopes=['Crm accounts']):
         assert client.get('crm/Contacts', select='ID').status_code == 200
@@ -418,17 +470,24 @@ def test_a_guid_of_another_division_is_unknown_here(client, server):
 
 # === deleted === #
 
+
 def test_deleted_records_show_up(client, server):
     stamp = server.store.last_stamp
     row = created(client.post('crm/Accounts', {'Name': 'Weg ermee', 'City': 'Delft'}))
     address = client.rows('crm/Addresses', select='ID', filter=f"Account eq guid'{row['ID']}'")[0]
     assert client.delete('crm/Accounts', row['ID']).status_code == 204
     assert client.get(f"crm/Accounts(guid'{row['ID']}')").status_code == 404
-    gone = client.rows('sync/Deleted', select='EntityKey,EntityType,DeletedDate,Timestamp',
-                       filter=f'Timestamp gt {stamp}L')
+    gone = client.rows(
+        'sync/Deleted',
+        select='EntityKey,EntityType,DeletedDate,Timestamp',
+        filter=f'Timestamp gt {stamp}L',
+    )
     assert {(one['EntityKey'], one['EntityType']) for one in gone} == {
-        (row['ID'], 2), (address['ID'], 3)}
+        (row['ID'], 2),
+        (address['ID'], 3),
+    }
     assert re.fullmatch(r'/Date\(\d+\)/', gone[0]['DeletedDate'])
-    only = client.rows('sync/Deleted', select='EntityKey',
-                       filter=f'Timestamp gt {stamp}L and EntityType eq 2')
+    only = client.rows(
+        'sync/Deleted', select='EntityKey', filter=f'Timestamp gt {stamp}L and EntityType eq 2'
+    )
     assert [one['EntityKey'] for one in only] == [row['ID']]
