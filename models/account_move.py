@@ -337,6 +337,11 @@ class AccountMove(models.Model):
             or line.account_id.account_type in ('asset_cash', 'liability_credit_card')
         )
 
+    def _exact_supplier_reference(self):
+        """Hook: the number that a supplier gave to a bill; '' if there is none."""
+        self.ensure_one()
+        return self.ref or ''
+
     def _exact_line_texts(self, line):
         """Hook: how a line is told in Exact.
 

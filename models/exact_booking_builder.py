@@ -212,8 +212,9 @@ class BookingBuilder:
 
     def reference(self, move, kind=None):
         """Our key in Exact: the document's number, on bills the supplier's invoice number."""
-        if (kind or kind_of(move)) == 'purchase' and move.ref:
-            return fit_text(move.ref)
+        supplier_reference = move._exact_supplier_reference()
+        if (kind or kind_of(move)) == 'purchase' and supplier_reference:
+            return fit_text(supplier_reference)
         return fit_text(move.name or '')
 
     def _description(self, move, kind):
