@@ -292,7 +292,7 @@ class ExactDivision(models.Model):
             place = cursor._place()
             while cursor._lock() and cursor._place() == place:
                 page = next(pages, None)
-                if page is None:
+                if not page:
                     self._sync_complete(resource, cursor)
                     self._sync_commit(self, 1)
                     return
@@ -349,15 +349,14 @@ class ExactDivision(models.Model):
                 return
 
     def _sync_write(self, resource, cursor, page, extra):
-        if page:
-            if resource.key == 'division':
-                changed = self._sync_division(page[0])
-            elif resource.key == 'deleted':
-                changed = self._sync_deleted(page)
-            else:
-                changed = self._upsert(resource, cursor, page, extra)
-            if changed and not cursor.has_changes:
-                cursor.has_changes = True
+        if resource.key == 'division':
+            changed = self._sync_division(page[0])
+        elif resource.key == 'deleted':
+            changed = self._sync_deleted(page)
+        else:
+            changed = self._upsert(resource, cursor, page, extra)
+        if changed and not cursor.has_changes:
+            cursor.has_changes = True
         cursor.write({
             **self._sync_place(resource, cursor, page),
             'last_page_at': fields.Datetime.now(),
@@ -367,8 +366,6 @@ class ExactDivision(models.Model):
 
     def _sync_place(self, resource, cursor, page):
         """Up to where Exact has been read after this page, as values of the cursor."""
-        if not page:
-            return {}
         if resource.how == TIMESTAMP:
             # The counter is larger than a float holds exactly: always whole numbers
             highest = max(wire.as_int(row['Timestamp']) for row in page)

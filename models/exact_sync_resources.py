@@ -396,7 +396,7 @@ class JournalPeriods(Resource):
     endpoint = 'read/financial/JournalStatusList'
     select = ('Journal', 'Year', 'Period', 'Status')
     key_property = ''
-    years_back = 2
+    years_back = 1
 
     def filter(self, today):
         return odata.gt('Year', today.year - self.years_back - 1)

@@ -2,14 +2,14 @@ import uuid
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID, fields
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.account_exact.exact_api import MalformedAnswer
 from odoo.addons.account_exact.models import exact_sync
 from odoo.addons.account_exact.models.exact_sync_resources import RESOURCES, TIMESTAMP
-from odoo.addons.account_exact.tests.common import DIVISION, ExactConnectedCase
+from odoo.addons.account_exact.tests.common import DIVISION, ExactTransactionCase
 
 TABLES = {
     'gl_account': 'GLAccounts',
@@ -27,16 +27,20 @@ TABLES = {
 
 
 @tagged('post_install', '-at_install')
-class TestSync(ExactConnectedCase):
+class TestSync(ExactTransactionCase):
     """Master data comes in by itself, completely, and stays right."""
 
     simulator_switches = {'rate_limits': False}
 
     @classmethod
-    def start_simulator(cls):
-        # As the scheduled action does it; people's rights are tested with users of their own
-        cls.env = cls.env(user=SUPERUSER_ID)
-        super().start_simulator()
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company = cls.env['res.company'].create({
+            'name': "Mirror B.V.", 'currency_id': cls.env.ref('base.EUR').id,
+        })
+        cls.connection = cls.create_connection(cls.company)
+        cls.connect(cls.connection)
+        cls.division = cls.create_division(cls.connection, cls.company)
 
     def setUp(self):
         super().setUp()
@@ -65,15 +69,19 @@ class TestSync(ExactConnectedCase):
         self.assertEqual(set(self.division.cursor_ids.mapped('state')), {'done'}, self._messages())
         self._calls()
 
-    def _refresh(self):
-        self.division._start_sync()
+    def _refresh(self, *keys):
+        """Read the given resources again, or all."""
+        if keys:
+            self._cursor(*keys).next_at = fields.Datetime.now()
+        else:
+            self.division._start_sync()
         self._run()
 
     def _messages(self):
         return [(c.resource, c.state, c.message) for c in self.division.cursor_ids]
 
-    def _cursor(self, key):
-        return self.division.cursor_ids.filtered(lambda cursor: cursor.resource == key)
+    def _cursor(self, *keys):
+        return self.division.cursor_ids.filtered(lambda cursor: cursor.resource in keys)
 
     def _mirror(self, key):
         return (
@@ -105,6 +113,7 @@ class TestSync(ExactConnectedCase):
                 guids = {row['ID'] for row in self.store.all(table, DIVISION)}
                 self.assertEqual(set(self._mirror(key).mapped('exact_guid')), guids)
                 self.assertEqual(self._cursor(key).row_count, len(guids))
+        self._calls()
         self.assertTrue(
             self.env['exact.journal.period'].search_count(
                 [('division_id', '=', self.division.id)],
@@ -179,13 +188,13 @@ class TestSync(ExactConnectedCase):
         self._first_sync()
         account = self._put('gl_account', Code='8999', Description='Sundry')
         journal = self._put('journal', Code='79', Description='New journal', IsBlocked=True)
-        self._refresh()
+        self._refresh('gl_account', 'journal')
         self.assertEqual(self._record('gl_account', account).name, 'Sundry')
         self.assertTrue(self._record('journal', journal).is_blocked)
         self.store.put(
             'GLAccounts', DIVISION, {**account, 'Description': 'Other', 'IsBlocked': True}
         )
-        self._refresh()
+        self._refresh('gl_account', 'journal')
         record = self._record('gl_account', account)
         self.assertEqual((record.name, record.is_blocked, record.active), ('Other', True, True))
 
@@ -193,10 +202,10 @@ class TestSync(ExactConnectedCase):
         self._first_sync()
         self.store.last_stamp = 2**60 + 1
         self._put('gl_account', Code='8998')
-        self._refresh()
+        self._refresh('gl_account')
         self.assertEqual(self._cursor('gl_account').position, str(self.store.last_stamp))
         self._put('gl_account', Code='8997')
-        self._refresh()
+        self._refresh('gl_account')
         self.assertIn('8997', self._mirror('gl_account').mapped('code'))
 
     def test_new_bank_accounts_by_modified(self):
@@ -215,7 +224,7 @@ class TestSync(ExactConnectedCase):
             IBAN='NL02ABNA0123456789',
             Modified=modified,
         )
-        self._refresh()
+        self._refresh('relation_bank')
         bank = self._record('relation_bank', row)
         self.assertEqual(bank.relation_id.exact_guid, relation['ID'])
         self.assertEqual(bank.iban_key, 'NL02ABNA0123456789')
@@ -231,7 +240,7 @@ class TestSync(ExactConnectedCase):
                 'relation_guid': relation['ID'],
             }
         )
-        self._refresh()
+        self._refresh('relation')
         self.assertEqual(orphan.relation_id.name, 'Late')
 
     # === DELETIONS === #
@@ -239,16 +248,16 @@ class TestSync(ExactConnectedCase):
     def test_deleted_is_archived_and_comes_back(self):
         self._first_sync()
         row = self._put('gl_account', Code='8996')
-        self._refresh()
+        self._refresh('deleted', 'gl_account')
         record = self._record('gl_account', row)
         with self.division._client() as client:
             client.delete('financial/GLAccounts', row['ID'])
-        self._refresh()
+        self._refresh('deleted', 'gl_account')
         self.assertFalse(record.active)
         self.store.put(
             'GLAccounts', DIVISION, {name: v for name, v in row.items() if name != '_key'}
         )
-        self._refresh()
+        self._refresh('deleted', 'gl_account')
         self.assertTrue(record.active)
         self.assertEqual(
             self._record('gl_account', row), record, "the same record, so mappings live on"
@@ -258,7 +267,7 @@ class TestSync(ExactConnectedCase):
         """Archiving goes through the ORM: what depends on `active` is computed anew."""
         self._first_sync()
         row = self._put('gl_account', Code='8995')
-        self._refresh()
+        self._refresh('deleted', 'gl_account')
         seen = []
         write = type(self.env['exact.gl.account']).write
         with patch.object(
@@ -268,13 +277,13 @@ class TestSync(ExactConnectedCase):
         ):
             with self.division._client() as client:
                 client.delete('financial/GLAccounts', row['ID'])
-            self._refresh()
+            self._refresh('deleted', 'gl_account')
         self.assertIn((self._record('gl_account', row).ids, {'active': False}), seen)
 
     def test_relation_takes_its_bank_accounts_along(self):
         self._first_sync()
         relation = self._put('relation', Code='99997', Name='Gone')
-        self._refresh()
+        self._refresh('relation')
         record = self._record('relation', relation)
         bank = self.env['exact.relation.bank'].create(
             {
@@ -286,32 +295,36 @@ class TestSync(ExactConnectedCase):
         self.division._on_deleted(2, [relation['ID']])
         self.assertFalse(record.active or bank.active)
         self.store.put('Accounts', DIVISION, relation)
-        self._refresh()
+        self._refresh('relation')
         self.assertTrue(record.active and bank.active)
 
     def test_absent_is_archived_where_deletions_are_not_told(self):
         self._first_sync()
         row = self._put('cost_center', Code='TEMP')
-        self._refresh()
+        self._refresh('cost_center')
         record = self._record('cost_center', row)
         self.assertTrue(record.active)
         self.store.drop('Costcenters', DIVISION, row['_key'])
-        self._refresh()
+        self._refresh('cost_center')
         self.assertFalse(record.active)
 
     def test_nothing_is_absent_before_everything_was_read(self):
         self._first_sync()
         rows = [self._put('cost_center', Code=f'C{number:03}') for number in range(130)]
-        self._refresh()
+        self._refresh('cost_center')
         gone = sorted(rows, key=lambda row: row['ID'])[-1]
         self.store.drop('Costcenters', DIVISION, gone['_key'])
-        self._calls()
-        cursor = self._cursor('cost_center')
-        cursor.next_at = fields.Datetime.now()
-        # No time at all: one page, then the run is over
-        with patch.object(type(self.division), '_sync_deadline', lambda _self: 0):
-            self.division._sync(deadline=0)
-        self.assertTrue(self._record('cost_center', gone).active)
+        record = self._record('cost_center', gone)
+        with patch.object(type(self.division), '_sync_commit', lambda *args: None):
+            self._one_page('cost_center')
+            self.assertTrue(self._cursor('cost_center').is_full)
+            self.assertTrue(record.active)
+            pages = 1
+            while self._cursor('cost_center').is_full and pages < 10:
+                self._one_page('cost_center')
+                pages += 1
+        self.assertGreater(pages, 2)
+        self.assertEqual(self._mirror('cost_center').filtered(lambda r: not r.active), record)
         for row in rows:
             self.store.drop('Costcenters', DIVISION, row['_key'])
 
@@ -370,12 +383,12 @@ class TestSync(ExactConnectedCase):
             ),
             self.assertNoLogs('odoo.addons.account_exact', 'WARNING'),
         ):
-            self._refresh()
+            self._refresh('gl_account')
         cursor = self._cursor('gl_account')
         self.assertEqual((cursor.position, cursor.state), (position, 'error'))
         self.assertTrue(cursor.message)
         self.assertGreater(cursor.next_at, fields.Datetime.now())
-        self._refresh()
+        self._refresh('gl_account')
         self.assertEqual(self._record('gl_account', row).code, '8994')
 
     def test_malformed_rows_are_named(self):
@@ -586,10 +599,10 @@ class TestSync(ExactConnectedCase):
         ):
             self._first_sync()
             self.assertEqual(calls, [DIVISION])
-            self._refresh()
+            self._refresh('gl_account', 'item')
             self.assertEqual(calls, [DIVISION])
             self._put('gl_account', Code='8993')
-            self._refresh()
+            self._refresh('gl_account', 'item')
             self.assertEqual(calls, [DIVISION, DIVISION])
 
     # === SCALE === #
