@@ -4,6 +4,7 @@ table.
 
 import base64
 import binascii
+import itertools
 import json
 import math
 import re
@@ -15,7 +16,7 @@ from .errors import HttpError
 from .messages import BusinessError, Message
 from .odata import GUID, INTEGERS, parse_datetime, parse_filter, parse_orderby
 from .reference import COLLECTIONS, PARENTS, load_endpoints
-from .store import INDEXED
+from .store import INDEXED, normal
 
 KEYED = re.compile(r'^(?P<path>[^()]+?)(?:\((?P<key>.*?)\))?(?:/(?P<nav>[A-Za-z_]+))?$')
 OPTIONS = {
@@ -199,23 +200,27 @@ class Engine:
 
         def read(row, name):
             value = self.views.value(call, endpoint, row, name)
-            return wire.pad(endpoint.table, name, value, self.switches.padding)
+            return wire.pad(endpoint.widths.get(name), value) if self.switches.padding else value
 
         node, names = None, set()
         if text:
             node, names = parse_filter(text, endpoint.types, read)
         self.check_filter(endpoint, names, token)
-        rows = self.candidates(call, endpoint, node, text)
+        limit = endpoint.page if top is None else min(top, endpoint.page)
+        rows = self.candidates(call, endpoint, node, text, token)
         if node is not None:
-            rows = [row for row in rows if node.evaluate(row)]
+            found = (row for row in rows if node.evaluate(row))
+            if endpoint.kind == 'sync' and not call.option('$inlinecount'):
+                # already in order: one page and a row more will do
+                found = itertools.islice(found, limit + 1)
+            rows = list(found)
         count = len(rows) if call.option('$inlinecount') == 'allpages' else None
         order = (
             parse_orderby(call.option('$orderby'), endpoint.types)
             if call.option('$orderby')
             else []
         )
-        rows, page_token = self.arrange(call, endpoint, rows, order, token, skip, read)
-        limit = endpoint.page if top is None else min(top, endpoint.page)
+        rows, page_token = self.arrange(endpoint, rows, order, token, skip, read)
         page, rest = rows[:limit], len(rows) > limit
         items = [self.render(call, endpoint, row, select) for row in page]
         payload = {'d': {'results': items}}
@@ -251,27 +256,36 @@ class Engine:
                 'least one of these fields:' + ','.join(sorted(endpoint.filterable)),
             )
 
-    def candidates(self, call, endpoint, node, text):
+    def candidates(self, call, endpoint, node, text, token):
         """Records to look at: by index or Timestamp where the filter allows."""
-        if endpoint.kind == 'sync' and text:
-            found = re.findall(r'Timestamp\s+g[te]\s+(\d+)L?', text)
-            after = min(int(value) for value in found) - 1 if found and ' or ' not in text else 0
+        if endpoint.kind == 'sync':
+            found = re.findall(r'Timestamp\s+g[te]\s+(\d+)L?', text or '')
+            plain = found and ' or ' not in text and 'not' not in text
+            after = min(int(value) for value in found) - 1 if plain else 0
+            if token:
+                after = max(after, self.stamp(token))
             return self.views.rows(call, endpoint, after=after)
         if node is not None and node.candidates:
             name, values = node.candidates
-            if name == endpoint.key and endpoint.kind in ('single', 'bulk'):
+            guid_key = endpoint.types.get(name) == 'Guid'
+            if guid_key and name == endpoint.key and endpoint.kind in ('single', 'bulk'):
                 return self.views.rows(call, endpoint, keys=values)
             if name in INDEXED and not self.views.is_virtual(endpoint):
+                if any(isinstance(value, str) and not GUID.fullmatch(value) for value in values):
+                    name, values = f'~{name}', {normal(value) for value in values}
                 return self.views.rows(call, endpoint, by=(name, values))
         return self.views.rows(call, endpoint)
 
-    def arrange(self, call, endpoint, rows, order, token, skip, read):
+    @staticmethod
+    def stamp(token):
+        """The Timestamp of a skip token of a sync endpoint."""
+        if not re.fullmatch(r'\d+L?', token):
+            raise HttpError(400, 'Error in query syntax. $skiptoken')
+        return int(token.rstrip('L'))
+
+    def arrange(self, endpoint, rows, order, token, skip, read):
         """Sort, skip; returns (rows, function from page to its skip token)."""
         if endpoint.kind == 'sync':
-            rows.sort(key=lambda row: row['Timestamp'])
-            if token:
-                start = int(token.rstrip('L'))
-                rows = [row for row in rows if row['Timestamp'] > start]
             return rows, lambda page: f"{page[-1]['Timestamp']}L"
         if order or endpoint.kind == 'read':
             start = skip
@@ -326,8 +340,17 @@ class Engine:
         return int(text)
 
     def render(self, call, endpoint, row, select):
-        shown = self.views.row(call, endpoint, row, select)
-        return wire.render(endpoint, shown, call.base, select, self.switches.padding)
+        def value(name):
+            return self.views.value(call, endpoint, row, name)
+
+        return wire.render(
+            endpoint,
+            value(endpoint.key),
+            value,
+            call.base,
+            endpoint.names(select),
+            self.switches.padding,
+        )
 
     def answer(self, call, status, payload, items, single=False):
         if call.as_json:

@@ -23,6 +23,7 @@ TOKEN = re.compile(
 COMPARISONS = ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
 GUID = re.compile(r'[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}')
 DATE_MS = re.compile(r'/Date\((-?\d+)\)/')
+ISO_DATE = re.compile(r'\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d:\d\d)?)?')
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the wall clock has no zone
 INTEGERS = {'Byte': 2**8, 'Int16': 2**15, 'Int32': 2**31, 'Int64': 2**63}
 NUMBERS = {*INTEGERS, 'Double', 'Decimal'}
@@ -61,6 +62,8 @@ def parse_datetime(text):
         return moment.isoformat(timespec='milliseconds')
     if text.endswith(('Z', 'z')):
         text = text[:-1] + '+00:00'
+    if not ISO_DATE.fullmatch(text):
+        raise ValueError('not an ISO date')
     text = re.sub(r'(\.\d{1,6})\d*', lambda match: match.group(1).ljust(7, '0'), text)
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None:
@@ -238,7 +241,7 @@ class Parser:
             return one <= two
 
         candidates = None
-        if operator == 'eq' and kind in ('Guid', 'Number'):
+        if operator == 'eq' and kind in ('Guid', 'Number', 'String'):
             if left.prop and right.constant:
                 candidates = (left.prop, {right.evaluate(None)})
             elif right.prop and left.constant:
@@ -322,7 +325,10 @@ class Parser:
             return Node('Number', lambda row: len(first.evaluate(row) or ''))
         simple = {'trim': str.strip, 'tolower': str.lower, 'toupper': str.upper}
         if name in simple:
-            return Node('String', lambda row: simple[name](first.evaluate(row) or ''))
+            # blanks and case do not count in an index, so the property still names candidates
+            return Node(
+                'String', lambda row: simple[name](first.evaluate(row) or ''), prop=first.prop
+            )
         if name == 'concat':
             return Node(
                 'String',

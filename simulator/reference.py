@@ -4,7 +4,7 @@ import functools
 import json
 import pathlib
 
-from .wire import SCALARS
+from .wire import SCALARS, padding_of
 
 #: storage table where it is not the last part of the path
 TABLES = {
@@ -73,7 +73,24 @@ class Endpoint:
         self.filterable = {
             name for name, prop in self.properties.items() if prop.get('flt') or prop.get('pk')
         }
+        self.widths = {
+            name: padding_of(self.table, name)
+            for name in self.types
+            if padding_of(self.table, name)
+        }
+        self._orders = {}
         self.mandatory = [name for name, prop in self.properties.items() if prop.get('m')]
+
+    def names(self, select):
+        """The selected properties (a set, or None for all) in the order of the reference."""
+        if select is None:
+            return list(self.types)
+        wanted = frozenset(select)
+        if wanted not in self._orders:
+            if len(self._orders) > 200:
+                self._orders.clear()
+            self._orders[wanted] = [name for name in self.types if name in wanted]
+        return self._orders[wanted]
 
     def accepts(self, name, operation):
         """Whether POST ('p') or PUT ('u') takes the property; unknown flags count as yes."""

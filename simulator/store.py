@@ -42,8 +42,20 @@ def stable_guid(*parts):
     return str(uuid.uuid5(NAMESPACE, '/'.join(str(part) for part in parts)))
 
 
+def normal(value):
+    """Texts as a filter compares them at most loosely: no outer blanks, no case."""
+    return value.strip().casefold() if isinstance(value, str) else value
+
+
 class Table:
-    """Records of one kind in one division, by key, with lazy indexes."""
+    """Records of one kind in one division, by key, with lazy indexes.
+
+    An index named ``~Name`` holds :func:`normal` values of ``Name``.
+    """
+
+    @staticmethod
+    def _value(row, name):
+        return normal(row.get(name[1:])) if name[0] == '~' else row.get(name)
 
     def __init__(self):
         self.rows = {}
@@ -52,7 +64,7 @@ class Table:
 
     def _unindex(self, row):
         for name, index in self._indexes.items():
-            keys = index.get(row.get(name))
+            keys = index.get(self._value(row, name))
             if keys is not None:
                 keys.pop(row['_key'], None)
 
@@ -62,7 +74,7 @@ class Table:
             self._unindex(old)
         self.rows[row['_key']] = row
         for name, index in self._indexes.items():
-            index.setdefault(row.get(name), {})[row['_key']] = None
+            index.setdefault(self._value(row, name), {})[row['_key']] = None
         self._order = None
         return old
 
@@ -80,7 +92,7 @@ class Table:
         if name not in self._indexes:
             index = {}
             for key, row in self.rows.items():
-                index.setdefault(row.get(name), {})[key] = None
+                index.setdefault(self._value(row, name), {})[key] = None
             self._indexes[name] = index
         return [self.rows[key] for key in self._indexes[name].get(value, ())]
 

@@ -368,17 +368,6 @@ class Views:
             return journal['Description'] if journal else None
         return None
 
-    def row(self, call, endpoint, row, select):
-        """The record's values for rendering: those selected, plus the key."""
-        names = endpoint.types if select is None else select
-        shown = {name: self.value(call, endpoint, row, name) for name in names}
-        shown[endpoint.key] = (
-            row.get(endpoint.key)
-            if endpoint.key in row
-            else self.value(call, endpoint, row, endpoint.key)
-        )
-        return shown
-
 
 def deleted_row(store, call, key, entity_type):
     """Put a record for sync/Deleted (fact sheet 3.6)."""

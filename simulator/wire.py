@@ -40,24 +40,27 @@ SCALARS = {
 }
 
 
-def pad(kind, name, value, padding=True):
-    """The text of a code as Exact sends it.
+def padding_of(kind, name):
+    """How a code is padded: positive width on the right, negative on the left, 0 not at all.
 
     :param kind: table of the record ('Accounts', 'VATCodes', ...)
     """
-    if not padding or not isinstance(value, str):
-        return value
     if name == 'AccountCode' or (name == 'Code' and kind == 'Accounts'):
-        return value.rjust(ACCOUNT_CODE_WIDTH)
-    width = PADDED_RIGHT.get(name) or (PADDED_CODES.get(kind) if name == 'Code' else None)
-    return value.ljust(width) if width and value else value
+        return -ACCOUNT_CODE_WIDTH
+    return PADDED_RIGHT.get(name) or (PADDED_CODES.get(kind, 0) if name == 'Code' else 0)
 
 
-def key_text(endpoint, row):
-    """Literal of the record's key in an address."""
+def pad(width, value):
+    """A text filled with blanks to a width of :func:`padding_of`."""
+    if not width or not value or not isinstance(value, str):
+        return value
+    return value.ljust(width) if width > 0 else value.rjust(-width)
+
+
+def key_text(endpoint, value):
+    """Literal of a record's key in an address."""
     name = endpoint.key
     edm = endpoint.types.get(name, 'Guid')
-    value = row.get(name)
     if name == 'Timestamp':
         return f'{value}L'
     if edm == 'Guid':
@@ -79,23 +82,27 @@ def render_value(edm, value):
     return value
 
 
-def render(endpoint, row, base, select=None, padding=True):
+def render(endpoint, key, value, base, names, padding=True):
     """A record as the JSON object that Exact sends.
 
-    :param endpoint: :class:`~.engine.Endpoint`
-    :param row: values by property name
+    :param endpoint: :class:`~.reference.Endpoint`
+    :param key: value of the primary key
+    :param value: callable(name) -> value of a property
     :param base: ``http://host/api/v1/1234567/`` (address of the division)
-    :param select: names to give, or None for all
+    :param names: properties to give, in order
     """
-    uri = f'{base}{endpoint.path}({key_text(endpoint, row)})'
+    uri = f'{base}{endpoint.path}({key_text(endpoint, key)})'
     result = {'__metadata': {'uri': uri, 'type': endpoint.type}}
-    for name, edm in endpoint.types.items():
-        if select is not None and name not in select:
-            continue
+    types, widths = endpoint.types, endpoint.widths
+    for name in names:
+        edm = types[name]
         if edm not in SCALARS:
             result[name] = {'__deferred': {'uri': f'{uri}/{name}'}}
             continue
-        result[name] = render_value(edm, pad(endpoint.table, name, row.get(name), padding))
+        found = value(name)
+        if padding and name in widths:
+            found = pad(widths[name], found)
+        result[name] = render_value(edm, found)
     return result
 
 
