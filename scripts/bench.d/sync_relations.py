@@ -33,7 +33,7 @@ def figure(name, value, target, how):
 def start_simulator(folder):
     """A simulator with the relations; (process, address, request log)."""
     log, port_file = folder / 'requests.jsonl', folder / 'port'
-    process = subprocess.Popen(  # noqa: S603  our own simulator
+    process = subprocess.Popen(
         [
             sys.executable, '-m', 'simulator', '--relations', str(RELATIONS),
             '--switch', 'rate_limits=false', '--port-file', str(port_file),
@@ -68,10 +68,10 @@ def consent(url):
 
 
 def calls(log, skip=0):
-    """Paths below the division of all GETs after the first `skip` lines; and the number of lines."""
-    lines = log.read_text().splitlines()
+    """Paths below the division, of the calls after the first `skip`; and the number of calls."""
+    lines, below = log.read_text().splitlines(), f'/{DIVISION}/'
     paths = [json.loads(line)['path'] for line in lines[skip:]]
-    return [path.split(f'/{DIVISION}/', 1)[1] for path in paths if f'/{DIVISION}/' in path], len(lines)
+    return [path.split(below, 1)[1] for path in paths if below in path], len(lines)
 
 
 def measure(env, log):
