@@ -8,6 +8,7 @@ import sys
 
 from . import seed
 from .server import SimulatorServer
+from .store import BooksInUseError
 from .switches import SWITCHES
 
 
@@ -48,13 +49,16 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.database != ':memory:':
         pathlib.Path(args.database).parent.mkdir(parents=True, exist_ok=True)
-    server = SimulatorServer(
-        database=args.database,
-        switches=dict(args.switch),
-        host=args.host,
-        port=args.port,
-        divisions=args.seed_division,
-    )
+    try:
+        server = SimulatorServer(
+            database=args.database,
+            switches=dict(args.switch),
+            host=args.host,
+            port=args.port,
+            divisions=args.seed_division,
+        )
+    except (OSError, BooksInUseError) as error:
+        sys.exit(f'The simulator cannot start on {args.host}:{args.port}: {error}')
     missing = args.relations - len(server.store.all('Accounts', seed.MAIN))
     if missing > 0:
         seed.generate_relations(server.store, missing)

@@ -171,7 +171,11 @@ class SimulatorServer:
             self.app.ledger,
             self.app.control,
         )
-        self._http = HTTPServer((host, port), Handler)
+        try:
+            self._http = HTTPServer((host, port), Handler)
+        except OSError:
+            self.store.close()
+            raise
         self._http.application = self.app
         self._thread = None
 

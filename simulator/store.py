@@ -7,6 +7,7 @@ record a higher ``Timestamp`` than anything before, as Exact's rowversion does (
 
 import bisect
 import contextlib
+import fcntl
 import json
 import sqlite3
 import threading
@@ -40,6 +41,26 @@ NAMESPACE = uuid.UUID('5f6f9b4e-0000-4000-8000-00000000e0a1')
 def stable_guid(*parts):
     """A GUID that is the same on every run for the same parts (seeds)."""
     return str(uuid.uuid5(NAMESPACE, '/'.join(str(part) for part in parts)))
+
+
+class BooksInUseError(Exception):
+    """Another simulator has these books open; two would undo each other's work."""
+
+
+def guard(path):
+    """A lock on the books of this process, held until closed; None for books in memory.
+
+    :raise BooksInUseError: somebody else holds it
+    """
+    if path == ':memory:':
+        return None
+    handle = open(f'{path}.lock', 'w', encoding='utf-8')  # noqa: SIM115 - held until closed
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise BooksInUseError(f'{path} is open in another simulator') from None
+    return handle
 
 
 def normal(value):
@@ -120,6 +141,7 @@ class Store:
         self.path = str(path)
         self.clock = clock
         self.lock = threading.RLock()
+        self._guard = guard(self.path)
         self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
         self._db.execute('PRAGMA journal_mode=WAL')
         self._db.execute('PRAGMA synchronous=NORMAL')
@@ -159,6 +181,8 @@ class Store:
     def close(self):
         with self.lock:
             self._db.close()
+            if self._guard is not None:
+                self._guard.close()
 
     # === reading === #
 

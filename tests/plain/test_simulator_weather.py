@@ -20,6 +20,7 @@ from simulator_client import MAIN, RELAXED, Client, created, message, running, s
 
 from simulator.clock import Clock
 from simulator.server import SimulatorServer
+from simulator.store import BooksInUseError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 10, 9, 0, 30, tzinfo=timezone.utc)
@@ -445,6 +446,11 @@ def test_books_survive_a_restart(tmp_path):
         assert server.store.last_stamp >= stamp
         assert server.store.blob(attachment['ID']) == b'ABC'
         assert created(client.sale(1))['EntryNumber'] == entry['EntryNumber'] + 1
+
+
+def test_books_are_open_in_one_simulator_only(tmp_path):
+    with running(database=tmp_path / 'books.db'), pytest.raises(BooksInUseError):
+        SimulatorServer(tmp_path / 'books.db')
 
 
 def test_a_failing_write_leaves_memory_and_file_as_they_were(tmp_path):
