@@ -85,7 +85,7 @@ class ExactConnection(models.Model):
         required=True, compute='_compute_name', store=True, readonly=False, precompute=True,
     )
     company_id = fields.Many2one(
-        'res.company', string="Company", required=True, index=True, tracking=True,
+        'res.company', required=True, index=True, tracking=True,
         default=lambda self: self.env.company,
         help="Its administrators keep this connection. One connection can serve several companies.",
     )
@@ -108,8 +108,8 @@ class ExactConnection(models.Model):
         help="From the app registration in the Exact App Center.",
     )
     client_secret = fields.Char(
-        string="Client Secret", compute='_compute_client_secret', inverse='_inverse_client_secret',
-        groups='account.group_account_manager', copy=False, export_string_translation=False,
+        compute='_compute_client_secret', inverse='_inverse_client_secret',
+        groups='account.group_account_manager', copy=False,
         help="From the app registration in the Exact App Center. It is stored encrypted and never "
              "shown again.",
     )
@@ -192,6 +192,7 @@ class ExactConnection(models.Model):
             if self.env['exact.token']._store_client_secret(
                 connection, connection.client_secret.strip(),
             ):
+                connection._activity_done()
                 connection.sudo().write(
                     {'state': 'connected', 'reason': False, 'reason_date': False},
                 )
@@ -327,7 +328,7 @@ class ExactConnection(models.Model):
         try:
             # A person who reconnects may have to choose another Exact user than the one still
             # logged in
-            url = self._oauth().consent_url(state, force_login=self.state == 'reconnect')
+            url = self._oauth().consent_url(state, force_login=bool(self.connected_at))
         except WrongKeyError as error:
             raise UserError(reason_text(self.env, 'key')) from error
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}

@@ -33,7 +33,7 @@ class ExactDivision(models.Model):
     # === WHAT EXACT SAYS === #
 
     connection_id = fields.Many2one(
-        'exact.connection', string="Connection", required=True, ondelete='cascade', index=True,
+        'exact.connection', required=True, ondelete='cascade', index=True,
         readonly=True,
     )
     code = fields.Integer(string="Number", required=True, readonly=True)
@@ -41,7 +41,7 @@ class ExactDivision(models.Model):
     owner_name = fields.Char(string="Owner", readonly=True)
     country_code = fields.Char(string="Country", readonly=True)
     vat_number = fields.Char(string="VAT Number", readonly=True)
-    currency_id = fields.Many2one('res.currency', string="Currency", readonly=True)
+    currency_id = fields.Many2one('res.currency', readonly=True)
     exact_status = fields.Selection(
         [('0', "Inactive"), ('1', "Active"), ('2', "Archived")], string="Status in Exact",
         readonly=True,
@@ -68,7 +68,7 @@ class ExactDivision(models.Model):
     # === LINK === #
 
     company_id = fields.Many2one(
-        'res.company', string="Company", index=True, tracking=True, copy=False,
+        'res.company', index=True, tracking=True, copy=False,
         help="The company whose documents are booked in this administration.",
     )
     active = fields.Boolean(default=True)
@@ -101,7 +101,7 @@ class ExactDivision(models.Model):
     auto_export_purchase = fields.Boolean(string="Export Purchases on Posting", tracking=True)
     auto_export_general = fields.Boolean(string="Export Journal Entries on Posting", tracking=True)
     send_documents = fields.Boolean(
-        string="Send Documents", default=True, tracking=True,
+        default=True, tracking=True,
         help="The PDF of an invoice and the received files of a bill travel to Exact.",
     )
     sale_document_type = fields.Integer(default=10)

@@ -169,7 +169,22 @@ KINDS = {
         "The entry is processed in Exact and can no longer change. Reverse it instead.",
     ),
     'customer_type': _lt("The relation is not a customer in Exact. Make it a customer there."),
+    'supplier_type': _lt("The relation is not a supplier in Exact. Make it a supplier there."),
     'duplicate_code': _lt("Exact already holds this record."),
+    'scope_violated': _lt(
+        "The app registration lacks a scope. Add it in the Exact App Center, then connect again.",
+    ),
+    'division_not_accessible': _lt(
+        "The licence of the administration does not include this. Ask Exact to add it.",
+    ),
+    'not_base64': _lt("Exact could not read the attachment. Send the document without it."),
+    'opening_balance': _lt(
+        "The opening balance and the lines do not add up to the closing balance.",
+    ),
+    'webhook_callback': _lt(
+        "Exact cannot reach this Odoo from the internet. Payments and changes come in by the "
+        "schedule.",
+    ),
     'financial_year': _lt(
         "The financial year of an entry cannot change in Exact. Undo the export and export again.",
     ),
@@ -316,4 +331,8 @@ def _words(error):
 
 
 def _translate(env, text):
-    return env._(text) if not isinstance(text, str) else text
+    """Return a lazy text in the language of the environment; any other text as it is."""
+    if isinstance(text, str):
+        return text
+    translate = env._
+    return translate(text)

@@ -3,6 +3,7 @@ import logging
 import os
 import tempfile
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from odoo.tools import SQL, config
 
 from ..exact_api import (
     ExactError,
+    Forbidden,
     NeedsReconnect,
     OAuthRefused,
     RateLimited,
@@ -73,9 +75,9 @@ def _key_file():
                 file.write(Fernet.generate_key())
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(temporary, path)
-        except FileExistsError:
-            pass  # another worker was first: its key counts
+            # If another worker was first, its key counts
+            with suppress(FileExistsError):
+                os.link(temporary, path)
         finally:
             os.unlink(temporary)
     if path.stat().st_mode & 0o077:
@@ -324,6 +326,8 @@ class ExactToken(models.Model):
             if isinstance(error, NeedsReconnect):
                 problem = 'crashed' if tries > 1 else error.reason
             elif isinstance(error, OAuthRefused):
+                # Nothing was used up: with the right client secret the same pair works again
+                tracker._withdraw(connection_id)
                 problem = error.reason
             else:
                 problem = 'lost'
@@ -372,7 +376,7 @@ class ExactToken(models.Model):
     def _is_unspent(self, error):
         """Tell whether Exact surely did not use up the refresh token when it answered this."""
         return (
-            isinstance(error, (Unreachable, RateLimited, Transient))
+            isinstance(error, (Forbidden, RateLimited, Transient, Unreachable))
             or error.status in (429, 503)
         )
 

@@ -6,7 +6,7 @@ import requests
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact import exact_api
@@ -90,7 +90,7 @@ class TestConnection(ExactTransactionCase):
         self.assertEqual(query['force_login'], '0')
         self.assertTrue(query['state'])
         self.assertNotIn('secret', url)
-        draft.state = 'reconnect'
+        draft.connected_at = datetime(2026, 1, 1)
         query = query_of(draft.with_user(self.manager).action_connect()['url'])
         self.assertEqual(query['force_login'], '1')
 
@@ -333,6 +333,18 @@ class TestConnection(ExactTransactionCase):
             self.env['exact.connection'].with_user(self.clerk).create({'site': 'nl'})
         with self.assertRaises(AccessError):
             connection.read(['client_secret'])
+
+    def test_forms_open_for_everyone_who_may_look(self):
+        division = self.explore()[1234567]
+        division.company_id = self.company
+        readonly = new_test_user(
+            self.env, 'exact_auditor', groups='base.group_user,account.group_account_readonly',
+            company_id=self.company.id, company_ids=[Command.set(self.company.ids)],
+        )
+        for user in (self.manager, self.clerk, readonly):
+            for record in (self.connection, division):
+                with self.subTest(user=user.login, model=record._name):
+                    self.assertTrue(Form(record.with_user(user)).name)
 
     @mute_logger('odoo.addons.base.models.ir_model', 'odoo.addons.base.models.ir_rule')
     def test_other_companies_see_nothing(self):

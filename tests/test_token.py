@@ -18,8 +18,11 @@ from odoo.tests.common import get_db_name
 from odoo.tools import config, mute_logger
 
 from odoo.addons.account_exact.exact_api import (
+    Forbidden,
     NeedsReconnect,
+    OAuthRefused,
     OutcomeUnknown,
+    RateLimited,
     Tokens,
     TooEarlyToRefresh,
     Transient,
@@ -304,8 +307,9 @@ class TestToken(TransactionCase):
 
     def test_exact_unreachable_is_no_reason_to_give_up(self):
         for answer in (
-            Unreachable("no route"), Transient("busy"), OutcomeUnknown("closed", status=503),
-            NeedsReconnect("too many", status=429),
+            Unreachable("no route"), Transient("busy"), Forbidden("for a while"),
+            OutcomeUnknown("closed", status=503),
+            RateLimited("too many", retry_at=START),
         ):
             with self.subTest(answer=type(answer).__name__):
                 self.clock.at(580)
@@ -316,6 +320,17 @@ class TestToken(TransactionCase):
                 with self.assertRaises(type(answer)):
                     self.token()
                 self.assertEqual(self.connection.state, 'connected')
+        self.assertEqual(self.token(), 'access-1')
+
+    def test_a_renewed_client_secret_needs_no_consent(self):
+        self.clock.at(600)
+        self.oauth.answers = [OAuthRefused("no", reason='client')]
+        self.refused()
+        self.assertEqual(self.connection.reason, 'client')
+        self.assertEqual(self.connection.state, 'reconnect')
+        self.connection.with_user(self.manager).client_secret = 'the new one'
+        self.assertEqual(self.connection.state, 'connected')
+        self.assertFalse(self.connection.reason)
         self.assertEqual(self.token(), 'access-1')
 
     def test_a_disconnected_connection_has_no_token(self):
