@@ -6,7 +6,7 @@ Plain Python: knows neither Odoo nor how to talk to Exact.
 from .cents import Cents, difference_line, spread, vat_overrides
 from .changes import Plan, changes, match_lines, plan
 from .compare import READ_FIELDS, Difference, ReadEntry, ReadLine, compare, read_entry
-from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, to_dict
+from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, is_money, to_dict
 from .fingerprint import fingerprint
 from .payload import general_description, has_reference, line_resource, payload, resource
 from .rules import (
@@ -56,8 +56,8 @@ __all__ = [
     'PaymentCandidate', 'Period', 'Plan', 'ReadEntry', 'ReadLine', 'RelationFacts', 'Share',
     'Suggestion', 'Tax', 'Totals', 'VatCode', 'blocks', 'changes', 'check', 'compare',
     'computed_vat', 'difference_line', 'exact_totals', 'fingerprint', 'fit_reference', 'fit_text',
-    'from_dict', 'general_description', 'has_reference', 'is_closed', 'is_ledger_only', 'likeness',
-    'line_resource', 'match_lines', 'next_open_period', 'payload', 'period_of', 'plan',
+    'from_dict', 'general_description', 'has_reference', 'is_closed', 'is_ledger_only', 'is_money',
+    'likeness', 'line_resource', 'match_lines', 'next_open_period', 'payload', 'period_of', 'plan',
     'read_entry', 'reference_key', 'resource', 'rounded', 'split_line', 'spread', 'suggest_account',
     'suggest_by_name', 'suggest_journal', 'suggest_payment_condition', 'suggest_vat', 'to_dict',
     'vat_fits', 'vat_overrides',

@@ -1,8 +1,8 @@
 """What a document says now, against what was sent: to tell people, and to bring Exact up to date.
 
-Facts about Exact that shape the plan: general and bank entries have no PUT, and their lines cannot
-be changed or deleted; a PUT carries only what changed; a PUT of the header carries no lines; a
-reporting year cannot change in a PUT.
+Facts about Exact that shape the plan: general, bank and cash entries have no PUT, and their lines
+cannot be changed or deleted; a PUT carries only what changed; a PUT of the header carries no lines;
+a reporting year cannot change in a PUT.
 """
 
 from collections.abc import Sequence

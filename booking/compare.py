@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from .entry import Booking, Line, is_ledger_only
+from .entry import Booking, Line, is_ledger_only, is_money
 from .payload import has_reference
 from .text import fit_reference
 
 # G/L account types (facts: GLAccount.Type).
 RECEIVABLE, PAYABLE, VAT_ACCOUNT = 20, 22, 24
-# Cash, bank, credit card, payment service: what the journal of a bank entry itself is booked on.
+# Cash, bank, credit card, payment service: what the journal of a bank or cash entry is booked on.
 BANK_ACCOUNTS = (10, 12, 14, 16)
 # Rows that Exact adds by itself when a line is deferred (Transaction.Type 84, 86).
 _DEFERRALS = (84, 86)
@@ -180,8 +180,8 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
     only where a value was given (due date, rate, VAT code and VAT of a line). The order of lines
     does not matter. A line that Exact has and nobody meant is a `line_count` with meant None.
 
-    Exact balances a bank entry by itself, on the account of its journal: what it booked there must
-    be the total.
+    Exact balances a bank or cash entry by itself, on the account of its journal: what it booked
+    there must be the total.
     """
     if read is None:
         return (Difference('missing_entry', booking.your_ref, None),)
@@ -190,7 +190,7 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
         pairs, missing, extra = _match(booking, read.lines)
         vat_rows = [row for row in extra if row.is_vat]
         extra = [row for row in extra if not row.is_vat]
-        if booking.kind == 'bank':
+        if is_money(booking.kind):
             moved = sum((row.amount for row in extra if row.is_bank), Decimal(0))
             extra = [row for row in extra if not row.is_bank]
             if moved != _cents(booking.total):
@@ -295,7 +295,7 @@ def _match(booking: Booking, rows: Iterable[ReadLine]):
     for index in open_lines:
         line = booking.lines[index]
         for position, row in enumerate(rest):
-            own = row.is_vat or (booking.kind == 'bank' and row.is_bank)
+            own = row.is_vat or (is_money(booking.kind) and row.is_bank)
             if own and row.gl_account != line.gl_account:
                 continue
             differences = _compare_line(booking, index, row)

@@ -9,12 +9,12 @@ kind       line amount is positive for                  total is positive for
 sale       revenue (Exact books it as credit)           an invoice (the customer owes)
 purchase   cost (Exact books it as debit)               a bill (we owe)
 general    debit                                        nothing: lines sum to zero, total is 0
-bank       money that came in (Exact books it as        money in: the sum of the lines is what
-           credit)                                      moved on the bank account
+bank, cash money that came in (Exact books it as        money in: the sum of the lines is what
+           credit)                                      moved on the account of the journal
 ========== ============================================ =====================================
 
 Credit notes have negative amounts and a negative total in sales and purchases; money that went out
-of a bank account is negative there.
+of a bank or cash account is negative there.
 """
 
 import datetime as dt
@@ -22,9 +22,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
-KINDS = ('sale', 'purchase', 'general', 'bank')
+KINDS = ('sale', 'purchase', 'general', 'bank', 'cash')
 # These have no relation and no reference of their own: each line has one, or says it.
-_LEDGER_ONLY = frozenset({'general', 'bank'})
+_LEDGER_ONLY = frozenset({'general', 'bank', 'cash'})
+_MONEY = frozenset({'bank', 'cash'})
 
 _DECIMALS = {'amount', 'vat_amount', 'quantity', 'rate', 'total', 'vat_total'}
 _DATES = {'entry_date', 'due_date', 'from_date', 'to_date', 'date'}
@@ -36,6 +37,12 @@ def is_ledger_only(kind: str) -> bool:
     relation, no reference, no due date; Exact computes no VAT, has no PUT, and keeps no lines that
     could be changed one by one."""
     return kind in _LEDGER_ONLY
+
+
+def is_money(kind: str) -> bool:
+    """Whether entries of this kind belong to an account that holds money: their lines are what
+    moved it, and Exact books the other side, on the account of the journal, by itself."""
+    return kind in _MONEY
 
 
 def _settle(record):
@@ -70,9 +77,9 @@ class Line:
         None = Exact computes it.
     :param cost_center: code, not GUID; likewise `cost_unit`. `project` is a GUID.
     :param from_date: first day of the deferral, with `to_date` its last.
-    :param relation: GUID; general and bank entries only, as is `date`.
+    :param relation: GUID; general, bank and cash entries only, as is `date`.
     :param sources: ids of the lines this one came from; never sent, never compared.
-    :param document: GUID; general and bank entries only (others carry it in the header).
+    :param document: GUID; likewise (others carry it in the header).
     """
 
     gl_account: str
@@ -101,11 +108,11 @@ class Line:
 class Booking:
     """One entry of one division.
 
-    :param relation: GUID of the customer or supplier; '' for general and bank entries.
+    :param relation: GUID of the customer or supplier; '' for general, bank and cash entries.
     :param rate: value of one unit of `currency` in the division's currency; 1 in that currency.
     :param year: reporting year and `period` as Exact's financial periods number them.
     :param total: including VAT, what the relation owes or is owed; 0 for general entries, what
-        moved on the bank account for bank entries.
+        moved on the account of the journal for bank and cash entries.
     :param vat_total: the VAT that is part of `total` (self-assessed VAT of a reverse charge,
         which Exact books twice with opposite signs, is not).
     :param document: GUID of the Exact document that is attached, '' for none.
@@ -144,7 +151,7 @@ class Booking:
     @property
     def debit_sign(self) -> int:
         """What a line amount is multiplied with to make debit positive."""
-        return -1 if self.kind in ('sale', 'bank') else 1
+        return -1 if self.kind == 'sale' or is_money(self.kind) else 1
 
     def with_lines(self, lines) -> 'Booking':
         return replace(self, lines=tuple(lines))

@@ -8,7 +8,7 @@ the client encodes them.
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from .entry import Booking, Line, is_ledger_only
+from .entry import Booking, Line, is_ledger_only, is_money
 from .text import LIMITS, fit_reference, fit_text
 
 _RESOURCES = {
@@ -16,18 +16,21 @@ _RESOURCES = {
     'purchase': 'purchaseentry/PurchaseEntries',
     'general': 'generaljournalentry/GeneralJournalEntries',
     'bank': 'financialtransaction/BankEntries',
+    'cash': 'financialtransaction/CashEntries',
 }
 _LINE_RESOURCES = {
     'sale': 'salesentry/SalesEntryLines',
     'purchase': 'purchaseentry/PurchaseEntryLines',
     'general': 'generaljournalentry/GeneralJournalEntryLines',
     'bank': 'financialtransaction/BankEntryLines',
+    'cash': 'financialtransaction/CashEntryLines',
 }
 LINES_PROPERTY = {
     'sale': 'SalesEntryLines',
     'purchase': 'PurchaseEntryLines',
     'general': 'GeneralJournalEntryLines',
     'bank': 'BankEntryLines',
+    'cash': 'CashEntryLines',
 }
 RELATION_PROPERTY = {'sale': 'Customer', 'purchase': 'Supplier'}
 TYPES = {('sale', False): 20, ('sale', True): 21, ('purchase', False): 30, ('purchase', True): 31}
@@ -67,8 +70,8 @@ def header_values(booking: Booking, *, explicit_type: bool = False) -> dict:
     """The properties of the header, without the lines."""
     rate = _rate(booking)
     if is_ledger_only(booking.kind):
-        # The balances of a bank entry (OpeningBalanceFC, ClosingBalanceFC) are left to Exact, which
-        # knows the one before: they cannot be right here (inferred: Exact then goes on from it).
+        # The balances of a bank or cash entry (OpeningBalanceFC, ClosingBalanceFC) are left to
+        # Exact, which knows the one before (inferred: it then goes on from there).
         return _given({
             'JournalCode': booking.journal,
             'Currency': booking.currency,
@@ -100,7 +103,7 @@ def header_values(booking: Booking, *, explicit_type: bool = False) -> dict:
 
 def line_values(booking: Booking, line: Line, *, explicit_type: bool = False) -> dict:
     """The properties of one line, in Exact's sign: those of the entry's kind, debit positive in
-    general entries, money in positive in bank entries."""
+    general entries, money in positive in bank and cash entries."""
     ledger_only = is_ledger_only(booking.kind)
     sign = -1 if explicit_type and booking.is_refund and not ledger_only else 1
     result = {
@@ -123,8 +126,8 @@ def line_values(booking: Booking, line: Line, *, explicit_type: bool = False) ->
             'Account': line.relation,
             'Date': line.date or booking.entry_date,
             'Document': line.document or booking.document,
-            # The header of a bank entry has no rate.
-            'ExchangeRate': _rate(booking) if booking.kind == 'bank' else None,
+            # The header of a bank or cash entry has no rate.
+            'ExchangeRate': _rate(booking) if is_money(booking.kind) else None,
         }
     else:
         result |= {
@@ -151,7 +154,7 @@ def _rate(booking):
 
 
 def general_description(booking: Booking, line: Line) -> str:
-    """What stands on a line of a general or bank entry: "MISC/2026/0001: text".
+    """What stands on a line of a general, bank or cash entry: "MISC/2026/0001: text".
 
     The header of such an entry has no reference, so that each line carries it: the entry can then
     be found again, and a person sees where it came from.
@@ -164,8 +167,8 @@ def general_description(booking: Booking, line: Line) -> str:
 
 
 def has_reference(description: str, reference: str) -> bool:
-    """Whether the text of a line of a general or bank entry carries this reference (and not one
-    that only begins like it)."""
+    """Whether the text of a line of a general, bank or cash entry carries this reference (and not
+    one that only begins like it)."""
     reference = fit_reference(reference)
     return description == reference or description.startswith(f"{reference}: ")
 

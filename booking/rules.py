@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .compare import PAYABLE, RECEIVABLE, VAT_ACCOUNT
-from .entry import Booking, Line, is_ledger_only
+from .entry import Booking, Line, is_ledger_only, is_money
 from .text import LIMITS, fit_reference, fit_text
 from .vat import VatCode, computed_vat, exact_totals, rounded
 
@@ -20,7 +20,7 @@ BLOCKS, WARNS, INFORMS = 'blocks', 'warns', 'informs'
 
 # Journal types that fit each kind of entry (facts: Journal.Type).
 JOURNAL_TYPES = {
-    'sale': ('20',), 'purchase': ('22',), 'general': ('90',), 'bank': ('12', '10', '16'),
+    'sale': ('20',), 'purchase': ('22',), 'general': ('90',), 'bank': ('12', '16'), 'cash': ('10',),
 }
 _DIRECTIONS = {'sale': 'S', 'purchase': 'P'}
 _INT32 = 2**31 - 1
@@ -301,7 +301,7 @@ def _check_totals(booking, facts):
         if not any(line.amount for line in booking.lines):
             yield Finding(INFORMS, 'zero_total', {})
         return
-    if booking.kind == 'bank':
+    if is_money(booking.kind):
         # The other side is Exact's own line on the account of the journal.
         moved = sum((line.amount for line in booking.lines), Decimal(0))
         if moved != booking.total:

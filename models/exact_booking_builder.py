@@ -12,8 +12,8 @@ from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
 from ..booking import (
-    Booking, Line, VatCode, difference_line, exact_totals, fit_text, is_ledger_only, rounded, spread,
-    vat_overrides,
+    Booking, Line, VatCode, difference_line, exact_totals, fit_text, is_ledger_only, is_money, rounded,
+    spread, vat_overrides,
 )
 from .exact_relation_match import party
 
@@ -172,8 +172,9 @@ class BookingBuilder:
         if not ledger_only:
             relation = self._relation(built, move.commercial_partner_id, overrides)
             condition = self._payment_condition(built)
-        makers = {'general': self._general_lines, 'bank': self._bank_lines}
-        maker = makers.get(kind, self._invoice_lines)
+        maker = self._general_lines if ledger_only else self._invoice_lines
+        if is_money(kind):
+            maker = self._bank_lines
         lines, total, vat_total, currency, rate = maker(built, kind, overrides)
         if not lines and not built.blocks:
             built.problems.append(Problem('nothing_to_book'))
@@ -242,10 +243,12 @@ class BookingBuilder:
         return number if 0 < number <= _MAX_INVOICE_NUMBER else None
 
     def _kind(self, move, overrides):
-        """Which kind of entry: who sends a bank journal to a general one gets general entries."""
+        """Which kind of entry: the journal in Exact tells bank from cash, and who sends a bank
+        journal to a general one gets general entries."""
         kind = kind_of(move)
-        if kind == 'bank' and self._chosen_journal(move, overrides).journal_type == '90':
-            return 'general'
+        if kind == 'bank':
+            chosen = self._chosen_journal(move, overrides).journal_type
+            return {'90': 'general', '10': 'cash'}.get(chosen, kind)
         return kind
 
     def _chosen_journal(self, move, overrides):
@@ -411,7 +414,7 @@ class BookingBuilder:
         return tuple(lines), Decimal(0), Decimal(0), currency.name, Decimal(1)
 
     def _bank_lines(self, built, kind, overrides):
-        """Lines of a bank entry, money in positive, in the currency of the bank account.
+        """Lines of a bank or cash entry, money in positive, in the currency of the account.
 
         The line that stands for the bank itself is left out: Exact makes it. VAT as in general
         entries.

@@ -43,7 +43,7 @@ class ExactExport(models.Model):
     kind = fields.Selection(
         [
             ('sale', "Sales Entry"), ('purchase', "Purchase Entry"),
-            ('general', "General Journal Entry"), ('bank', "Bank Entry"),
+            ('general', "General Journal Entry"), ('bank', "Bank Entry"), ('cash', "Cash Entry"),
         ],
         required=True, readonly=True,
     )

@@ -18,7 +18,7 @@ class ExactExportDocumentWizard(models.TransientModel):
     kind = fields.Selection(
         [
             ('sale', "Sales Entry"), ('purchase', "Purchase Entry"),
-            ('general', "General Journal Entry"), ('bank', "Bank Entry"),
+            ('general', "General Journal Entry"), ('bank', "Bank Entry"), ('cash', "Cash Entry"),
         ],
         string="Booked As", readonly=True,
     )
@@ -35,7 +35,7 @@ class ExactExportDocumentWizard(models.TransientModel):
 
     @api.depends('kind')
     def _compute_journal_type(self):
-        types = {'sale': '20', 'purchase': '22', 'general': '90', 'bank': '12'}
+        types = {'sale': '20', 'purchase': '22', 'general': '90', 'bank': '12', 'cash': '10'}
         for wizard in self:
             wizard.journal_type = types.get(wizard.kind)
 

@@ -1,4 +1,4 @@
-"""Bank entries: lines only, money in positive; Exact books the other side by itself."""
+"""Bank and cash entries: lines only, money in positive; Exact books the other side by itself."""
 
 import datetime as dt
 from dataclasses import replace
@@ -25,6 +25,7 @@ from booking import (
     from_dict,
     general_description,
     is_ledger_only,
+    is_money,
     line_resource,
     payload,
     plan,
@@ -39,8 +40,8 @@ BANK, COST, VAT, PAYABLE, OTHER_BANK = 'bank', 'cost', 'vat', 'payable', 'saving
 GL_TYPES = {BANK: 12, COST: 121, VAT: 24, PAYABLE: 22, OTHER_BANK: 12, 'g1': 121, 'g2': 121}
 
 # Properties that Exact's public reference marks as accepted in a POST.
-POST_HEADER = """BankEntryLines BankStatementDocument ClosingBalanceFC Currency EntryNumber
-    FinancialPeriod FinancialYear JournalCode OpeningBalanceFC"""
+POST_HEADER = """BankEntryLines CashEntryLines BankStatementDocument ClosingBalanceFC Currency
+    EntryNumber FinancialPeriod FinancialYear JournalCode OpeningBalanceFC"""
 POST_LINE = """Account AmountFC AmountVATFC Asset CostCenter CostUnit Date Description Document
     EntryID ExchangeRate GLAccount ID Notes OurRef Project Quantity VATCode VATPercentage VATType"""
 
@@ -89,7 +90,8 @@ def read(booking, **values):
 def bank_bookings(draw):
     lines = draw(st.lists(line_values(codes=('',)), min_size=1, max_size=5))
     return bank(
-        lines=lines, document=draw(st.sampled_from(['', 'd1'])),
+        kind=draw(st.sampled_from(['bank', 'cash'])), lines=lines,
+        document=draw(st.sampled_from(['', 'd1'])),
         rate=draw(st.sampled_from([D(1), D('0.923456789')])),
         currency=draw(st.sampled_from(['EUR', 'USD'])),
     )
@@ -124,15 +126,23 @@ def test_payload_in_full():
 def test_payload_has_only_properties_that_a_post_accepts(booking):
     body = payload(booking)
     assert set(body) <= set(POST_HEADER.split())
-    assert {'JournalCode', 'BankEntryLines'} <= set(body)
     assert not {'OpeningBalanceFC', 'ClosingBalanceFC'} & set(body)
-    for row, line in zip(body['BankEntryLines'], booking.lines, strict=True):
+    collection = 'BankEntryLines' if booking.kind == 'bank' else 'CashEntryLines'
+    assert {'JournalCode', collection} <= set(body)
+    for row, line in zip(body[collection], booking.lines, strict=True):
         assert set(row) <= set(POST_LINE.split())
         assert row['AmountFC'] == line.amount
         assert row['Description'].startswith('PBNK1/2026/00001')
         assert row.get('Document', '') == booking.document
         assert ('ExchangeRate' in row) == (booking.rate != 1)
         assert not any(value is None for value in row.values())
+
+
+def test_cash_entries_have_their_own_resource():
+    booking = bank(kind='cash')
+    assert resource(booking) == 'financialtransaction/CashEntries'
+    assert line_resource(booking) == 'financialtransaction/CashEntryLines'
+    assert payload(booking)['CashEntryLines'] == payload(bank())['BankEntryLines']
 
 
 def test_the_way_of_credit_notes_does_not_touch_bank_entries():
@@ -148,9 +158,9 @@ def test_bank_entries_survive_json(booking):
 
 
 def test_which_kinds_are_ledger_lines_only():
-    assert [is_ledger_only(kind) for kind in ('sale', 'purchase', 'general', 'bank')] == [
-        False, False, True, True,
-    ]
+    kinds = ('sale', 'purchase', 'general', 'bank', 'cash')
+    assert [is_ledger_only(kind) for kind in kinds] == [False, False, True, True, True]
+    assert [is_money(kind) for kind in kinds] == [False, False, False, True, True]
 
 
 # === READING BACK === #
@@ -264,14 +274,18 @@ def codes(booking, facts=FACTS, **kwargs):
     return [(finding.severity, finding.code) for finding in check(booking, facts, **kwargs)]
 
 
-@pytest.mark.parametrize('journal', ['20', '10', '16', 'nv'])
-def test_bank_cash_and_payment_service_journals_fit(journal):
-    assert codes(bank(journal=journal)) == []
+@pytest.mark.parametrize(('kind', 'journal'), [
+    ('bank', '20'), ('bank', '16'), ('bank', 'nv'), ('cash', '10'),
+])
+def test_journals_that_fit(kind, journal):
+    assert codes(bank(kind=kind, journal=journal)) == []
 
 
-@pytest.mark.parametrize('journal', ['90', '60'])
-def test_other_journals_do_not(journal):
-    assert codes(bank(journal=journal)) == [(BLOCKS, 'journal_type')]
+@pytest.mark.parametrize(('kind', 'journal'), [
+    ('bank', '90'), ('bank', '60'), ('bank', '10'), ('cash', '20'), ('cash', '90'),
+])
+def test_other_journals_do_not(kind, journal):
+    assert codes(bank(kind=kind, journal=journal)) == [(BLOCKS, 'journal_type')]
 
 
 def test_no_relation_is_asked_for_and_lines_need_no_balance():
