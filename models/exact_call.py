@@ -1,6 +1,7 @@
 import logging
 from datetime import timedelta, timezone
 
+import psycopg2
 from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
@@ -194,10 +195,16 @@ class ExactCall(models.Model):
             self._check(division_id, resource, priority)
 
         def after(call):
-            self._record(division_id, call)
-            if isinstance(call.error, Forbidden) and call.error.reason in DIVISION_REASONS:
-                division._note_reachable(call.error.reason)
-            elif was_unreachable and call.error is None:
-                division._note_reachable(False)
+            try:
+                self._record(division_id, call)
+                if isinstance(call.error, Forbidden) and call.error.reason in DIVISION_REASONS:
+                    division._note_reachable(call.error.reason)
+                elif was_unreachable and call.error is None:
+                    division._note_reachable(False)
+            except psycopg2.Error as error:
+                # Bookkeeping about a call must never cost what the call brought
+                _logger.warning(
+                    "The call to division %s is not noted: %s", division_id, type(error).__name__,
+                )
 
         return before, after

@@ -2,6 +2,7 @@ from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+import psycopg2
 import requests
 
 from odoo import Command
@@ -474,6 +475,15 @@ class TestConnection(ExactTransactionCase):
         self.env.invalidate_all()
         errors = division.call_ids.filtered('resource')
         self.assertEqual(errors.errors, 1, "counting starts anew after an hour")
+
+    @mute_logger('odoo.addons.account_exact.models.exact_call')
+    def test_bookkeeping_does_not_cost_the_answer(self):
+        division = self.explore()[1234567]
+        failing = patch.object(
+            self.env.registry['exact.call'], '_record', side_effect=psycopg2.OperationalError,
+        )
+        with failing, division._client() as client:
+            self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
 
     def test_a_gateway_that_fails_is_not_an_error_of_ours(self):
         division = self.explore()[1234567]
