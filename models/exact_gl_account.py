@@ -50,7 +50,7 @@ class ExactGlAccount(models.Model):
     _description = "Exact G/L Account"
     _inherit = ['exact.master.mixin']
 
-    gl_type = fields.Integer(string="Type Code", readonly=True)
+    gl_type = fields.Integer(string="Type Code", aggregator=None, readonly=True)
     type_name = fields.Char(string="Type", compute='_compute_type_name')
     balance_type = fields.Selection([('B', "Balance Sheet"), ('W', "Profit & Loss")], readonly=True)
     balance_side = fields.Selection([('D', "Debit"), ('C', "Credit")], readonly=True)

@@ -9,8 +9,8 @@ class ExactPeriod(models.Model):
     _inherit = ['exact.master.mixin']
     _order = 'start_date desc, id'
 
-    year = fields.Integer(readonly=True)
-    number = fields.Integer(string="Period", readonly=True)
+    year = fields.Integer(aggregator=None, readonly=True)
+    number = fields.Integer(string="Period", aggregator=None, readonly=True)
     start_date = fields.Date(readonly=True)
     end_date = fields.Date(readonly=True)
 
@@ -24,6 +24,6 @@ class ExactJournalPeriod(models.Model):
     _order = 'year desc, period desc, journal_code'
 
     journal_code = fields.Char(readonly=True)
-    year = fields.Integer(readonly=True)
-    period = fields.Integer(readonly=True)
+    year = fields.Integer(aggregator=None, readonly=True)
+    period = fields.Integer(aggregator=None, readonly=True)
     is_closed = fields.Boolean(string="Closed", readonly=True)

@@ -9,6 +9,7 @@ class ExactRelation(models.Model):
     _inherit = ['exact.master.mixin']
     _rec_names_search = ['code', 'name', 'vat_number']
 
+    name = fields.Char(string="Name")
     status = fields.Selection(
         [('A', "None"), ('S', "Suspect"), ('P', "Prospect"), ('C', "Customer")], readonly=True,
     )

@@ -72,7 +72,7 @@ class ExactDivision(models.Model):
         ],
         string="Master Data Status", compute='_compute_sync',
     )
-    sync_at = fields.Datetime(string="Master Data Of", compute='_compute_sync')
+    sync_at = fields.Datetime(string="Last Complete", compute='_compute_sync')
 
     # === COMPUTE METHODS === #
 

@@ -330,7 +330,7 @@ class Projects(Resource):
         return {
             'code': text(row['Code']),
             'name': text(row['Description']),
-            'project_type': integer(row['Type']),
+            'project_type': choice(row['Type'], '12345'),
             'start_date': date(row['StartDate']),
             'end_date': date(row['EndDate']),
             'relation_guid': guid(row['Account']),

@@ -13,7 +13,10 @@ class ExactVatCode(models.Model):
     transaction_type = fields.Selection(
         [('B', "Both"), ('P', "Purchase"), ('S', "Sales")], string="Used In", readonly=True,
     )
-    percentage = fields.Float(string="Percentage", digits=(16, 4), readonly=True)
+    percentage = fields.Float(
+        string="Percentage", digits=(16, 4), aggregator=None, readonly=True,
+        help="Valid today, in percent.",
+    )
     percentages = fields.Json(
         readonly=True,
         help="The percentage of each time: [first day or null, last day or null, percentage].",
