@@ -317,8 +317,11 @@ class BookingBuilder:
         mapped = self.index['payment_term'].get(term.id)
         if mapped:
             return self.env['exact.payment.condition'].browse(mapped[1]).code
+        # The due date is sent anyway; only several due dates need a condition that knows them.
+        tranches = built.move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
         built.problems.append(Problem(
-            'mapping_missing_payment_term', params={'payment_term': term.display_name},
+            'mapping_missing_payment_term', 'blocks' if len(tranches) > 1 else 'warns',
+            params={'payment_term': term.display_name},
             target=('account.payment.term', term.id),
         ))
         return ''

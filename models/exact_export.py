@@ -36,7 +36,7 @@ class ExactExport(models.Model):
         readonly=True,
     )
     division_id = fields.Many2one(
-        'exact.division', required=True, ondelete='restrict', index=True, readonly=True,
+        'exact.division', string="Administration", required=True, ondelete='restrict', index=True, readonly=True,
     )
     company_id = fields.Many2one(related='division_id.company_id', store=True, index=True)
     name = fields.Char(string="Reference", readonly=True)

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools.translate import LazyTranslate
 
 _lt = LazyTranslate(__name__)
@@ -210,20 +211,11 @@ class ExactFinding(models.Model):
         """Go to what is to be fixed: the mapping of the record, or the record itself."""
         self.ensure_one()
         model, res_id = self.res_model or 'account.move', self.res_id or self.move_id.id
+        if model == 'res.partner' and not self.env.user.has_group('account.group_account_manager'):
+            # Who may not map can still choose the relation for this export.
+            return self.move_id.action_exact_adjust()
         if model in MAPPINGS:
-            mapping_model, field = MAPPINGS[model]
-            return {
-                'type': 'ir.actions.act_window',
-                'name': self.env[mapping_model]._description,
-                'res_model': mapping_model,
-                'view_mode': 'list',
-                'views': [(False, 'list')],
-                'domain': [('division_id', '=', self.division_id.id), (field, '=', res_id)],
-                'context': {
-                    'default_division_id': self.division_id.id, f'default_{field}': res_id,
-                    'create': True,
-                },
-            }
+            return self.division_id._open_mapping(model, res_id)
         return {
             'type': 'ir.actions.act_window',
             'res_model': model,
@@ -231,3 +223,58 @@ class ExactFinding(models.Model):
             'view_mode': 'form',
             'views': [(False, 'form')],
         }
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _open_mapping(self, model, res_id):
+        """The mapping of one record of Odoo, as a list to choose the target in.
+
+        :param str model: a key of MAPPINGS; `res_id` a record of it.
+        """
+        self.ensure_one()
+        mapping_model, field = MAPPINGS[model]
+        domain = [('division_id', '=', self.id), (field, '=', res_id)]
+        mappings = self.env[mapping_model]
+        if mappings.has_access('create') and not mappings.search_count(domain, limit=1):
+            mappings.create({'division_id': self.id, field: res_id})
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            f'account_exact.{mapping_model.replace(".", "_")}_action',
+        )
+        return {
+            **action,
+            'domain': domain,
+            'context': {'default_division_id': self.id, f'default_{field}': res_id},
+        }
+
+
+class ExactMappingMixin(models.AbstractModel):
+    _inherit = 'exact.mapping.mixin'
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mappings = super().create(vals_list)
+        mappings._release_blocked()
+        return mappings
+
+    def write(self, vals):
+        result = super().write(vals)
+        if any(name in self._target_fields for name in vals):
+            self._release_blocked()
+        return result
+
+    def _release_blocked(self):
+        """Check anew what waited for these mappings, without anybody pressing a button."""
+        mapped = self.filtered(lambda mapping: mapping.state == 'mapped')
+        if not mapped:
+            return
+        # sudo: people who map release what others exported.
+        findings_sudo = self.env['exact.finding'].sudo().search(Domain.OR(
+            Domain('res_model', '=', mapped[field]._name) & Domain('res_id', 'in', mapped[field].ids)
+            for field in self._source_fields if mapped[field]
+        ) & Domain('export_id.state', '=', 'blocked')
+          & Domain('division_id', 'in', mapped.division_id.ids))
+        if findings_sudo:
+            findings_sudo.export_id.write({'state': 'proposed', 'next_try': False})
+            self.env['exact.export']._trigger_worker()

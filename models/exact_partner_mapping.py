@@ -7,8 +7,9 @@ from odoo.tools import SQL
 class ExactPartnerMapping(models.Model):
     """Which relation of Exact a partner is.
 
-    Rows come with the first export of a partner, or by hand. A partner without one stops nothing:
-    its relation is looked up, or made, at the export.
+    Rows come with the first export of a partner, for partners of documents that Exact seems to know,
+    or by hand. A partner without one stops nothing: its relation is looked up, or made, at the
+    export; only a relation of the same name is a question to a person.
     """
 
     _name = 'exact.partner.mapping'
@@ -77,6 +78,17 @@ class ExactPartnerMapping(models.Model):
                 if len(relations) == 1:
                     found[mapping] = ({'relation_id': relations.pop()}, reason)
         return found
+
+    def _wanted_sources(self, division):
+        """Partners of documents that are waiting and that some relation of Exact resembles."""
+        moves = self.env['account.move'].search([
+            ('company_id', '=', division.company_id.id), ('state', '=', 'posted'),
+            ('move_type', '!=', 'entry'), ('exact_state', 'in', ['not_exported', 'blocked']),
+        ])
+        index = {'partner': {}}
+        return {'partner_id': self.env['res.partner'].browse(
+            division._match_relations(moves, index),
+        )}
 
     def _describe_reason(self, reason, target):
         if target is not None and reason == 'vat' and target.vat_number:

@@ -216,21 +216,7 @@ class ExactExportWizardLine(models.TransientModel):
         """Go to what stops these documents; without a record to fix, to the documents."""
         self.ensure_one()
         if self.res_model in MAPPINGS:
-            model, field = MAPPINGS[self.res_model]
-            return {
-                'type': 'ir.actions.act_window',
-                'name': self.env[model]._description,
-                'res_model': model,
-                'view_mode': 'list',
-                'views': [(False, 'list')],
-                'domain': [
-                    ('division_id', '=', self.wizard_id.division_id.id), (field, '=', self.res_id),
-                ],
-                'context': {
-                    'default_division_id': self.wizard_id.division_id.id,
-                    f'default_{field}': self.res_id,
-                },
-            }
+            return self.wizard_id.division_id._open_mapping(self.res_model, self.res_id)
         return self.action_open_moves()
 
     def action_open_moves(self):

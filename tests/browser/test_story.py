@@ -1,0 +1,205 @@
+"""The main job in a real browser: connect, let the master data in, map, export, look, undo.
+
+Started by scripts/test against a demo database of its own and a simulator with fresh books. Each
+step leaves a screenshot, for people to look at.
+"""
+
+import os
+import pathlib
+import re
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+URL = os.environ.get('ACCOUNT_EXACT_URL', '')
+SIMULATOR = os.environ.get('ACCOUNT_EXACT_SIMULATOR_URL', '')
+SCREENSHOTS = pathlib.Path(os.environ.get('ACCOUNT_EXACT_SCREENSHOTS', 'screenshots'))
+CHROMIUM = os.environ.get('ACCOUNT_EXACT_CHROMIUM', '/usr/bin/chromium')
+FLAGS = [
+    '--no-sandbox', '--disable-gpu', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync', '--disable-quic', '--no-first-run',
+]
+
+pytestmark = pytest.mark.skipif(not URL, reason="scripts/test starts Odoo and says where it is")
+
+
+class Odoo:
+    """What a person does in Odoo's web client."""
+
+    def __init__(self, page):
+        self.page = page
+        self.errors = []
+        self.shots = 0
+        page.on('pageerror', lambda error: self.errors.append(str(error)))
+
+    def login(self, login):
+        self.page.goto(f'{URL}/web/login')
+        self.page.fill('input[name=login]', login)
+        self.page.fill('input[name=password]', login)
+        self.page.click('button[type=submit]')
+        self.page.wait_for_selector('.o_main_navbar')
+
+    def open(self, action):
+        self.page.goto(f'{URL}/odoo/{action}')
+        self.page.wait_for_selector('.o_main_navbar')
+        self.settle()
+
+    def settle(self):
+        """Until the view is there and nothing is loading (the bus never falls silent)."""
+        self.page.wait_for_selector('.o_view_controller, .modal')
+        expect(self.page.locator('.o_loading_indicator')).to_have_count(0)
+
+    def button(self, name, within=''):
+        return self.page.locator(f'{within} button[name="{name}"]:visible').first
+
+    def field(self, name, within=''):
+        return self.page.locator(f'{within} div[name="{name}"]:visible').first
+
+    def shot(self, name):
+        self.shots += 1
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_timeout(300)
+        self.page.screenshot(path=SCREENSHOTS / f'{self.shots:02d}-{name}.png')
+
+    def reload_until(self, selector, text, seconds=120):
+        """Reload like a person who waits for the scheduled action."""
+        locator = self.page.locator(selector).first
+        for _attempt in range(seconds // 2):
+            if locator.count() and re.search(text, locator.inner_text()):
+                return locator
+            self.page.wait_for_timeout(2000)
+            self.page.reload()
+            self.settle()
+        raise AssertionError(f"{selector} never said {text!r}: {locator.all_inner_texts()}")
+
+    def filter(self, label):
+        self.page.click('.o_searchview_dropdown_toggler')
+        self.page.get_by_role('menuitemcheckbox', name=label, exact=True).click()
+        self.page.keyboard.press('Escape')
+        self.settle()
+
+
+@pytest.fixture(scope='module')
+def odoo():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={'width': 1440, 'height': 900})
+        page.set_default_timeout(30_000)
+        person = Odoo(page)
+        try:
+            yield person
+        except BaseException:
+            person.shot('failed')
+            raise
+        finally:
+            browser.close()
+
+
+def test_story(odoo):
+    page = odoo.page
+    odoo.login('admin')
+
+    # Connect
+    odoo.open('action-account_exact.exact_connection_action')
+    odoo.shot('no-connection-yet')
+    page.click('.o_list_button_add')
+    odoo.settle()
+    odoo.field('name').locator('input').fill("Exact Online")
+    odoo.field('client_id').locator('input').fill('demo-client-id')
+    odoo.field('client_secret').locator('input').fill('demo-client-secret')
+    odoo.shot('connection-new')
+    odoo.button('action_connect').click()
+    page.wait_for_selector('#allow')
+    odoo.shot('consent')
+    page.click('#allow')
+    page.wait_for_selector('.o_form_view')
+    odoo.settle()
+    odoo.shot('connected')
+    assert page.url.startswith(URL)
+
+    # Choose the administration of this company
+    row = page.locator('div[name="division_ids"] tr.o_data_row', has_text='1234567')
+    row.locator('button[name="action_use_for_company"]').click()
+    odoo.settle()
+    odoo.shot('division-chosen')
+
+    # The master data comes in by itself
+    odoo.open('action-account_exact.exact_division_action')
+    page.locator('tr.o_data_row', has_text='1234567').first.locator('td[name="name"]').click()
+    page.wait_for_selector('.o_form_view')
+    odoo.settle()
+    odoo.shot('sync-progress')
+    odoo.reload_until('.o_statusbar_status .o_arrow_button_current', 'Ready', 180)
+    page.wait_for_selector('button[name="action_accept_suggestions"]')
+    odoo.shot('sync-done')
+
+    # Accept the suggestions
+    odoo.button('action_accept_suggestions').click()
+    page.wait_for_selector('.o_notification')
+    odoo.shot('suggestions-accepted')
+    for kind in ('account', 'tax', 'journal', 'payment_term'):
+        odoo.open(f'action-account_exact.exact_{kind}_mapping_action')
+        odoo.shot(f'mapping-{kind}')
+
+    # Dry run over everything
+    odoo.open('action-account_exact.exact_export_wizard_action')
+    page.wait_for_selector('.modal, .o_form_view')
+    odoo.shot('dry-run-counts')
+    odoo.button('action_check').click()
+    page.wait_for_selector('button[name="action_export"].btn-primary')
+    odoo.shot('dry-run-result')
+
+    # Export some invoices from their list
+    odoo.open('action-account.action_move_out_invoice')
+    odoo.filter('Exact: Not Exported')
+    page.locator('thead .o_list_record_selector input').first.check()
+    odoo.shot('invoices-selected')
+    page.click('.o_cp_action_menus button:has-text("Actions")')
+    odoo.shot('action-menu')
+    page.get_by_role('menuitem', name='Export to Exact', exact=True).click()
+    page.wait_for_selector('.o_notification')
+    odoo.shot('export-asked')
+    odoo.open('action-account.action_move_out_invoice')
+    odoo.reload_until('.o_list_view', r'Verified')
+    page.wait_for_timeout(8000)
+    page.reload()
+    odoo.settle()
+    odoo.shot('invoices-verified')
+
+    # The green bar
+    page.locator('tr.o_data_row', has_text='Verified').first.locator('td[name="name"]').click()
+    page.wait_for_selector('div[name="exact_verified"]')
+    odoo.settle()
+    odoo.shot('invoice-verified')
+    bar = page.locator('div[name="exact_verified"]').inner_text()
+    number = odoo.field('exact_entry_number').inner_text().strip()
+    assert re.search(r'\d{5,}', number), bar
+    odoo.button('action_exact_open_export').click()
+    page.wait_for_selector('.o_form_view div[name="entry_number_text"]')
+    odoo.settle()
+    odoo.shot('export-record')
+    page.go_back()
+    page.wait_for_selector('div[name="exact_verified"]')
+
+    # Exact has it
+    books = page.context.browser.new_page()
+    books.goto(SIMULATOR)
+    books.screenshot(path=SCREENSHOTS / 'books.png', full_page=True)
+    books.close()
+
+    # Undo
+    odoo.button('action_exact_undo_wizard').click()
+    page.wait_for_selector('.modal button[name="action_undo"]')
+    odoo.shot('undo-wizard')
+    odoo.button('action_undo', '.modal').click()
+    page.wait_for_selector('.modal', state='detached')
+    for _attempt in range(60):
+        page.wait_for_timeout(2000)
+        page.reload()
+        odoo.settle()
+        if not page.locator('div[name="exact_waiting"]:visible').count() \
+                and not page.locator('div[name="exact_verified"]:visible').count():
+            break
+    odoo.shot('undone')
+    expect(page.locator('button:has-text("Export to Exact"):visible')).to_have_count(1)
+    assert not odoo.errors, odoo.errors
