@@ -33,6 +33,7 @@ class ExactAccountMapping(models.Model):
     account_id = fields.Many2one(
         'account.account', string="Account", ondelete='cascade', index=True, check_company=True,
     )
+    account_code = fields.Char(string="Code", compute='_compute_account_code')
     product_tmpl_id = fields.Many2one(
         'product.template', string="Product", ondelete='cascade', index='btree_not_null',
         check_company=True,
@@ -76,6 +77,13 @@ class ExactAccountMapping(models.Model):
         '(division_id, product_category_id) WHERE product_category_id IS NOT NULL',
         "The product category has a row already.",
     )
+
+    @api.depends('account_id.code', 'company_id')
+    def _compute_account_code(self):
+        for mapping in self:
+            # An account has a code per company, and Odoo shows it to few people.
+            account = mapping.account_id.with_company(mapping.company_id)
+            mapping.account_code = account.code
 
     # === WHAT FITS === #
 

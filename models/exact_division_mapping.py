@@ -13,6 +13,21 @@ MAPPING_MODELS = {
     'analytic': 'exact.analytic.mapping',
     'partner': 'exact.partner.mapping',
 }
+# What has a button of its own on the administration: mapping model, which of its rows, action.
+MAPPING_KINDS = {
+    'account': (
+        'exact.account.mapping', [('account_id', '!=', False)], 'exact_account_mapping_action',
+    ),
+    'override': (
+        'exact.account.mapping', [('account_id', '=', False)],
+        'exact_account_mapping_action_override',
+    ),
+    'tax': ('exact.tax.mapping', [], 'exact_tax_mapping_action'),
+    'journal': ('exact.journal.mapping', [], 'exact_journal_mapping_action'),
+    'payment_term': ('exact.payment.term.mapping', [], 'exact_payment_term_mapping_action'),
+    'analytic': ('exact.analytic.mapping', [], 'exact_analytic_mapping_action'),
+    'partner': ('exact.partner.mapping', [], 'exact_partner_mapping_action'),
+}
 DEFAULT_JOURNAL_TYPES = {
     'default_sale_journal_id': '20',
     'default_purchase_journal_id': '22',
@@ -48,12 +63,14 @@ class ExactDivision(models.Model):
     default_purchase_gl_account_id = fields.Many2one(domain=_LEDGER_DOMAIN)
 
     account_mapping_count = fields.Integer(compute='_compute_mapping_counts')
+    override_mapping_count = fields.Integer(compute='_compute_mapping_counts')
     journal_mapping_count = fields.Integer(compute='_compute_mapping_counts')
     tax_mapping_count = fields.Integer(compute='_compute_mapping_counts')
     payment_term_mapping_count = fields.Integer(compute='_compute_mapping_counts')
     analytic_mapping_count = fields.Integer(compute='_compute_mapping_counts')
     partner_mapping_count = fields.Integer(compute='_compute_mapping_counts')
     account_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
+    override_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
     journal_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
     tax_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
     payment_term_mapping_open_count = fields.Integer(compute='_compute_mapping_counts')
@@ -73,9 +90,9 @@ class ExactDivision(models.Model):
         """How many rows there are per kind, and how many wait for a person: a query per kind."""
         for division in self:
             division.mapping_open_count = division.mapping_suggested_count = 0
-        for kind, model in MAPPING_MODELS.items():
+        for kind, (model, domain, _action) in MAPPING_KINDS.items():
             groups = self.env[model]._read_group(
-                [('division_id', 'in', self.ids)], ['division_id', 'state'], ['__count'],
+                [('division_id', 'in', self.ids), *domain], ['division_id', 'state'], ['__count'],
             )
             counts = {(division.id, state): count for division, state, count in groups}
             for division in self:
@@ -261,10 +278,9 @@ class ExactDivision(models.Model):
         """The mapping list of one kind, given as `mapping_kind` in the context."""
         self.ensure_one()
         kind = self.env.context.get('mapping_kind', 'account')
-        action = self.env['ir.actions.act_window']._for_xml_id(
-            f'account_exact.{MAPPING_MODELS[kind].replace(".", "_")}_action',
-        )
-        action['domain'] = [('division_id', '=', self.id)]
+        _model, domain, xmlid = MAPPING_KINDS[kind]
+        action = self.env['ir.actions.act_window']._for_xml_id(f'account_exact.{xmlid}')
+        action['domain'] = [*domain, ('division_id', '=', self.id)]
         action['context'] = {
             'default_division_id': self.id,
             'search_default_todo': 1 if self[f'{kind}_mapping_open_count'] else 0,

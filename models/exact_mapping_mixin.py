@@ -1,3 +1,5 @@
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL
@@ -320,6 +322,26 @@ class ExactMappingMixin(models.AbstractModel):
     def _chosen_values(self):
         return {'mapped_by_id': self.env.uid, 'mapped_on': fields.Datetime.now()}
 
+    # === VIEWS === #
+
+    @api.model
+    def get_empty_list_help(self, help_message):
+        """Where nothing is there to map yet, say what comes first."""
+        divisions = self.env['exact.division'].search_count(
+            [('company_id', 'in', self.env.companies.ids)], limit=1,
+        )
+        if not divisions:
+            help_message = Markup(
+                '<p class="o_view_nocontent_smiling_face">%s</p><p>%s</p>',
+            ) % (
+                self.env._("Connect to Exact first"),
+                self.env._(
+                    "Make a connection under Configuration, Exact, and choose the administration "
+                    "of your company. What there is to map then comes by itself.",
+                ),
+            )
+        return super().get_empty_list_help(help_message)
+
     # === SUGGESTIONS === #
 
     def _suggest(self):
@@ -438,7 +460,14 @@ class ExactMappingMixin(models.AbstractModel):
             },
         }
 
-    @api.model
+    def action_accept_all(self):
+        """Accept all suggestions of this kind, of the open companies, selected or not."""
+        self.browse().check_access('write')
+        waiting = self.search([
+            ('state', '!=', 'mapped'), ('company_id', 'in', self.env.companies.ids),
+        ])
+        return waiting.action_accept()
+
     def action_look_for_new(self):
         """Add rows for what is used in Odoo since, and suggest anew; of the open companies."""
         self.browse().check_access('write')

@@ -6,6 +6,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.account_exact.tests.common import ExactConnectedCase
 
 # What the administration of a small Dutch company holds: code, name and what matters of each.
 GL_ACCOUNTS = [
@@ -643,6 +644,37 @@ class TestMappingChoices(ExactMappingCase):
         self.assertEqual(self.division.tax_mapping_count, len(tax_rows))
         self.assertEqual(self.division.tax_mapping_open_count, len(without))
 
+    def test_accept_all_of_a_kind(self):
+        journals = self.env['exact.journal.mapping'].search([
+            ('division_id', '=', self.division.id), ('state', '=', 'suggested'),
+        ])
+        self.assertTrue(journals)
+        # The list calls it with what is selected: nothing.
+        self.env['exact.journal.mapping'].action_accept_all()
+        self.assertEqual(set(journals.mapped('state')), {'mapped'})
+        self.assertEqual(self.tax_row(self.tax_21).state, 'suggested')
+
+    def test_lists_of_the_administration(self):
+        for kind in (
+            'account', 'override', 'tax', 'journal', 'payment_term', 'analytic', 'partner',
+        ):
+            action = self.division.with_context(mapping_kind=kind).action_open_mappings()
+            rows = self.env[action['res_model']].search(action['domain'])
+            self.assertEqual(len(rows), self.division[f'{kind}_mapping_count'], kind)
+            self.assertEqual(
+                len(rows.filtered(lambda row: row.state != 'mapped')),
+                self.division[f'{kind}_mapping_open_count'],
+            )
+
+    def test_empty_list_says_what_comes_first(self):
+        help_text = self.env['exact.tax.mapping'].get_empty_list_help("as written")
+        self.assertEqual(help_text, "as written")
+        other = self.setup_other_company()['company']
+        help_text = self.env['exact.tax.mapping'].with_context(
+            allowed_company_ids=other.ids,
+        ).get_empty_list_help("as written")
+        self.assertIn("Connect to Exact first", help_text)
+
     def test_a_suggestion_gone_stale_is_not_accepted(self):
         row = self.tax_row(self.tax_21)
         self.vat('2').is_blocked = True
@@ -916,3 +948,44 @@ class TestMappingRights(ExactMappingCase):
                 'division_id': self.division.id, 'tax_id': foreign.id,
             })
         self.assertIn("company", str(caught.exception).lower())
+
+
+@tagged('post_install', '-at_install')
+class TestMappingSimulator(ExactConnectedCase):
+
+    def test_dutch_chart_against_a_dutch_administration(self):
+        """What a person gets after choosing the administration: rows, and suggestions for most."""
+        self._create_invoice(post=True)
+        self.division._start_sync()
+        self.env.ref('account_exact.ir_cron_sync').method_direct_trigger()
+        taxes = self.env['exact.tax.mapping'].search([('division_id', '=', self.division.id)])
+        rows = {row.tax_id: row for row in taxes}
+        chart = {
+            name: rows[self.env.ref(f'account.{self.company.id}_{name}')]
+            for name in (
+                'btw_21', 'btw_21_d', 'btw_overig', 'btw_9', 'btw_0', 'btw_verk_0', 'btw_21_buy',
+                'btw_9_buy_d', 'btw_ink_0', 'btw_I_9', 'btw_I_21', 'btw_I_9_d', 'btw_I_21_d',
+                'btw_E1_9', 'btw_E2', 'btw_E1_d_9', 'btw_E2_d', 'btw_X0_producten',
+                'btw_X0_diensten', 'btw_X0_ABC_levering', 'btw_X1', 'btw_X2', 'btw_X3',
+            )
+        }
+        found = {name: row.suggested_vat_code_id.code for name, row in chart.items()}
+        self.assertEqual(found, {
+            'btw_21': '2', 'btw_21_d': '2', 'btw_overig': '3', 'btw_9': '1', 'btw_0': '6',
+            'btw_verk_0': '11', 'btw_21_buy': '4', 'btw_9_buy_d': '5', 'btw_ink_0': '10',
+            'btw_I_9': '9L', 'btw_I_21': '9', 'btw_I_9_d': '9E', 'btw_I_21_d': '9D',
+            'btw_E1_9': '12L', 'btw_E2': '12', 'btw_E1_d_9': '13L', 'btw_E2_d': '13',
+            'btw_X0_producten': '7', 'btw_X0_diensten': '7D', 'btw_X0_ABC_levering': '7T',
+            'btw_X1': '8', 'btw_X2': '7A', 'btw_X3': '8A',
+        })
+        self.division.action_accept_suggestions()
+        self.assertEqual({row.state for row in chart.values()}, {'mapped'})
+        revenue = self.env['exact.account.mapping'].search([
+            ('division_id', '=', self.division.id),
+            ('account_id', '=', self.company_data['default_account_revenue'].id),
+        ])
+        self.assertEqual(revenue.gl_account_id.code, revenue.account_id.code)
+        self.assertEqual(revenue.suggestion_reason, 'same_code')
+        index = self.division._mapping_index()
+        self.assertIn(self.company_data['default_journal_sale'].id, index['journal'])
+        self.assertFalse(any(index['broken'].values()))
