@@ -176,18 +176,23 @@ class ExactDivision(models.Model):
         divisions = self.sudo().search([('company_id', '!=', False)]).filtered(
             lambda division: division._is_sync_possible(),
         )
-        divisions._sync_cursors()
-        self._sync_commit(divisions)
         for division in divisions:
             if time.monotonic() >= deadline:
                 break
             company = division.company_id
             try:
-                division.with_company(company).with_context(lang=company.partner_id.lang)._sync(deadline)
+                division = division.with_context(lang=company.partner_id.lang)
+                division.with_company(company)._sync(deadline)
+            except (OperationalError, IntegrityError) as error:
+                # Another worker was faster; what it left is still due
+                self.env.cr.rollback()
+                _logger.info("Exact division %s: %s", division.code, type(error).__name__)
             except Exception:
                 self.env.cr.rollback()
                 _logger.exception("Exact division %s: synchronisation failed", division.code)
-                division._sync_postpone(RETRY_AFTER[-1])
+                division._sync_postpone(RETRY_AFTER[-1], self.env._(
+                    "Odoo failed at this; the server log tells why. It is tried again in an hour.",
+                ))
             self._sync_commit(divisions)
 
     def _is_sync_possible(self):
@@ -229,11 +234,11 @@ class ExactDivision(models.Model):
         self.cursor_ids.filtered(lambda cursor: cursor.resource not in RESOURCES).unlink()
         return self.cursor_ids
 
-    def _sync_postpone(self, delay, message=None):
+    def _sync_postpone(self, delay, message):
         """Let what is due wait: it would fail for the same reason."""
-        due = self.cursor_ids.filtered(lambda c: c.next_at <= fields.Datetime.now())
-        vals = {'next_at': fields.Datetime.now() + delay}
-        due.write({**vals, 'state': 'error', 'message': message} if message else vals)
+        self.cursor_ids.filtered(lambda cursor: cursor._is_due()).write({
+            'next_at': fields.Datetime.now() + delay, 'state': 'error', 'message': message,
+        })
 
     # === ENGINE === #
 
@@ -266,7 +271,10 @@ class ExactDivision(models.Model):
         if any(not c.is_complete and c.state in ('waiting', 'running') for c in cursors):
             return
         changed = cursors.filtered('has_changes')
-        if changed:
+        if not changed:
+            return
+        self._sync_commit(self)
+        if changed.try_lock_for_update(allow_referencing=True) == changed:
             changed.write({'has_changes': False})
             self._after_sync()
 
@@ -282,7 +290,9 @@ class ExactDivision(models.Model):
                 'next_at': max(blocking[0].next_at, fields.Datetime.now() + RETRY_AFTER[0]),
             })
             return
-        if not cursor._lock():
+        # A new transaction sees what another worker just finished, and locks without a conflict
+        self._sync_commit(self)
+        if not cursor._lock() or not cursor._is_due():
             return
         try:
             extra = resource.prepare(client)
