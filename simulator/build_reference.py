@@ -37,6 +37,7 @@ OFFERED = {
     'hrm/Costunits': 'Exact.Web.Api.Models.HRM.Costunit',
     'project/Projects': 'Exact.Web.Api.Models.Project.Project',
     'logistics/Items': 'Exact.Web.Api.Models.Item',
+    'logistics/ItemGroups': 'Exact.Web.Api.Models.Logistics.ItemGroup',
     'documents/Documents': 'Exact.Web.Api.Models.Document',
     'documents/DocumentAttachments': 'Exact.Web.Api.Models.DocumentAttachment',
     'documents/DocumentTypes': 'Exact.Web.Api.Models.DocumentType',
