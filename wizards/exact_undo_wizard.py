@@ -78,7 +78,7 @@ class ExactUndoWizardLine(models.TransientModel):
     move_id = fields.Many2one('account.move', string="Document", readonly=True)
     export_id = fields.Many2one('exact.export', readonly=True)
     entry_number = fields.Char(related='export_id.entry_number_text', string="Exact Entry")
-    partner_id = fields.Many2one(related='move_id.commercial_partner_id')
+    partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")
     currency_id = fields.Many2one(related='move_id.currency_id')
     amount_total = fields.Monetary(related='move_id.amount_total')
     will = fields.Selection(
