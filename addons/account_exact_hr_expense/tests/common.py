@@ -20,7 +20,8 @@ class ExactExpenseCase(ExactExportCase):
         cls.company.partner_id.write({'vat': 'NL123456782B90', 'company_registry': '12345678'})
         cls.company.expense_journal_id = cls.company_data['default_journal_purchase']
         cls.product = cls.env['product.product'].create({
-            'name': "Meals", 'categ_id': cls.env['product.category'].create({'name': "Expenses"}).id,
+            'name': "Meals",
+            'categ_id': cls.env['product.category'].create({'name': "Expenses"}).id,
             'can_be_expensed': True, 'standard_price': 0,
             'property_account_expense_id': cls.expense.id,
             'supplier_taxes_id': [Command.set(cls.tax_in_21.ids)],

@@ -18,7 +18,9 @@ class TestHrExpense(ExactExpenseCase):
         self.assertEqual(expense.state, 'approved')
         self.run_all()
         move = expense.account_move_id
-        self.assertEqual((move.move_type, move.state, expense.state), ('in_receipt', 'posted', 'posted'))
+        self.assertEqual(
+            (move.move_type, move.state, expense.state), ('in_receipt', 'posted', 'posted'),
+        )
         export = self.assertBookedAs(expense, 'purchase')
         self.assertTrue(export.is_automatic)
         self.assertBooked(move)
@@ -51,7 +53,7 @@ class TestHrExpense(ExactExpenseCase):
             ('division_id', '=', self.division.id), ('iban_key', '!=', False),
             ('relation_id.is_blocked', '=', False), ('relation_id.is_supplier', '=', True),
         ], limit=1)
-        self.assertTrue(relation, "the division of the simulator has no supplier with a bank account")
+        self.assertTrue(relation, "no supplier of the simulator has a bank account")
         employee = self.create_employee("Somebody Else", private_iban=relation.iban_key)
         expense = self.create_expense(employee_id=employee.id)
         self.run_all()
@@ -110,8 +112,9 @@ class TestHrExpense(ExactExpenseCase):
             'cost_center_id': center.id, 'cost_unit_id': unit.id,
         })
         ledger = self.master('exact.gl.account', [
-            ('gl_type', 'in', [120, 121]), ('is_blocked', '=', False), ('use_cost_center', '=', '0'),
-            ('use_cost_unit', '=', '0'), ('code', '!=', self.expense.code),
+            ('gl_type', 'in', [120, 121]), ('is_blocked', '=', False),
+            ('use_cost_center', '=', '0'), ('use_cost_unit', '=', '0'),
+            ('code', '!=', self.expense.code),
         ])
         self.env['exact.account.mapping'].create({
             'division_id': self.division.id, 'product_category_id': self.product.categ_id.id,
@@ -195,7 +198,8 @@ class TestHrExpense(ExactExpenseCase):
         self.run_all()
         self.assertEqual(expense.state, 'approved')
         self.assertEqual(
-            reversal.exact_state, 'verified', reversal.exact_export_id.finding_ids.mapped('message'),
+            reversal.exact_state, 'verified',
+            reversal.exact_export_id.finding_ids.mapped('message'),
         )
         self.assertBooked(reversal)
 
@@ -277,7 +281,7 @@ class TestHrExpense(ExactExpenseCase):
 
         def post(expenses):
             if bad in expenses:
-                raise UserError("Not this one.")
+                raise UserError(self.env._("Not this one."))
             return original(expenses)
 
         with patch.object(type(bad), '_post_without_wizard', post):
