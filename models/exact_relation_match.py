@@ -84,7 +84,7 @@ class ExactDivision(models.Model):
         known = {
             'vat': self._relations_by(relation_model, 'vat_key', keys['vat']),
             'chamber_of_commerce': self._relations_by(
-                relation_model, 'chamber_of_commerce', keys['chamber_of_commerce'],
+                relation_model, 'chamber_key', keys['chamber_of_commerce'],
             ),
             'iban': self._relations_by(
                 self.env['exact.relation.bank'], 'iban_key', keys['iban'], 'relation_id',
@@ -208,6 +208,7 @@ class ExactRelation(models.Model):
             'vat_number': values.get('VATNumber'),
             'vat_key': match_key(values.get('VATNumber')),
             'chamber_of_commerce': values.get('ChamberOfCommerce'),
+            'chamber_key': match_key(values.get('ChamberOfCommerce')),
             'country_code': values.get('Country'),
             'email': values.get('Email'),
             'city': values.get('City'),
