@@ -21,7 +21,9 @@ class AccountMove(models.Model):
     _inherit = 'account.move'
 
     # Not stored: a worker never writes on rows that people edit.
-    exact_export_ids = fields.One2many('exact.export', 'move_id', string="Exact Exports", copy=False)
+    exact_export_ids = fields.One2many(
+        'exact.export', 'move_id', string="Exact Exports", copy=False,
+    )
     exact_export_id = fields.Many2one(
         'exact.export', string="Exact Export", compute='_compute_exact_export',
     )
@@ -226,7 +228,7 @@ class AccountMove(models.Model):
         # sudo: the entry in Exact would be orphaned whoever deletes the document.
         exports_sudo = self.env['exact.export'].sudo().search([('move_id', 'in', self.ids)])
         booked = exports_sudo.filtered(
-            lambda export: export.exact_guid and export.state not in ENDED_STATES
+            lambda export: (export.exact_guid and export.state not in ENDED_STATES)
             or export.state in ('sending', 'uncertain')
         )
         if booked:
@@ -285,7 +287,7 @@ class AccountMove(models.Model):
         target = self.env['exact.journal.mapping'].sudo().search([
             ('division_id', '=', division.id), ('journal_id', '=', self.journal_id.id),
         ], limit=1).exact_journal_id
-        return target.journal_type == '90' or bool(target) and self._exact_is_bank_entry()
+        return target.journal_type == '90' or (bool(target) and self._exact_is_bank_entry())
 
     def _exact_compare_later(self):
         """Let the worker compare edited documents with what Exact has."""
@@ -421,13 +423,19 @@ class AccountMove(models.Model):
             raise UserError(self.env._("Select the documents to export first."))
         parts = []
         if due:
-            parts.append(self.env._("%s documents wait to be booked in Exact.", len(due))
-                         if len(due) > 1 else self.env._("%s waits to be booked in Exact.", due.name))
+            parts.append(
+                self.env._("%s documents wait to be booked in Exact.", len(due))
+                if len(due) > 1 else self.env._("%s waits to be booked in Exact.", due.name),
+            )
         for sentence, moves in refusals.items():
             names = ", ".join((move.name or self.env._("Draft")) for move in moves[:3])
             if len(moves) > 3:
-                names = self.env._("%(names)s and %(count)s more", names=names, count=len(moves) - 3)
-            parts.append(self.env._("Not exported: %(names)s (%(why)s).", names=names, why=sentence))
+                names = self.env._(
+                    "%(names)s and %(count)s more", names=names, count=len(moves) - 3,
+                )
+            parts.append(self.env._(
+                "Not exported: %(names)s (%(why)s).", names=names, why=sentence,
+            ))
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',

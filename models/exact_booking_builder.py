@@ -12,8 +12,17 @@ from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
 from ..booking import (
-    Booking, Line, VatCode, difference_line, exact_totals, fit_text, is_ledger_only, is_money, rounded,
-    spread, vat_overrides,
+    Booking,
+    Line,
+    VatCode,
+    difference_line,
+    exact_totals,
+    fit_text,
+    is_ledger_only,
+    is_money,
+    rounded,
+    spread,
+    vat_overrides,
 )
 from .exact_relation_match import party
 
@@ -359,13 +368,12 @@ class BookingBuilder:
             if code is None:
                 code = self._mapped_vat_code(built, line.tax_line_id)
             vat_code = self.vat_codes.get(code)
-            if vat_code and vat_code.adds_vat:
-                targets[code] += amount
-            elif amount and vat_code and not vat_code.charged:
+            if vat_code and not vat_code.charged:
                 targets[code] += amount
         used = {line.vat_code for line in lines if line.vat_code}
         settled = vat_overrides(
-            lines, self.vat_codes, {code: targets.get(code, Decimal(0)) for code in used | set(targets)}, digits,
+            lines, self.vat_codes,
+            {code: targets.get(code, Decimal(0)) for code in used | set(targets)}, digits,
         )
         lines = list(settled.lines)
         if settled.left and lines:

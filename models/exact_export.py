@@ -36,7 +36,8 @@ class ExactExport(models.Model):
         readonly=True,
     )
     division_id = fields.Many2one(
-        'exact.division', string="Administration", required=True, ondelete='restrict', index=True, readonly=True,
+        'exact.division', string="Administration", required=True, ondelete='restrict', index=True,
+        readonly=True,
     )
     company_id = fields.Many2one(related='division_id.company_id', store=True, index=True)
     name = fields.Char(string="Reference", readonly=True)
@@ -116,7 +117,9 @@ class ExactExport(models.Model):
     reference = fields.Char(string="Sent As", readonly=True, index='btree_not_null')
     journal_id = fields.Many2one('exact.journal', readonly=True)
     relation_id = fields.Many2one('exact.relation', readonly=True)
-    line_ids = fields.One2many('exact.export.line', 'export_id', string="Booked Lines", readonly=True)
+    line_ids = fields.One2many(
+        'exact.export.line', 'export_id', string="Booked Lines", readonly=True,
+    )
     entry_line_ids = fields.One2many('exact.export.entry.line', 'export_id', readonly=True)
 
     # === WHAT EXACT MADE OF IT === #
@@ -139,7 +142,9 @@ class ExactExport(models.Model):
     exact_url = fields.Char(string="In Exact", compute='_compute_exact_url')
 
     finding_ids = fields.One2many('exact.finding', 'export_id', string="Findings", readonly=True)
-    attempt_ids = fields.One2many('exact.export.attempt', 'export_id', string="Attempts", readonly=True)
+    attempt_ids = fields.One2many(
+        'exact.export.attempt', 'export_id', string="Attempts", readonly=True,
+    )
     blocking_reason = fields.Char(compute='_compute_blocking_reason')
     difference_ids = fields.Json(string="Differences", readonly=True)
 
@@ -148,7 +153,9 @@ class ExactExport(models.Model):
         "(move_id, division_id) WHERE state NOT IN ('undone', 'superseded', 'deleted')",
         "This document is being exported to this administration already.",
     )
-    _due_idx = models.Index("(division_id, state) WHERE state NOT IN ('verified', 'undone', 'superseded', 'deleted')")
+    _due_idx = models.Index(
+        "(division_id, state) WHERE state NOT IN ('verified', 'undone', 'superseded', 'deleted')",
+    )
 
     # === COMPUTE METHODS === #
 
@@ -204,7 +211,7 @@ class ExactExport(models.Model):
         # sudo: people read exports, only the engine writes them; rights were checked above.
         exports_sudo = self.sudo().filtered(
             lambda export: export.state in ('blocked', 'refused')
-            or export.state == 'sent' and export.has_difference
+            or (export.state == 'sent' and export.has_difference)
         )
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
         again.write({'state': 'proposed', 'next_try': False})

@@ -20,14 +20,31 @@ from odoo.tools import split_every
 from odoo.tools.misc import format_date, formatLang
 
 from ..booking import (
-    READ_FIELDS, compare, fingerprint, from_dict, is_ledger_only, payload, read_entry, resource, to_dict,
+    READ_FIELDS,
+    compare,
+    fingerprint,
+    from_dict,
+    is_ledger_only,
+    payload,
+    read_entry,
+    resource,
+    to_dict,
 )
 from ..booking.changes import changes, plan
 from ..booking.payload import has_reference, line_resource
 from ..booking.rules import check, next_open_period
 from ..exact_api import (
-    ExactError, Forbidden, MalformedAnswer, NotFound, OutcomeUnknown, RateLimited, Rejected,
-    Transient, Unreachable, odata, wire,
+    ExactError,
+    Forbidden,
+    MalformedAnswer,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unreachable,
+    odata,
+    wire,
 )
 from .exact_booking_builder import BookingBuilder, Problem, stand_in
 from .exact_error_text import explain
@@ -92,7 +109,8 @@ class ExactExport(models.Model):
         cron._commit_progress(remaining=len(divisions))
         for division in divisions:
             worker = self.with_company(division.company_id).with_context(
-                allowed_company_ids=division.company_id.ids, lang=division.company_id.partner_id.lang,
+                allowed_company_ids=division.company_id.ids,
+                lang=division.company_id.partner_id.lang,
             )
             division = division.with_env(worker.env)
             try:
@@ -579,7 +597,9 @@ class ExactExport(models.Model):
         files, problems = self._files()
         if problems:
             kept = [
-                Problem(f.code, f.severity, f.params, (f.res_model, f.res_id) if f.res_model else None)
+                Problem(
+                    f.code, f.severity, f.params, (f.res_model, f.res_id) if f.res_model else None,
+                )
                 for f in self.finding_ids if f.code not in ('attachment_too_large', 'pdf_failed')
             ]
             self._set_findings(kept + problems)
@@ -792,7 +812,11 @@ class ExactExport(models.Model):
     def _verify_sent(self, division, client):
         """Read back what was sent, many entries with one call, and compare all of it."""
         sent = self._due(
-            division, [('state', '=', 'sent'), ('has_difference', '=', False), ('pending_action', '=', False)],
+            division,
+            [
+                ('state', '=', 'sent'), ('has_difference', '=', False),
+                ('pending_action', '=', False),
+            ],
             order='id',
         )
         for batch_ids in split_every(READ_BATCH, sent.ids):
@@ -850,7 +874,8 @@ class ExactExport(models.Model):
             export._number_document()
         self.move_id._message_log_batch(bodies={
             export.move_id.id: self.env._(
-                "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; read back and equal.",
+                "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; "
+                "read back and equal.",
                 number=export.entry_number, journal=export.journal_id.code,
                 division=export.division_id.display_name,
             )
@@ -879,7 +904,8 @@ class ExactExport(models.Model):
             return format_date(self.env, value)
         if isinstance(value, tuple):
             return " ".join(self._shown(part) for part in value)
-        ledger = isinstance(value, str) and len(value) == 36 and self.env['exact.gl.account'].search(
+        is_guid = isinstance(value, str) and len(value) == 36
+        ledger = is_guid and self.env['exact.gl.account'].search(
             [('exact_guid', '=', value)], limit=1,
         )
         return ledger.display_name if ledger else str(value)
@@ -957,7 +983,9 @@ class ExactExport(models.Model):
             facts = division._booking_facts(builder, [])
             period = next_open_period(facts, booking.journal, self.move_id.date)
             if not period:
-                self._set_findings([Problem('period_unknown', params={'date': str(self.move_id.date)})])
+                self._set_findings([
+                    Problem('period_unknown', params={'date': str(self.move_id.date)}),
+                ])
                 self.pending_action = False
                 return
             day = max(booking.entry_date, period.start)
@@ -978,7 +1006,8 @@ class ExactExport(models.Model):
             answer = client.post(resource(opposite), payload(
                 opposite, explicit_type=division.credit_note_style == 'explicit',
             ))
-            guid, number = wire.as_guid(answer.get('EntryID')), wire.as_int(answer.get('EntryNumber'))
+            guid = wire.as_guid(answer.get('EntryID'))
+            number = wire.as_int(answer.get('EntryNumber'))
         self.write({'reversal_guid': guid, 'reversal_number': number or 0})
         self._undone(self.env._(
             "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
@@ -1017,7 +1046,8 @@ class ExactExport(models.Model):
             self.pending_action = False
             return
         old = from_dict(self.booking)
-        new = self._ensure_relations(client, replace(one.booking, document=self.document_guid or ''))
+        new = replace(one.booking, document=self.document_guid or '')
+        new = self._ensure_relations(client, new)
         what = plan(
             old, new, entry_id=self.exact_guid, line_ids=self._line_guids(client, old),
             explicit_type=division.credit_note_style == 'explicit',
@@ -1131,6 +1161,7 @@ class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
     def _on_deleted(self, entity_type, guids):
-        super()._on_deleted(entity_type, guids)
+        result = super()._on_deleted(entity_type, guids)
         if entity_type == TRANSACTION_LINES:
             self.env['exact.export']._deleted_in_exact(self, set(guids))
+        return result

@@ -6,7 +6,15 @@ from decimal import Decimal
 from odoo import models
 
 from ..booking import is_ledger_only
-from ..booking.rules import Facts, GlFacts, JournalFacts, LineTax, Period, RelationFacts, reference_key
+from ..booking.rules import (
+    Facts,
+    GlFacts,
+    JournalFacts,
+    LineTax,
+    Period,
+    RelationFacts,
+    reference_key,
+)
 from .exact_export import ENDED_STATES
 
 
@@ -37,7 +45,8 @@ class ExactDivision(models.Model):
                 name=row['name'] or '',
             )
             for row in rows('exact.journal', [
-                'code', 'name', 'journal_type', 'currency_code', 'allow_vat', 'is_blocked', 'active',
+                'code', 'name', 'journal_type', 'currency_code', 'allow_vat', 'is_blocked',
+                'active',
                 'allow_variable_currency', 'allow_variable_exchange_rate',
             ])
         }
@@ -67,10 +76,16 @@ class ExactDivision(models.Model):
             journals=journals,
             gl_accounts=gl_accounts,
             vat_codes=builder.vat_codes,
-            cost_centers={r['code']: r['active'] for r in rows('exact.cost.center', ['code', 'active'])},
-            cost_units={r['code']: r['active'] for r in rows('exact.cost.unit', ['code', 'active'])},
+            cost_centers={
+                row['code']: row['active']
+                for row in rows('exact.cost.center', ['code', 'active'])
+            },
+            cost_units={
+                row['code']: row['active'] for row in rows('exact.cost.unit', ['code', 'active'])
+            },
             projects={
-                r['exact_guid']: r['active'] for r in rows('exact.project', ['exact_guid', 'active'])
+                row['exact_guid']: row['active']
+                for row in rows('exact.project', ['exact_guid', 'active'])
             },
             periods=[
                 Period(year, number, start, end) for start, end, year, number in builder.periods

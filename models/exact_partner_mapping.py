@@ -7,9 +7,9 @@ from odoo.tools import SQL
 class ExactPartnerMapping(models.Model):
     """Which relation of Exact a partner is.
 
-    Rows come with the first export of a partner, for partners of documents that Exact seems to know,
-    or by hand. A partner without one stops nothing: its relation is looked up, or made, at the
-    export; only a relation of the same name is a question to a person.
+    Rows come with the first export of a partner, for partners of waiting documents that Exact seems
+    to know, or by hand. A partner without one stops nothing: its relation is looked up, or made,
+    at the export; only a relation of the same name is a question to a person.
     """
 
     _name = 'exact.partner.mapping'
@@ -44,24 +44,38 @@ class ExactPartnerMapping(models.Model):
     # === SUGGESTIONS === #
 
     def _find_suggestions(self, division):
-        """By what identifies a relation, then by the whole name; what is not unique is no hint."""
-        partners = self.partner_id
-        keys = {
-            'vat': {p: {_key(p.vat)} for p in partners},
-            'chamber_of_commerce': {p: {_key(p.company_registry)} for p in partners},
-            'iban': {p: {_key(bank.acc_number) for bank in p.bank_ids} for p in partners},
-            'same_name': {p: {(p.name or '').strip()} for p in partners},
+        """The one relation that a partner can be; of several none is suggested."""
+        known = self._find_relations(division, self.partner_id)
+        return {
+            mapping: ({'relation_id': min(relation_ids)}, reason)
+            for mapping in self
+            for relation_ids, reason in [known.get(mapping.partner_id, ((), ''))]
+            if len(relation_ids) == 1
         }
+
+    @api.model
+    def _find_relations(self, division, partners):
+        """The relations that partners can be: by what identifies one, then by the whole name.
+
+        :return: {partner: (ids of relations, reason)}; who is not known is not in it.
+        """
         places = {
-            'vat': ('exact.relation', 'vat_key'),
-            'chamber_of_commerce': ('exact.relation', 'chamber_key'),
-            'iban': ('exact.relation.bank', 'iban_key'),
-            'same_name': ('exact.relation', 'name'),
+            'vat': ('exact.relation', 'vat_key', lambda partner: {_key(partner.vat)}),
+            'chamber_of_commerce': (
+                'exact.relation', 'chamber_key', lambda partner: {_key(partner.company_registry)},
+            ),
+            'iban': (
+                'exact.relation.bank', 'iban_key',
+                lambda partner: {_key(bank.acc_number) for bank in partner.bank_ids},
+            ),
+            'same_name': (
+                'exact.relation', 'name', lambda partner: {(partner.name or '').strip()},
+            ),
         }
-        found = {}
-        for reason, (model, field) in places.items():
-            left = self - self.browse(mapping.id for mapping in found)
-            wanted = set().union(*(keys[reason][m.partner_id] for m in left)) - {''}
+        found, left = {}, partners
+        for reason, (model, field, keys_of) in places.items():
+            keys = {partner: keys_of(partner) - {''} for partner in left}
+            wanted = set().union(*keys.values())
             if not wanted:
                 continue
             known = {}
@@ -71,24 +85,40 @@ class ExactPartnerMapping(models.Model):
                 relation = record.relation_id if model == 'exact.relation.bank' else record
                 if not relation.is_blocked:
                     known.setdefault(record[field], set()).add(relation.id)
-            for mapping in left:
-                relations = set().union(*(
-                    known.get(key, set()) for key in keys[reason][mapping.partner_id]
-                ))
-                if len(relations) == 1:
-                    found[mapping] = ({'relation_id': relations.pop()}, reason)
+            for partner in left:
+                relation_ids = set().union(*(known.get(key, set()) for key in keys[partner]))
+                if relation_ids:
+                    found[partner] = (relation_ids, reason)
+            left -= self.env['res.partner'].union(*found)
         return found
 
+    def _find_previous(self, division):
+        """Nothing: relations are numbered by each administration for itself."""
+        return {}
+
+    @api.model
     def _wanted_sources(self, division):
         """Partners of documents that are waiting and that some relation of Exact resembles."""
-        moves = self.env['account.move'].search([
-            ('company_id', '=', division.company_id.id), ('state', '=', 'posted'),
-            ('move_type', '!=', 'entry'), ('exact_state', 'in', ['not_exported', 'blocked']),
-        ])
-        index = {'partner': {}}
-        return {'partner_id': self.env['res.partner'].browse(
-            division._match_relations(moves, index),
-        )}
+        self.env['account.move'].flush_model()
+        self.env['exact.export'].flush_model(['move_id', 'state'])
+        self.flush_model()
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT DISTINCT move.commercial_partner_id
+              FROM (%(waiting)s) move
+             WHERE move.move_type <> 'entry'
+               AND NOT EXISTS (
+                   SELECT 1 FROM exact_partner_mapping mapping
+                    WHERE mapping.partner_id = move.commercial_partner_id
+                      AND mapping.division_id = %(division)s)
+            """,
+            waiting=self._waiting_moves(division), division=division.id,
+        ))
+        partners = self.env['res.partner'].browse(
+            partner_id for (partner_id,) in rows if partner_id
+        )
+        known = self._find_relations(division, partners)
+        return {'partner_id': self.env['res.partner'].union(*known)}
 
     def _describe_reason(self, reason, target):
         if target is not None and reason == 'vat' and target.vat_number:
@@ -100,8 +130,15 @@ class ExactPartnerMapping(models.Model):
         return super()._describe_reason(reason, target)
 
     def _stopped_query(self):
-        broken = self.filtered(lambda mapping: mapping.state == 'broken')
-        if not broken:
+        # A partner that Exact surely knows, or does not know at all, is settled at the export.
+        stops = self.filtered(lambda mapping: mapping.state == 'broken')
+        for division, mappings in (self - stops).grouped('division_id').items():
+            known = self._find_relations(division, mappings.partner_id)
+            for mapping in mappings:
+                relation_ids, reason = known.get(mapping.partner_id, ((), ''))
+                if reason == 'same_name' or len(relation_ids) > 1:
+                    stops |= mapping
+        if not stops:
             return False
         return SQL(
             """
@@ -113,7 +150,7 @@ class ExactPartnerMapping(models.Model):
              WHERE mapping.id IN %(ids)s
                AND move.move_type <> 'entry'
             """,
-            waiting=self._waiting_moves(), ids=tuple(broken.ids),
+            waiting=self._waiting_moves(), ids=tuple(stops.ids),
         )
 
 

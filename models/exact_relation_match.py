@@ -176,7 +176,9 @@ class ExactDivision(models.Model):
             'VATNumber': own_number(partner, 'vat'),
             'ChamberOfCommerce': own_number(partner, 'company_registry'),
         }
-        return {name: value for name, value in values.items() if value or value is False and name == 'IsSupplier'}
+        return {
+            name: value for name, value in values.items() if value or name == 'IsSupplier'
+        }
 
     def _entry_url(self, export):
         """Address of an entry in Exact's own screens."""

@@ -14,7 +14,8 @@ from odoo.addons.account_exact.exact_api import odata, wire
 from .common import ExactConnectedCase
 
 READ_ROWS = [
-    'ID', 'EntryID', 'EntryNumber', 'GLAccountCode', 'AmountFC', 'AmountDC', 'AmountVATFC', 'VATCode',
+    'ID', 'EntryID', 'EntryNumber', 'GLAccountCode', 'AmountFC', 'AmountDC', 'AmountVATFC',
+    'VATCode',
     'CostCenter', 'CostUnit', 'LineNumber', 'Type', 'Status', 'YourRef', 'Document', 'JournalCode',
     'Description', 'FinancialYear', 'FinancialPeriod', 'Account', 'Currency',
 ]
@@ -37,8 +38,8 @@ class ExactExportCase(ExactConnectedCase):
         cls.division._refresh_mappings()
         cls.division.send_documents = False
         cls.customer = cls.env['res.partner'].create({
-            'name': "De Vries Tuinmachines B.V.", 'vat': 'NL000099998B57', 'street': "Dorpsstraat 1",
-            'zip': "1234 AB", 'city': "Ons Dorp", 'country_id': cls.env.ref('base.nl').id,
+            'name': "De Vries Tuinmachines B.V.", 'vat': 'NL000099998B57',
+            'street': "Dorpsstraat 1", 'zip': "1234 AB", 'city': "Ons Dorp", 'country_id': cls.env.ref('base.nl').id,
             'email': "boekhouding@devries.example", 'is_company': True,
         })
         cls.supplier = cls.env['res.partner'].create({
@@ -73,8 +74,8 @@ class ExactExportCase(ExactConnectedCase):
     @classmethod
     def tax(cls, use, amount):
         return cls.env['account.tax'].search([
-            ('company_id', '=', cls.company.id), ('type_tax_use', '=', use), ('amount', '=', amount),
-            ('amount_type', '=', 'percent'), ('price_include_override', '!=', 'tax_included'),
+            ('company_id', '=', cls.company.id), ('type_tax_use', '=', use),
+            ('amount', '=', amount), ('amount_type', '=', 'percent'), ('price_include_override', '!=', 'tax_included'),
         ], limit=1, order='sequence, id')
 
     @classmethod
@@ -89,7 +90,8 @@ class ExactExportCase(ExactConnectedCase):
     @classmethod
     def map_journal(cls, journal, journal_type):
         target = cls.master('exact.journal', [
-            ('journal_type', '=', journal_type), ('is_blocked', '=', False), ('allow_vat', '=', True),
+            ('journal_type', '=', journal_type), ('is_blocked', '=', False),
+            ('allow_vat', '=', True),
         ])
         return cls.mapping(
             'exact.journal.mapping', 'journal_id', journal, 'exact_journal_id', target,
@@ -193,12 +195,13 @@ class ExactExportCase(ExactConnectedCase):
             Decimal(control), Decimal(f"{sum(terms.mapped('amount_currency')):.2f}"),
             f"{move.name}: total in Exact",
         )
+        taxes = move.line_ids.filtered(lambda line: line.display_type == 'tax')
         vat = -sign * sum(
             wire.as_decimal(row['AmountFC']) for row in rows
             if types.get(wire.as_text(row['GLAccountCode'])) == 24
         )
         self.assertEqual(
-            Decimal(vat), Decimal(f"{-sign * sum(move.line_ids.filtered(lambda l: l.display_type == 'tax').mapped('amount_currency')):.2f}"),
+            Decimal(vat), Decimal(f"{-sign * sum(taxes.mapped('amount_currency')):.2f}"),
             f"{move.name}: VAT in Exact",
         )
         return rows

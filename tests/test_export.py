@@ -272,7 +272,9 @@ class TestExportLife(ExactExportCase):
             {'name': "x", 'account_id': self.expense.id, 'debit': 10, 'credit': 0},
             {'name': "x", 'account_id': self.revenue.id, 'debit': 0, 'credit': 10},
         ]
-        move = self.document('entry', lines, journal_id=self.company_data['default_journal_misc'].id)
+        move = self.document(
+            'entry', lines, journal_id=self.company_data['default_journal_misc'].id,
+        )
         export = self.export(move)
         guid = export.exact_guid
         move.button_draft()
@@ -323,7 +325,9 @@ class TestExportLife(ExactExportCase):
     def test_automatic_on_posting(self):
         self.division.auto_export_sale = True
         self.division.export_start_date = '2026-01-10'
-        old = self.document('out_invoice', [(1, self.tax_21)], invoice_date='2026-01-05', date='2026-01-05')
+        old = self.document(
+            'out_invoice', [(1, self.tax_21)], invoice_date='2026-01-05', date='2026-01-05',
+        )
         new = self.document('out_invoice', [(1, self.tax_21)])
         bill = self.document('in_invoice', [(1, self.tax_in_21)])
         self.assertEqual((old | new | bill).mapped('exact_state'),
@@ -352,7 +356,8 @@ class TestExportLife(ExactExportCase):
         self.assertEqual(search([*domain, ('exact_state', '=', 'verified')]), done)
         self.assertEqual(search([*domain, ('exact_state', '=', 'not_exported')]), other)
         self.assertEqual(search([*domain, ('exact_state', '!=', 'verified')]), other | draft)
-        self.assertEqual(search([*domain, ('exact_entry_number', '=', done.exact_entry_number)]), done)
+        found = search([*domain, ('exact_entry_number', '=', done.exact_entry_number)])
+        self.assertEqual(found, done)
         groups = self.env['account.move']._read_group(domain, ['exact_state'], ['__count'])
         self.assertEqual(dict(groups), {'verified': 1, 'not_exported': 1, False: 1})
 
@@ -374,7 +379,9 @@ class TestExportRefusals(ExactExportCase):
     def blocked(self, move, code):
         self.export(move)
         export = move.exact_export_id
-        self.assertEqual(move.exact_state, 'blocked', f"{export.state} {export.finding_ids.mapped('code')}")
+        self.assertEqual(
+            move.exact_state, 'blocked', f"{export.state} {export.finding_ids.mapped('code')}",
+        )
         self.assertIn(code, export.finding_ids.mapped('code'))
         self.assertFalse(export.exact_guid)
         self.assertTrue(move.exact_message)
@@ -509,7 +516,9 @@ class TestExportRefusals(ExactExportCase):
     def test_duplicate_reference_of_a_supplier(self):
         first = self.document('in_invoice', [(5, self.tax_in_21)], ref='dup-1')
         self.export(first)
-        second = self.document('in_invoice', [(6, self.tax_in_21)], ref='dup-1', invoice_date='2026-01-16')
+        second = self.document(
+            'in_invoice', [(6, self.tax_in_21)], ref='dup-1', invoice_date='2026-01-16',
+        )
         self.blocked(second, 'reference_duplicate')
 
     def test_posting_works_with_exact_away(self):

@@ -117,7 +117,7 @@ class TestExportSecurity(ExactExportCase):
 
     def test_private_methods_are_no_rpc(self):
         for name in dir(type(self.env['exact.export'])):
-            if name.startswith('_') or name.startswith('action_'):
+            if name.startswith(('_', 'action_')):
                 continue
             method = getattr(type(self.env['exact.export']), name)
             if callable(method) and getattr(method, '__module__', '').startswith(

@@ -45,7 +45,8 @@ class TestExportWizards(ExactExportCase):
             ('division_id', '=', self.division.id), ('journal_type', '=', '20'),
             ('is_blocked', '=', False), ('allow_vat', '=', True),
         ])[-1]
-        with Form(self.env['exact.export.document.wizard'].with_context(default_move_id=move.id)) as form:
+        wizard = self.env['exact.export.document.wizard'].with_context(default_move_id=move.id)
+        with Form(wizard) as form:
             form.journal_id = journal
             with form.line_ids.edit(0) as line:
                 line.gl_account_id = ledger

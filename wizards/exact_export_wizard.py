@@ -45,7 +45,9 @@ class ExactExportWizard(models.TransientModel):
 
     @api.model
     def _default_division(self):
-        return self.env['exact.division'].search([('company_id', '=', self.env.company.id)], limit=1)
+        return self.env['exact.division'].search(
+            [('company_id', '=', self.env.company.id)], limit=1,
+        )
 
     def _domain(self, kinds=None):
         """Documents of the division's company that Exact has not got.
@@ -74,7 +76,8 @@ class ExactExportWizard(models.TransientModel):
                 | Domain('journal_id', 'in', general.journal_id.ids)
                 | Domain('journal_id', 'in', mappings.journal_id.ids) & bank_entries
             )
-        start = max(filter(None, (self.date_from, self.division_id.export_start_date)), default=None)
+        starts = (self.date_from, self.division_id.export_start_date)
+        start = max(filter(None, starts), default=None)
         if start:
             domain &= Domain('date', '>=', start)
         if self.date_to:
@@ -117,7 +120,7 @@ class ExactExportWizard(models.TransientModel):
     def action_check(self):
         """Dry run: build and check every document, send nothing; say what would stop how many."""
         self.ensure_one()
-        stopped = defaultdict(lambda: self.env['account.move'].browse())
+        stopped = defaultdict(self.env['account.move'].browse)
         problems = {}
         checked = ready = 0
         # sudo: master data and mappings are read for the document's own company; the moves were
