@@ -71,6 +71,8 @@ class ExactCursor(models.Model):
     @api.depends('resource')
     @api.depends_context('lang')
     def _compute_label(self):
+        # The labels are lazy texts: this gives them in the reader's language
+        translate = self.env._
         for cursor in self:
             resource = RESOURCES.get(cursor.resource)
-            cursor.label = self.env._(resource.label) if resource else cursor.resource
+            cursor.label = translate(resource.label) if resource else cursor.resource

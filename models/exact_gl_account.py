@@ -68,6 +68,8 @@ class ExactGlAccount(models.Model):
     @api.depends('gl_type')
     @api.depends_context('lang')
     def _compute_type_name(self):
+        # The names are lazy texts: this gives them in the reader's language
+        translate = self.env._
         for account in self:
             label = GL_TYPES.get(account.gl_type)
-            account.type_name = self.env._(label) if label else str(account.gl_type or '')
+            account.type_name = translate(label) if label else str(account.gl_type or '')

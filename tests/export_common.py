@@ -39,7 +39,8 @@ class ExactExportCase(ExactConnectedCase):
         cls.division.send_documents = False
         cls.customer = cls.env['res.partner'].create({
             'name': "De Vries Tuinmachines B.V.", 'vat': 'NL000099998B57',
-            'street': "Dorpsstraat 1", 'zip': "1234 AB", 'city': "Ons Dorp", 'country_id': cls.env.ref('base.nl').id,
+            'street': "Dorpsstraat 1", 'zip': "1234 AB",
+            'city': "Ons Dorp", 'country_id': cls.env.ref('base.nl').id,
             'email': "boekhouding@devries.example", 'is_company': True,
         })
         cls.supplier = cls.env['res.partner'].create({
@@ -75,7 +76,8 @@ class ExactExportCase(ExactConnectedCase):
     def tax(cls, use, amount):
         return cls.env['account.tax'].search([
             ('company_id', '=', cls.company.id), ('type_tax_use', '=', use),
-            ('amount', '=', amount), ('amount_type', '=', 'percent'), ('price_include_override', '!=', 'tax_included'),
+            ('amount', '=', amount), ('amount_type', '=', 'percent'),
+            ('price_include_override', '!=', 'tax_included'),
         ], limit=1, order='sequence, id')
 
     @classmethod
