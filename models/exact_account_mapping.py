@@ -197,6 +197,12 @@ class ExactAccountMapping(models.Model):
                         THEN line.display_type <> 'payment_term' AND (
                              line.display_type <> 'tax'
                              OR split_part(account.account_type, '_', 1) IN ('income', 'expense'))
+                        WHEN journal.type <> 'general'
+                             AND (move.statement_line_id IS NOT NULL
+                                  OR move.origin_payment_id IS NOT NULL)
+                             AND split_part(account.account_type, '_', 1)
+                                 NOT IN ('income', 'expense')
+                        THEN FALSE
                         ELSE COALESCE((
                              SELECT mapped.exact_journal_id IS NOT NULL
                                FROM exact_journal_mapping mapped

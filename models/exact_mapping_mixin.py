@@ -234,9 +234,10 @@ class ExactMappingMixin(models.AbstractModel):
         for mapping in self:
             mapping.move_count = counts.get(mapping.id, 0)
 
-    def _waiting_moves(self):
-        """Posted documents of the rows' divisions that are to be exported and are not yet.
+    def _waiting_moves(self, divisions=None):
+        """Posted documents that are to be exported and are not yet.
 
+        :param divisions: `exact.division` records; those of the rows if not given.
         :return: SQL of a sub-select: id, move_type, journal_id, division_id and more of the move.
         """
         return SQL(
@@ -253,13 +254,14 @@ class ExactMappingMixin(models.AbstractModel):
                    SELECT 1 FROM exact_export export
                     WHERE export.move_id = move.id AND export.division_id = division.id
                       AND export.state IN %(exported)s)
-               AND (move.move_type <> 'entry' OR EXISTS (
+               AND (move.move_type <> 'entry' OR move.statement_line_id IS NULL
+                    AND move.origin_payment_id IS NULL AND EXISTS (
                    SELECT 1 FROM exact_journal_mapping mapped
                     WHERE mapped.journal_id = move.journal_id AND mapped.state = 'mapped'
                       AND NOT COALESCE(mapped.is_left_out, FALSE)
                       AND mapped.division_id = division.id))
             """,
-            divisions=tuple(self.division_id.ids), exported=EXPORTED_STATES,
+            divisions=tuple((divisions or self.division_id).ids), exported=EXPORTED_STATES,
         )
 
     @api.depends(lambda self: (*self._source_fields, *self._target_fields))
@@ -381,7 +383,9 @@ class ExactMappingMixin(models.AbstractModel):
                 mapping.write({f'suggested_{name}': False for name in self._target_fields})
 
     def _find_previous(self, division):
-        """What the same records are mapped to in other administrations, where the same code is."""
+        """What the same records are mapped to in other administrations, where a target of the same
+        code and name is: a code alone may mean something else there.
+        """
         found = {}
         for source in self._source_fields:
             rows = {mapping[source].id: mapping for mapping in self if mapping[source]}
@@ -403,7 +407,11 @@ class ExactMappingMixin(models.AbstractModel):
                 for other in others:
                     mapping = rows[other[source].id]
                     target = by_code.get(other[name].code)
-                    if target and mapping not in found and not mapping._problem_with(name, target):
+                    if (
+                        target and mapping not in found
+                        and (target.name or '').casefold() == (other[name].name or '').casefold()
+                        and not mapping._problem_with(name, target)
+                    ):
                         found[mapping] = ({name: target.id}, 'previous')
         return found
 

@@ -108,6 +108,7 @@ class ExactPaymentTermMapping(models.Model):
         ])}
 
     def _stopped_query(self):
+        # One due date is sent as it is; several need a condition that knows them.
         return SQL(
             """
             SELECT mapping.id AS mapping_id, move.id AS move_id
@@ -117,6 +118,8 @@ class ExactPaymentTermMapping(models.Model):
                   AND move.division_id = mapping.division_id
              WHERE mapping.id IN %(ids)s
                AND move.move_type <> 'entry'
+               AND (SELECT count(*) FROM account_move_line line
+                     WHERE line.move_id = move.id AND line.display_type = 'payment_term') > 1
             """,
             waiting=self._waiting_moves(), ids=tuple(self.ids),
         )

@@ -128,9 +128,10 @@ class ExactMappingCase(AccountTestInvoicingCommon):
         return cls.row(tax, 'tax_id', 'exact.tax.mapping', division)
 
     @classmethod
-    def invoice(cls, move_type='out_invoice', tax=None, post=True, **line):
+    def invoice(cls, tax=None, post=True, partner_id=None, invoice_payment_term_id=None, **line):
         return cls._create_invoice(
-            move_type=move_type, post=post,
+            move_type='out_invoice', post=post, partner_id=partner_id or cls.partner_a.id,
+            invoice_payment_term_id=invoice_payment_term_id,
             invoice_line_ids=[cls._prepare_invoice_line(
                 price_unit=100.0, tax_ids=tax if tax is not None else cls.tax_21, **line,
             )],
@@ -183,8 +184,8 @@ class TestMappingRows(ExactMappingCase):
         self.assertEqual(row.suggested_gl_account_id, self.gl('1300'))
 
     def test_rows_of_analytic_accounts(self):
-        plan = self.env['account.analytic.plan'].create({'name': "Departments"})
-        other_plan = self.env['account.analytic.plan'].create({'name': "Works"})
+        plan = self.env['account.analytic.plan'].create({'name': "Mapped departments"})
+        other_plan = self.env['account.analytic.plan'].create({'name': "Mapped works"})
         first, second, third, unused = self.env['account.analytic.account'].create([
             {'name': name, 'plan_id': number.id}
             for name, number in [
@@ -400,7 +401,7 @@ class TestMappingSuggestions(ExactMappingCase):
         self.assertEqual(row.state, 'missing')
 
     def test_analytic_accounts(self):
-        plan = self.env['account.analytic.plan'].create({'name': "All"})
+        plan = self.env['account.analytic.plan'].create({'name': "Mapped all"})
         self.env['exact.cost.center'].sudo().create([
             {'division_id': self.division.id, 'exact_guid': 'c1', 'code': 'C1', 'name': "Sales"},
             {
@@ -453,6 +454,28 @@ class TestMappingSuggestions(ExactMappingCase):
         self.assertEqual(rows[0].suggested_relation_id.exact_guid, 'r1')
         self.assertEqual(rows[0].suggestion_reason, 'vat')
         self.assertEqual(rows[1].state, 'missing')
+
+    def test_partners_of_waiting_documents(self):
+        self.env['exact.relation'].sudo().create([
+            {'division_id': self.division.id, 'exact_guid': guid, 'code': guid, 'name': name}
+            for guid, name in [('r1', "Known by name"), ('r2', "Of nobody")]
+        ])
+        self.partner_a.name = "Known by name"
+        self.invoice(partner_id=self.partner_a.id)
+        self.invoice(partner_id=self.partner_b.id)
+        self.division._refresh_mappings()
+        row = self.env['exact.partner.mapping'].search([('division_id', '=', self.division.id)])
+        self.assertEqual(row.partner_id, self.partner_a)
+        self.assertEqual(row.suggested_relation_id.exact_guid, 'r1')
+        # A name alone is a question to a person, and the document waits for the answer.
+        self.assertEqual(row.suggestion_reason, 'same_name')
+        self.assertEqual(row.move_count, 1)
+        row.action_accept()
+        self.assertEqual(row.move_count, 0)
+        self.assertEqual(
+            self.division._mapping_index()['partner'],
+            {self.partner_a.id: (row.id, row.relation_id.id)},
+        )
 
     def test_as_in_another_administration(self):
         term = self.pay_terms_b
@@ -809,6 +832,15 @@ class TestMappingLife(ExactMappingCase):
         self.assertEqual(counts(), [1, 0, 1])
         self.division.export_start_date = '2100-01-01'
         self.assertEqual(counts(), [0, 0, 0])
+
+    def test_what_a_payment_term_stops(self):
+        """A single due date is sent as it is; only tranches wait for a condition."""
+        single = self.env.ref('account.account_payment_term_15days')
+        for term, count in ((single, 0), (self.pay_terms_b, 1)):
+            row = self.row(term, 'payment_term_id', 'exact.payment.term.mapping')
+            self.invoice(invoice_payment_term_id=term.id)
+            self.assertEqual(row.state, 'missing')
+            self.assertEqual(row.move_count, count)
 
     def test_an_override_frees_the_account(self):
         account = self.account.copy({'code': '899010', 'name': "Something else"})
