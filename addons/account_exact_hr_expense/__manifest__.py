@@ -2,7 +2,7 @@
     'name': "Exact Online: Expenses",
     'version': '19.0.1.0.0',
     'category': 'Accounting/Accounting',
-    'summary': "Approved expenses become verified entries in Exact by themselves, with their receipts",
+    'summary': "Approved expenses become entries in Exact by themselves, with their receipts",
     'author': "account_exact contributors",
     'website': "https://github.com/account-exact/account_exact",
     'license': 'LGPL-3',

@@ -279,9 +279,11 @@ class TestHrExpense(ExactExpenseCase):
         self.approve(good | bad)
         original = type(bad)._post_without_wizard
 
+        reason = "Not this one."
+
         def post(expenses):
             if bad in expenses:
-                raise UserError(self.env._("Not this one."))
+                raise UserError(reason)
             return original(expenses)
 
         with patch.object(type(bad), '_post_without_wizard', post):
