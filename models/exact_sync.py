@@ -281,18 +281,16 @@ class ExactDivision(models.Model):
     def _sync_resource(self, client, cursor, deadline):
         """Read one resource, page by page, each in its own transaction."""
         resource = RESOURCES[cursor.resource]
-        blocking = self.cursor_ids.filtered(
-            lambda c: c.resource in resource.requires and not c.is_complete,
-        )
-        if blocking:
-            cursor.write({
-                'state': blocking[0].state, 'message': blocking[0].message,
-                'next_at': max(blocking[0].next_at, fields.Datetime.now() + RETRY_AFTER[0]),
-            })
-            return
         # A new transaction sees what another worker just finished, and locks without a conflict
         self._sync_commit(self)
         if not cursor._lock() or not cursor._is_due():
+            return
+        blocking = (self.cursor_ids - cursor).filtered(
+            lambda c: c.resource in resource.requires and not c.is_complete,
+        )
+        if blocking:
+            cursor._wait_for(blocking[0])
+            self._sync_commit(self)
             return
         try:
             extra = resource.prepare(client)
@@ -470,6 +468,7 @@ class ExactDivision(models.Model):
     def _sync_complete(self, resource, cursor):
         """The last page was read: draw conclusions, and say when to come back."""
         now = fields.Datetime.now()
+        was_complete = cursor.is_complete
         vals = {
             'state': 'done', 'message': False, 'last_success_at': now, 'is_complete': True,
             'next_at': now + resource.every, 'failure_count': 0,
@@ -494,6 +493,10 @@ class ExactDivision(models.Model):
         if resource.how == MODIFIED:
             vals['position'] = fields.Datetime.to_string(cursor.run_started_at - MODIFIED_OVERLAP)
         cursor.write({**vals, 'is_full': False, 'page_key': False})
+        if not was_complete:
+            self.cursor_ids.filtered(
+                lambda c: resource.key in RESOURCES[c.resource].requires,
+            )._make_due()
 
     def _sync_failed(self, resource, cursor, error):
         """Tell on the cursor why it stopped, and when it goes on.
@@ -559,6 +562,14 @@ class ExactCursor(models.Model):
                 'state': 'waiting',
                 'message': False,
             })
+
+    def _wait_for(self, other):
+        """Come again when the other one, which has to be complete before, may be."""
+        self.write({
+            'state': 'skipped' if other.state == 'skipped' else 'waiting',
+            'message': other.message,
+            'next_at': max(other.next_at, fields.Datetime.now() + RETRY_AFTER[0]),
+        })
 
     def _place(self):
         return self.position, self.page_key

@@ -478,6 +478,27 @@ class TestSync(ExactTransactionCase):
         self._refresh()
         self.assertEqual(cursor.state, 'done')
 
+    def test_bank_accounts_wait_for_relations(self):
+        switches = self.simulator.switches
+        self.addCleanup(setattr, switches, 'scopes', switches.scopes)
+        switches.scopes = [
+            'Financial accounting',
+            'Financial generalledgers',
+            'Financial cashflow',
+            'Financial costcenters',
+            'Organization administration',
+            'Projects projects',
+            'Logistics items',
+        ]
+        self.division._start_sync()
+        self._run()
+        both = self._cursor('relation', 'relation_bank')
+        self.assertEqual(set(both.mapped('state')), {'skipped'})
+        self.assertNotIn('crm/BankAccounts', self._calls(), "a refusal is not asked for twice")
+        switches.scopes = None
+        self._refresh()
+        self.assertEqual(set(both.mapped('state')), {'done'})
+
     def test_used_up_budget_waits_and_goes_on(self):
         triggers = self.env['ir.cron.trigger']
         cron = self.env.ref('account_exact.ir_cron_sync')
