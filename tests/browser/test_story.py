@@ -4,95 +4,19 @@ Started by scripts/test against a demo database of its own and a simulator with 
 step leaves a screenshot, for people to look at.
 """
 
-import os
-import pathlib
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-
-URL = os.environ.get('ACCOUNT_EXACT_URL', '')
-SIMULATOR = os.environ.get('ACCOUNT_EXACT_SIMULATOR_URL', '')
-SCREENSHOTS = pathlib.Path(os.environ.get('ACCOUNT_EXACT_SCREENSHOTS', 'screenshots'))
-CHROMIUM = os.environ.get('ACCOUNT_EXACT_CHROMIUM', '/usr/bin/chromium')
-FLAGS = [
-    '--no-sandbox', '--disable-gpu', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--disable-quic', '--no-first-run',
-]
+from person import SCREENSHOTS, SIMULATOR, URL, browser
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.skipif(not URL, reason="scripts/test starts Odoo and says where it is")
 
 
-class Odoo:
-    """What a person does in Odoo's web client."""
-
-    def __init__(self, page):
-        self.page = page
-        self.errors = []
-        self.shots = 0
-        page.on('pageerror', lambda error: self.errors.append(str(error)))
-
-    def login(self, login):
-        self.page.goto(f'{URL}/web/login')
-        self.page.fill('input[name=login]', login)
-        self.page.fill('input[name=password]', login)
-        self.page.click('button[type=submit]')
-        self.page.wait_for_selector('.o_main_navbar')
-
-    def open(self, action):
-        self.page.goto(f'{URL}/odoo/{action}')
-        self.page.wait_for_selector('.o_main_navbar')
-        self.settle()
-
-    def settle(self):
-        """Until the view is there and nothing is loading (the bus never falls silent)."""
-        self.page.wait_for_selector('.o_view_controller, .modal')
-        expect(self.page.locator('.o_loading_indicator')).to_have_count(0)
-
-    def button(self, name, within=''):
-        return self.page.locator(f'{within} button[name="{name}"]:visible').first
-
-    def field(self, name, within=''):
-        return self.page.locator(f'{within} div[name="{name}"]:visible').first
-
-    def shot(self, name):
-        self.shots += 1
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.wait_for_timeout(300)
-        self.page.screenshot(path=SCREENSHOTS / f'{self.shots:02d}-{name}.png')
-
-    def reload_until(self, selector, text, seconds=120):
-        """Reload like a person who waits for the scheduled action."""
-        locator = self.page.locator(selector).first
-        for _attempt in range(seconds // 2):
-            if locator.count() and re.search(text, locator.inner_text()):
-                return locator
-            self.page.wait_for_timeout(2000)
-            self.page.reload()
-            self.settle()
-        raise AssertionError(f"{selector} never said {text!r}: {locator.all_inner_texts()}")
-
-    def filter(self, label):
-        self.page.click('.o_searchview_dropdown_toggler')
-        self.page.get_by_role('menuitemcheckbox', name=label, exact=True).click()
-        self.page.keyboard.press('Escape')
-        self.settle()
-
-
 @pytest.fixture(scope='module')
 def odoo():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={'width': 1440, 'height': 900})
-        page.set_default_timeout(30_000)
-        person = Odoo(page)
-        try:
-            yield person
-        except BaseException:
-            person.shot('failed')
-            raise
-        finally:
-            browser.close()
+    with browser() as person:
+        yield person
 
 
 def test_story(odoo):
