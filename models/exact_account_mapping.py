@@ -31,7 +31,7 @@ class ExactAccountMapping(models.Model):
     _target_fields = ('gl_account_id',)
 
     account_id = fields.Many2one(
-        'account.account', string="Account", ondelete='cascade', index=True, check_company=True,
+        'account.account', ondelete='cascade', index=True, check_company=True,
     )
     account_code = fields.Char(string="Code", compute='_compute_account_code')
     product_tmpl_id = fields.Many2one(
@@ -40,7 +40,7 @@ class ExactAccountMapping(models.Model):
         help="Lines with this product are booked on the ledger, whatever their account.",
     )
     product_category_id = fields.Many2one(
-        'product.category', string="Product Category", ondelete='cascade', index='btree_not_null',
+        'product.category', ondelete='cascade', index='btree_not_null',
         help="Lines with products of this category, or of those below it, are booked on the "
              "ledger, whatever their account.",
     )
@@ -218,7 +218,10 @@ class ExactAccountMapping(models.Model):
             *self.env['account.journal']._check_company_domain(division.company_id),
             ('type', 'in', ('sale', 'purchase')),
         ])
-        categories = self.env['product.category'].search([])
+        categories = self.env['product.category'].search([
+            '|', ('property_account_income_categ_id', '!=', False),
+            ('property_account_expense_categ_id', '!=', False),
+        ])
         accounts |= journals.default_account_id
         accounts |= categories.property_account_income_categ_id
         accounts |= categories.property_account_expense_categ_id

@@ -27,7 +27,7 @@ class ExactAnalyticMapping(models.Model):
     _target_fields = ('cost_center_id', 'cost_unit_id', 'project_id', 'is_left_out')
 
     analytic_account_id = fields.Many2one(
-        'account.analytic.account', string="Analytic Account", required=True, ondelete='cascade',
+        'account.analytic.account', required=True, ondelete='cascade',
         index=True, check_company=True,
     )
     plan_id = fields.Many2one(related='analytic_account_id.root_plan_id', string="Plan")
@@ -36,11 +36,11 @@ class ExactAnalyticMapping(models.Model):
         domain="[('division_id', '=', division_id)]",
     )
     cost_unit_id = fields.Many2one(
-        'exact.cost.unit', string="Cost Unit", ondelete='restrict', index=True, tracking=True,
+        'exact.cost.unit', ondelete='restrict', index=True, tracking=True,
         domain="[('division_id', '=', division_id)]",
     )
     project_id = fields.Many2one(
-        'exact.project', string="Project", ondelete='restrict', index=True, tracking=True,
+        'exact.project', ondelete='restrict', index=True, tracking=True,
         domain="[('division_id', '=', division_id)]",
     )
     is_left_out = fields.Boolean(
@@ -51,10 +51,10 @@ class ExactAnalyticMapping(models.Model):
         'exact.cost.center', string="Suggested Cost Centre", ondelete='set null', readonly=True,
     )
     suggested_cost_unit_id = fields.Many2one(
-        'exact.cost.unit', string="Suggested Cost Unit", ondelete='set null', readonly=True,
+        'exact.cost.unit', ondelete='set null', readonly=True,
     )
     suggested_project_id = fields.Many2one(
-        'exact.project', string="Suggested Project", ondelete='set null', readonly=True,
+        'exact.project', ondelete='set null', readonly=True,
     )
     suggested_is_left_out = fields.Boolean(string="Better Left Out", readonly=True)
     suggestion_label = fields.Char(string="Suggestion", compute='_compute_suggestion_label')

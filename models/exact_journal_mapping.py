@@ -29,7 +29,7 @@ class ExactJournalMapping(models.Model):
     _target_fields = ('exact_journal_id', 'is_left_out')
 
     journal_id = fields.Many2one(
-        'account.journal', string="Journal", required=True, ondelete='cascade', index=True,
+        'account.journal', required=True, ondelete='cascade', index=True,
         check_company=True,
     )
     journal_type = fields.Selection(related='journal_id.type', string="Type")

@@ -21,7 +21,7 @@ class ExactPartnerMapping(models.Model):
     _target_fields = ('relation_id',)
 
     partner_id = fields.Many2one(
-        'res.partner', string="Partner", required=True, ondelete='cascade', index=True,
+        'res.partner', required=True, ondelete='cascade', index=True,
         check_company=True, domain="[('parent_id', '=', False)]",
     )
     vat = fields.Char(related='partner_id.vat', string="VAT Number")

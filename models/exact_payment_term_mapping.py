@@ -25,7 +25,7 @@ class ExactPaymentTermMapping(models.Model):
     _target_fields = ('payment_condition_id',)
 
     payment_term_id = fields.Many2one(
-        'account.payment.term', string="Payment Term", required=True, ondelete='cascade',
+        'account.payment.term', required=True, ondelete='cascade',
         index=True, check_company=True,
     )
     payment_condition_id = fields.Many2one(

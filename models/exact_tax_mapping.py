@@ -35,7 +35,7 @@ class ExactTaxMapping(models.Model):
     _target_fields = ('vat_code_id',)
 
     tax_id = fields.Many2one(
-        'account.tax', string="Tax", required=True, ondelete='cascade', index=True,
+        'account.tax', required=True, ondelete='cascade', index=True,
         check_company=True,
     )
     tax_use = fields.Selection(
