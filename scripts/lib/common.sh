@@ -17,8 +17,9 @@ LOG_DIR=$COPY_DIR/logs
 mkdir -p "$LOG_DIR" "$CACHE/locks"
 printf '%s\n' "$CHECKOUT" > "$COPY_DIR/checkout"
 
-export PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 LC_ALL=C.UTF-8
-unset PYTHONPATH PYTHONHOME ODOO_RC OPENERP_SERVER PGSERVICE PGOPTIONS PGPASSWORD PGSSLMODE
+# Compiled Python lies in the cache: neither the checkout nor somebody's Odoo is littered.
+export PYTHONPYCACHEPREFIX=$CACHE/pycache PYTHONUNBUFFERED=1 LC_ALL=C.UTF-8
+unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE ODOO_RC OPENERP_SERVER PGSERVICE PGOPTIONS PGPASSWORD PGSSLMODE
 
 # --- Telling -----------------------------------------------------------------------------------
 

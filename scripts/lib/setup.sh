@@ -161,7 +161,10 @@ find_python() {
 build_venv() {
     rm -rf "$VENV"
     "$1" -m venv "$VENV"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --prefer-binary -r "$LIB/../requirements.txt"
+    # Every version is pinned: there is nothing to resolve.
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --prefer-binary --no-deps --no-compile \
+        -r "$LIB/../requirements.txt"
+    "$VENV/bin/python" -m pip check
     "$VENV/bin/python" -c 'import authlib, gevent, lxml.etree, playwright, psycopg2, pytest, reportlab'
     touch "$VENV/.complete"
 }
