@@ -626,6 +626,12 @@ class TestSync(ExactTransactionCase):
             self._put('gl_account', Code='8993')
             self._refresh('gl_account', 'item')
             self.assertEqual(calls, [DIVISION, DIVISION])
+            # The run before ended for lack of time, after its last page
+            self._cursor('gl_account').has_changes = True
+            self._run()
+            self.assertEqual(calls, [DIVISION] * 3)
+            self._run()
+            self.assertEqual(calls, [DIVISION] * 3)
 
     # === SCALE === #
 
