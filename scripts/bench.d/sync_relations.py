@@ -22,6 +22,7 @@ from odoo.modules.registry import Registry
 
 RELATIONS = 50_000
 DIVISION = 1234567
+COMPANY = f"Benchmark {time.time():.0f}"
 PARAMETER = 'account_exact.exact_online_base_url'
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -76,7 +77,7 @@ def calls(log, skip=0):
 
 def measure(env, log):
     company = env['res.company'].create({
-        'name': "Benchmark", 'currency_id': env.ref('base.EUR').id,
+        'name': COMPANY, 'currency_id': env.ref('base.EUR').id,
     })
     connection = env['exact.connection'].create({
         'company_id': company.id, 'site': 'nl', 'client_id': 'demo-client-id',
@@ -121,7 +122,7 @@ def measure(env, log):
 def clean(env):
     """Take away what was made: the guards of the models are for people."""
     env.cr.rollback()
-    company = env['res.company'].search([('name', '=', "Benchmark")])
+    company = env['res.company'].search([('name', '=', COMPANY)])
     if company:
         env.cr.execute(
             'DELETE FROM exact_connection WHERE company_id IN %s', [tuple(company.ids)],
