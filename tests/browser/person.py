@@ -107,7 +107,7 @@ class Program:
             'jsonrpc': '2.0', 'method': 'call', 'params': params,
         }, timeout=300).json()
         assert 'error' not in answer, answer['error']['data'].get('message')
-        return answer['result']
+        return answer.get('result')
 
     def call(self, model, method, *args, **kwargs):
         return self._call(f'/web/dataset/call_kw/{model}/{method}', {
