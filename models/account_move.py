@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
+from odoo.tools.misc import formatLang
 
 from .exact_export import ENDED_STATES, UNSENT_STATES
 
@@ -101,7 +102,11 @@ class AccountMove(models.Model):
             return finding.message, False
         if state == 'changed':
             labels = []
-            for field, meant, found in (export.difference_ids or [])[:3]:
+            for field, *values in (export.difference_ids or [])[:3]:
+                meant, found = (
+                    formatLang(self.env, value) if isinstance(value, (int, float)) else value
+                    for value in values
+                )
                 labels.append(f"{self._exact_field_label(field)} {meant} → {found}")
             return ", ".join(labels), False
         if state == 'waiting':

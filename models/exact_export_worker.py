@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from psycopg2 import OperationalError
 from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
@@ -48,7 +49,7 @@ from ..exact_api import (
 )
 from .exact_booking_builder import BookingBuilder, Problem, stand_in
 from .exact_error_text import explain
-from .exact_export import BOOKED_STATES, ENDED_STATES
+from .exact_export import BOOKED_STATES
 from .exact_facts import line_taxes
 
 _logger = logging.getLogger(__name__)
@@ -206,8 +207,50 @@ class ExactExport(models.Model):
             batch = self.browse(batch_ids).try_lock_for_update().filtered(
                 lambda export: export.state == 'proposed',
             )
-            batch._check(division)
+            batch._each_by_itself(
+                lambda exports: exports._check(division),
+                lambda export, error: export._check_failed(error),
+            )
             self._commit()
+
+    def _each_by_itself(self, work, failed):
+        """Do the work on all of them; where that fails, on each alone: one document's trouble is no
+        other's.
+
+        :param work: callable that is given exports.
+        :param failed: callable that is given the export and the exception that it alone raised.
+        """
+        try:
+            work(self)
+            self.env.flush_all()
+        except (OperationalError, ExactError):
+            raise
+        except Exception:
+            _logger.info("Exact: %s exports are done one by one", len(self), exc_info=True)
+            self.env.cr.rollback()
+        else:
+            return
+        for export in self:
+            try:
+                work(export)
+                self.env.flush_all()
+            except (OperationalError, ExactError):
+                raise
+            except Exception as error:
+                self.env.cr.rollback()
+                _logger.exception("Exact: export %s failed", export.id)
+                failed(export, error)
+            self._commit()
+
+    @api.model
+    def _unexpected(self, error):
+        """What nobody foresaw, as a finding."""
+        return Problem('unexpected', params={'reason': f"{type(error).__name__}: {error}"[:200]})
+
+    def _check_failed(self, error):
+        self._set_findings([self._unexpected(error)])
+        self._log_attempt('check', 'refused', self.finding_ids[:1].message)
+        self.write({'state': 'blocked'})
 
     def _check(self, division):
         """Check exports of one division; each ends `ready`, `blocked` or `to_approve`."""
@@ -371,10 +414,18 @@ class ExactExport(models.Model):
             export.journal_id.code or '', export.move_id.journal_id.id,
             export.move_id.sequence_prefix or '', export.move_id.sequence_number, export.id,
         ))
+        paused = set()
         for export in ready:
-            if not export._claim():
+            if export.kind in paused or not export._claim():
                 continue
-            export._send(division, client)
+            try:
+                export._send(division, client)
+            except RateLimited as error:
+                if error.scope != 'error_fuse':
+                    raise
+                # Too many refusals of one kind of request: the other kinds go on.
+                paused.add(export.kind)
+                self._wake_at(error.retry_at.replace(tzinfo=None))
             if not self._commit():
                 self._wake_at(fields.Datetime.now())
                 return
@@ -408,15 +459,19 @@ class ExactExport(models.Model):
         division (limits, connection), after the export is safe.
         """
         self.ensure_one()
-        booking = from_dict(self.booking)
-        step = 'relation'
+        step, asked = 'relation', False
         try:
-            booking = self._ensure_relations(client, booking)
+            booking = self._ensure_relations(client, from_dict(self.booking))
             step = 'document'
             booking = replace(booking, document=self._ensure_document(client, booking))
             step = 'entry'
             body = payload(booking, explicit_type=division.credit_note_style == 'explicit')
-            self.payload = json.dumps(body, default=_plain)
+            # Kept before the call: without an answer this is what the entry is looked up by.
+            self.write({
+                'payload': json.dumps(body, default=_plain), 'booking': to_dict(booking),
+            })
+            self._commit()
+            asked = True
             answer = client.post(resource(booking), body)
         except Rejected as error:
             self._refused(step, error)
@@ -445,6 +500,16 @@ class ExactExport(models.Model):
             self.write({'state': 'ready', 'attempt_count': self.attempt_count - 1})
             self._commit()
             raise
+        except OperationalError:
+            raise
+        except Exception as error:
+            # Nobody foresaw it: a person is told, and the documents behind this one go on.
+            self.env.cr.rollback()
+            _logger.exception("Exact: export %s failed at its %s", self.id, step)
+            self._set_findings([self._unexpected(error)])
+            self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1].message)
+            self.write({'state': 'uncertain' if asked else 'refused', 'next_try': False})
+            return
         self._booked(booking, answer)
 
     def _state_or_give_up(self, state, error):
@@ -659,7 +724,12 @@ class ExactExport(models.Model):
         rows = client.get(
             'documents/Documents', select=['ID', 'Subject'], filter=odata.all_of(*terms),
         )
-        return wire.as_guid(rows[-1]['ID']) if rows else ''
+        guids = [wire.as_guid(row['ID']) for row in rows]
+        # An entry that stays in Exact keeps the document of its own export.
+        taken = set(self.search([
+            ('document_guid', 'in', guids), ('id', '!=', self.id),
+        ]).mapped('document_guid'))
+        return next((guid for guid in reversed(guids) if guid not in taken), '')
 
     def _files(self):
         """Files that travel with the document.
@@ -667,13 +737,17 @@ class ExactExport(models.Model):
         :return: ([(file name, content in base64 as text)], problems)
         """
         files, problems, names = [], [], set()
-        for name, raw in self.move_id._exact_files():
+        for title, raw in self.move_id._exact_files():
+            # Exact's attachments are told apart by their names: two scans may share one.
+            name, number = title, 1
+            while name in names:
+                number += 1
+                stem, dot, extension = title.rpartition('.')
+                name = f"{stem} ({number}).{extension}" if dot else f"{title} ({number})"
             if len(raw) > MAX_ATTACHMENT:
                 problems.append(Problem('attachment_too_large', 'warns', {
                     'name': name, 'size': f"{len(raw) / 1024 / 1024:.0f}",
                 }))
-                continue
-            if name in names:
                 continue
             names.add(name)
             files.append((name, self._encoded(raw)))
@@ -701,7 +775,17 @@ class ExactExport(models.Model):
     def _resolve_uncertain(self, division, client):
         """Ask Exact whether it has what we got no answer for; adopt it, or send again."""
         for export in self._due(division, [('state', '=', 'uncertain')], order='id'):
-            found = export._look_up(client)
+            try:
+                found = export._look_up(client)
+            except (Rejected, NotFound, MalformedAnswer) as error:
+                # The question fails, not the division; it is asked again, and people see why.
+                message = explain(self.env, error)
+                export._log_attempt('look_up', 'refused', message)
+                export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
+                export.next_try = fields.Datetime.now() + timedelta(minutes=30)
+                self._wake_at(export.next_try)
+                self._commit()
+                continue
             ours = [entry for entry in found if not export._other_export(entry.entry_id)]
             right = [
                 entry for entry in ours
@@ -715,6 +799,7 @@ class ExactExport(models.Model):
                     'entry_number': entry.entry_number or 0,
                     'invoice_number': entry.invoice_number or 0,
                     'sent_at': fields.Datetime.now(), 'next_try': False,
+                    'has_difference': False,
                 })
                 export._log_attempt('look_up', 'done', str(entry.entry_number or ''))
             elif right or ours:
@@ -727,14 +812,22 @@ class ExactExport(models.Model):
                 export.next_try = fields.Datetime.now() + timedelta(minutes=1)
                 self._wake_at(export.next_try)
             else:
-                export.write({'state': 'ready', 'next_try': False})
                 export._log_attempt('look_up', 'done', self.env._("Not in Exact."))
+                if export.attempt_count % MAX_ATTEMPTS:
+                    export.write({'state': 'ready', 'next_try': False})
+                else:
+                    # Once more would be for ever: a person decides.
+                    export._set_findings([Problem('no_answer', params={
+                        'count': export.attempt_count,
+                    })])
+                    export.write({'state': 'refused', 'next_try': False})
             self._commit()
 
     def _other_export(self, guid):
-        """Whether an entry belongs to another document already."""
+        """Whether an entry belongs to another export already. It does even if that one is over: a
+        reversed entry is still in Exact, and so is its reversal."""
         return bool(self.search_count([
-            ('exact_guid', '=', guid), ('id', '!=', self.id), ('state', 'not in', ENDED_STATES),
+            ('id', '!=', self.id), '|', ('exact_guid', '=', guid), ('reversal_guid', '=', guid),
         ], limit=1))
 
     def _look_up(self, client):
@@ -869,6 +962,11 @@ class ExactExport(models.Model):
                 'read_back': self._read_text(read),
                 'next_try': False,
             })
+            move = export.move_id
+            if move.state == 'cancel' or move.write_date > export.claimed_at:
+                # Edited while it was under way: equal to what was meant is not equal to what it is.
+                export.pending_action = 'recheck'
+                export._trigger_worker()
         self._log_attempt('verify', 'done')
         for export in self:
             export._number_document()
@@ -911,6 +1009,11 @@ class ExactExport(models.Model):
         return ledger.display_name if ledger else str(value)
 
     @api.model
+    def _kept(self, value):
+        """A value of a difference as it is stored: amounts are written in the reader's language."""
+        return float(value) if isinstance(value, Decimal) else self._shown(value)
+
+    @api.model
     def _read_text(self, read):
         """What was read back, for people and auditors."""
         if read is None:
@@ -937,20 +1040,54 @@ class ExactExport(models.Model):
                 export.pending_action = False
             except (OutcomeUnknown, MalformedAnswer) as error:
                 # All three can be done again: what is gone is gone, what differs is compared.
-                export._log_attempt(action, 'unknown', explain(self.env, error))
-                export.next_try = fields.Datetime.now() + timedelta(minutes=1)
+                export._unanswered(action, error)
+            except RateLimited as error:
+                if error.scope != 'error_fuse':
+                    raise
+                export.next_try = error.retry_at.replace(tzinfo=None)
                 self._wake_at(export.next_try)
+            except (ExactError, OperationalError):
+                raise
+            except Exception as error:
+                self.env.cr.rollback()
+                _logger.exception("Exact: %s of export %s failed", action, export.id)
+                export._set_findings([self._unexpected(error)])
+                export._log_attempt(action, 'refused', export.finding_ids[:1].message)
+                export.pending_action = False
             if not self._commit():
                 self._wake_at(fields.Datetime.now())
                 return
 
+    def _unanswered(self, action, error):
+        """Do it again in a minute, but not for ever: then a person has to look."""
+        message = explain(self.env, error)
+        self._log_attempt(action, 'unknown', message)
+        tries = self.attempt_ids.filtered(
+            lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
+        )
+        if len(tries) % MAX_ATTEMPTS == 0:
+            self._set_findings([Problem('refused', params={'message': message})])
+            self.pending_action = False
+            return
+        self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+        self._wake_at(self.next_try)
+
     def _do_undo(self, client):
-        """Delete the entry, then its document; both may be gone already."""
-        booking = from_dict(self.booking)
-        self._delete(client, resource(booking), self.exact_guid)
+        """Delete the entry, then its document; both may be gone already, or never have come."""
+        body = self.env._("The export is withdrawn; its document is deleted in Exact.")
+        if self.exact_guid:
+            self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
+            body = self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number)
+        kept = ''
         if self.document_guid:
-            self._delete(client, 'documents/Documents', self.document_guid)
-        self._undone(self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number))
+            try:
+                self._delete(client, 'documents/Documents', self.document_guid)
+            except (Rejected, Forbidden) as error:
+                # The entry is gone, and that is what an undo means; the file is told of.
+                kept = explain(self.env, error)
+        self._undone(body)
+        if kept:
+            self._set_findings([Problem('document_kept', 'warns', {'message': kept})])
 
     @api.model
     def _delete(self, client, path, guid):
@@ -972,10 +1109,21 @@ class ExactExport(models.Model):
         """Book the opposite in an open period, for entries that Exact no longer lets go."""
         division = self.division_id
         booking = from_dict(self.booking)
-        found = [
-            entry for entry in self._look_up_reversal(client, booking)
-            if entry.entry_id != self.exact_guid
-        ]
+        opposite = replace(
+            booking, is_refund=not booking.is_refund, total=-booking.total,
+            vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
+            document='', payment_reference='',
+            description=self.env._("Reversal of entry %s", self.entry_number),
+            lines=tuple(
+                replace(
+                    line, amount=-line.amount, date=None, document='',
+                    vat_amount=None if line.vat_amount is None else -line.vat_amount,
+                    from_date=None, to_date=None,
+                )
+                for line in booking.lines
+            ),
+        )
+        found = self._look_up_reversal(client, opposite)
         if found:
             guid, number = found[0].entry_id, found[0].entry_number
         else:
@@ -988,26 +1136,20 @@ class ExactExport(models.Model):
                 ])
                 self.pending_action = False
                 return
-            day = max(booking.entry_date, period.start)
             opposite = replace(
-                booking, entry_date=day, due_date=None, year=period.year, period=period.number,
-                is_refund=not booking.is_refund, total=-booking.total, vat_total=-booking.vat_total,
-                invoice_number=None, entry_number=None, document='', payment_reference='',
-                description=self.env._("Reversal of entry %s", self.entry_number),
-                lines=tuple(
-                    replace(
-                        line, amount=-line.amount, date=None, document='',
-                        vat_amount=None if line.vat_amount is None else -line.vat_amount,
-                        from_date=None, to_date=None,
-                    )
-                    for line in booking.lines
-                ),
+                opposite, entry_date=max(booking.entry_date, period.start),
+                year=period.year, period=period.number,
             )
+            # Whoever is killed from here on leaves the word that Exact may have been asked.
+            self._log_attempt('reverse', 'later', self.env._("Being sent."))
+            self._commit()
             answer = client.post(resource(opposite), payload(
                 opposite, explicit_type=division.credit_note_style == 'explicit',
             ))
             guid = wire.as_guid(answer.get('EntryID'))
             number = wire.as_int(answer.get('EntryNumber'))
+            if not guid:
+                raise MalformedAnswer(self.env._("Exact answered without an entry."))
         self.write({'reversal_guid': guid, 'reversal_number': number or 0})
         self._undone(self.env._(
             "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
@@ -1015,8 +1157,8 @@ class ExactExport(models.Model):
         ))
 
     def _look_up_reversal(self, client, booking):
-        """An opposite entry that an earlier attempt may have booked."""
-        if self.attempt_ids[:1].action != 'reverse':
+        """The opposite entry that an earlier attempt may have booked."""
+        if 'reverse' not in self.attempt_ids.mapped('action'):
             return []
         ledger_only = is_ledger_only(booking.kind)
         rows = client.get(
@@ -1031,9 +1173,18 @@ class ExactExport(models.Model):
             wire.as_guid(row['EntryID']) for row in rows
             if not ledger_only
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
-        } - {self.exact_guid}
-        guids -= set(self.search([('exact_guid', 'in', list(guids))]).mapped('exact_guid'))
-        return list(self._read_entries(client, self.division_id, guids).values())
+        }
+        # What belongs to an export already is no reversal of ours, whatever became of that one.
+        known = self.search([
+            '|', ('exact_guid', 'in', list(guids)), ('reversal_guid', 'in', list(guids)),
+        ])
+        guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
+        return [
+            entry for entry in self._read_entries(client, self.division_id, guids).values()
+            if not {'total', 'line_count', 'gl_account', 'amount'} & {
+                difference.field for difference in compare(booking, entry)
+            }
+        ]
 
     def _do_update(self, client):
         """Bring the entry in line with the document: changed properties only, or anew."""
@@ -1045,14 +1196,22 @@ class ExactExport(models.Model):
             self._set_findings(problems)
             self.pending_action = False
             return
+        # What is edited from here on is another change.
+        self.claimed_at = fields.Datetime.now()
         old = from_dict(self.booking)
         new = replace(one.booking, document=self.document_guid or '')
         new = self._ensure_relations(client, new)
+        line_guids = self._line_guids(client, old)
         what = plan(
-            old, new, entry_id=self.exact_guid, line_ids=self._line_guids(client, old),
+            old, new, entry_id=self.exact_guid, line_ids=line_guids,
             explicit_type=division.credit_note_style == 'explicit',
         )
-        values = self._booking_values(one)
+        if not line_guids and (what.put or what.post or what.delete):
+            # Exact has other lines than we sent, so none of them can be named: all anew.
+            what = replace(what, action='replace')
+        values = self._booking_values(one) | {'relation_id': self.relation_id.id}
+        # Exact may give the lines new ids: reading back learns them.
+        self.entry_line_ids.unlink()
         if what.action == 'replace':
             self._delete(client, resource(old), self.exact_guid)
             if self.document_guid:
@@ -1061,7 +1220,8 @@ class ExactExport(models.Model):
             self.write({
                 **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
                 'entry_number': 0, 'pending_action': False, 'difference_ids': False,
-                'document_guid': False, 'document_step': False,
+                'document_guid': False, 'document_step': False, 'has_difference': False,
+                'next_try': False,
             })
             self._log_attempt('update', 'done', self.env._("Deleted, to be booked anew."))
             return
@@ -1101,14 +1261,30 @@ class ExactExport(models.Model):
         ])
         for batch_ids in split_every(CHECK_BATCH, edited.ids):
             batch = self.browse(batch_ids).try_lock_for_update(allow_referencing=True)
-            builder = BookingBuilder(division, batch.move_id)
-            for export in batch:
-                one = builder.build(export.move_id, export.overrides)
-                export._compare_with_document(one)
+            batch._each_by_itself(
+                lambda exports: exports._compare_with_documents(division),
+                lambda export, error: export._compare_failed(error),
+            )
             self._commit()
+
+    def _compare_with_documents(self, division):
+        builder = BookingBuilder(division, self.move_id)
+        for export in self:
+            export._compare_with_document(builder.build(export.move_id, export.overrides))
+
+    def _compare_failed(self, error):
+        self._set_findings([self._unexpected(error)])
+        self.write({
+            'state': 'changed', 'pending_action': False,
+            'difference_ids': [['state', self.env._("booked"), self.env._("cannot be booked")]],
+        })
 
     def _compare_with_document(self, one):
         self.ensure_one()
+        if self.move_id.state == 'draft':
+            # Still being edited: confirming it asks again.
+            self.pending_action = False
+            return
         old = from_dict(self.booking)
         differences = []
         if self.move_id.state == 'cancel':
@@ -1119,14 +1295,15 @@ class ExactExport(models.Model):
         else:
             new = replace(one.booking, document=old.document)
             differences = [
-                (change.field, self._shown(change.meant), self._shown(change.found))
+                (change.field, self._kept(change.meant), self._kept(change.found))
                 for change in changes(old, new)
             ]
         values = {'pending_action': False, 'difference_ids': [list(row) for row in differences]}
         if differences:
             values['state'] = 'changed'
         elif self.state == 'changed':
-            values['state'] = 'verified'
+            # Verified is what was read back, not what was meant once more.
+            values |= {'state': 'sent', 'has_difference': False, 'next_try': False}
         self.write(values)
 
     # === DELETED IN EXACT === #
