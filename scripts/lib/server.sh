@@ -137,40 +137,59 @@ END
 
 # --- Servers -----------------------------------------------------------------------------------
 
-# start_simulator FOLDER PORT: its books lie in FOLDER; its address in SIMULATOR_URL.
+# A port that was free a moment ago can be somebody else's now: then the next one is tried.
+
+# start_simulator FOLDER FIRST_PORT: its books lie in FOLDER; its address in SIMULATOR_URL.
 start_simulator() {
-    local tries
-    rm -f "$1/simulator.port"
-    start_child "$1/simulator.log" env --chdir="$CHECKOUT" "$PYTHON" -m simulator --host 127.0.0.1 --port "$2" \
-        --database "$1/simulator.sqlite" --port-file "$1/simulator.port"
-    SIMULATOR_PID=$CHILD
-    for ((tries = 0; tries < 150; tries++)); do
-        [[ ! -s $1/simulator.port ]] || break
-        kill -0 "$SIMULATOR_PID" 2> /dev/null || break
-        sleep 0.1
+    local attempt tries log=$1/simulator.log
+    PORT=$(($2 - 1))
+    for attempt in 1 2 3; do
+        free_port $((PORT + 1))
+        rm -f "$1/simulator.port"
+        start_child "$log" env --chdir="$CHECKOUT" "$PYTHON" -m simulator --host 127.0.0.1 --port "$PORT" \
+            --database "$1/simulator.sqlite" --port-file "$1/simulator.port"
+        SIMULATOR_PID=$CHILD
+        for ((tries = 0; tries < 300; tries++)); do
+            if [[ -s $1/simulator.port ]]; then
+                SIMULATOR_PORT=$PORT
+                SIMULATOR_URL=http://127.0.0.1:$PORT
+                return
+            fi
+            kill -0 "$SIMULATOR_PID" 2> /dev/null || break
+            sleep 0.1
+        done
+        end_child "$SIMULATOR_PID"
+        grep -q 'in use' "$log" || break
     done
-    if [[ ! -s $1/simulator.port ]]; then
-        tail -n 20 "$1/simulator.log" >&2
-        die "The simulator did not start." "Its log: $1/simulator.log"
-    fi
-    SIMULATOR_URL=http://127.0.0.1:$(tr -d '[:space:]' < "$1/simulator.port")
+    tail -n 20 "$log" >&2
+    die "The simulator did not start." "Its log: $log"
 }
 
-# start_odoo DATABASE PORT LOG CRON_THREADS: returns when pages are served; its address in ODOO_URL.
+# start_odoo DATABASE FIRST_PORT LOG CRON_THREADS: returns when pages are served; its address in ODOO_URL.
 start_odoo() {
-    local tries log=$3
-    : > "$log"
-    start_child "${log%.log}.out" env PYTHONPATH="$ODOO" ODOO_RC="$ODOO_CONFIG" "$PYTHON" -m odoo --config="$ODOO_CONFIG" --database="$1" \
-        --http-port="$2" --max-cron-threads="$4" --logfile="$log"
-    ODOO_PID=$CHILD
-    for ((tries = 0; tries < 600; tries++)); do
-        kill -0 "$ODOO_PID" 2> /dev/null || break
-        if [[ $(http_status "$2" /web/health) == 200 ]]; then
-            ODOO_URL=http://127.0.0.1:$2
-            return
-        fi
-        sleep 0.1
+    local attempt tries log=$3 out=${3%.log}.out
+    PORT=$(($2 - 1))
+    for attempt in 1 2 3; do
+        free_port $((PORT + 1))
+        set_parameters "$1" web.base.url "http://127.0.0.1:$PORT" web.base.url.freeze True report.url "http://127.0.0.1:$PORT" \
+            account_exact.exact_online_base_url "$SIMULATOR_URL"
+        : > "$log"
+        start_child "$out" env PYTHONPATH="$ODOO" ODOO_RC="$ODOO_CONFIG" "$PYTHON" -m odoo --config="$ODOO_CONFIG" \
+            --database="$1" --http-port="$PORT" --max-cron-threads="$4" --logfile="$log"
+        ODOO_PID=$CHILD
+        for ((tries = 0; tries < 1200; tries++)); do
+            kill -0 "$ODOO_PID" 2> /dev/null || break
+            # Its own word that it has the port, before somebody else's Odoo answers there.
+            if grep -q 'HTTP service (werkzeug) running' "$log" && [[ $(http_status "$PORT" /web/health) == 200 ]]; then
+                ODOO_PORT=$PORT
+                ODOO_URL=http://127.0.0.1:$PORT
+                return
+            fi
+            sleep 0.1
+        done
+        end_child "$ODOO_PID"
+        grep -q 'in use' "$log" "$out" || break
     done
-    tail -n 20 "${log%.log}.out" "$log" >&2
+    tail -n 20 "$out" "$log" >&2
     die "Odoo did not start." "Its log: $log"
 }
