@@ -57,6 +57,14 @@ def test_story(odoo):
     page.wait_for_selector('button[name="action_accept_suggestions"]')
     odoo.shot('sync-done')
 
+    # Look at some suggestions before accepting all of them
+    administration = page.url
+    odoo.open('action-account_exact.exact_tax_mapping_action')
+    odoo.shot('suggestions')
+    expect(page.locator('tr.o_data_row').first).to_be_visible()
+    page.goto(administration)
+    odoo.settle()
+
     # Accept the suggestions
     odoo.button('action_accept_suggestions').click()
     page.wait_for_selector('.o_notification')
