@@ -6,6 +6,7 @@ from psycopg2.errors import DeadlockDetected, LockNotAvailable, SerializationFai
 from odoo import api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Domain
+from odoo.tools import plaintext2html
 
 from odoo.addons.account_exact.models.account_move import STATES
 
@@ -226,7 +227,9 @@ class HrExpense(models.Model):
             self.activity_unlink([NOT_POSTED])
             return
         for expense in self:
-            note = self.env._("The expense could not be posted: %s", problem)
+            sentence = self.env._("The expense could not be posted: %s", problem)
+            hint = self.env._("It is tried again tomorrow, or soon after you mark this as done.")
+            note = plaintext2html(f"{sentence}\n{hint}")
             known = expense.activity_search([NOT_POSTED])
             if known:
                 # Written anew in any case: from this moment on the next attempt is counted.
@@ -235,7 +238,7 @@ class HrExpense(models.Model):
             expense.activity_schedule(
                 NOT_POSTED, note=note, user_id=expense._exact_responsible().id,
             )
-            expense._message_log(body=note)
+            expense._message_log(body=sentence)
 
     def _exact_responsible(self):
         """Who can do something about it: the approver with accounting rights, the person who looks

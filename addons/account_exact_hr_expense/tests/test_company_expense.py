@@ -76,7 +76,10 @@ class TestCompanyExpense(ExactExpenseCase):
     def test_who_sends_the_journal_to_a_general_one_gets_general_entries(self):
         """As where Exact reads the bank by itself: the outstanding account is the bridge."""
         self.map_bank(self.bank_journal, '90')
-        expense = self.create_company_expense()
+        self.division.send_documents = True
+        expense = self.create_company_expense(approve=False)
+        self.attach(expense)
+        self.approve(expense)
         self.post_by_itself()
         move = expense.account_move_id
         outstanding = move.origin_payment_id.outstanding_account_id
@@ -88,7 +91,9 @@ class TestCompanyExpense(ExactExpenseCase):
         self.run_cron('ir_cron_exact_export')
         export = self.assertBookedAs(expense, 'general')
         self.assertEqual(sum(self.amounts(export).values()), 0)
-        self.assertEqual(len(self.payload(export)['GeneralJournalEntryLines']), 3)
+        lines = self.payload(export)['GeneralJournalEntryLines']
+        self.assertEqual([line['Document'] for line in lines], [export.document_guid] * 3)
+        self.assertEqual(self.documents(export), [("receipt.pdf", move.name)])
 
     def test_without_a_journal_it_waits_and_says_so(self):
         self.env['exact.journal.mapping'].search([
