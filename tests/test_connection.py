@@ -454,11 +454,10 @@ class TestConnection(ExactTransactionCase):
 
     def test_fuse(self):
         division = self.explore()[1234567]
+        self.simulator.faults.add('status', resource='vat/VATCodes', status=400, times=5)
         with division._client() as client:
             for _call in range(5):
-                error = self.attempt(
-                    client.get, 'vat/VATCodes', select=['ID'], filter='Nonsense eq 1',
-                )
+                error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
                 self.assertNotIsInstance(error, exact_api.RateLimited)
             error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
             self.assertEqual(error.scope, 'error_fuse')

@@ -88,7 +88,7 @@ class TestExportKinds(ExactExportCase):
         self.assertBooked(move)
 
     def test_analytic_distribution_splits_a_line(self):
-        plan = self.env['account.analytic.plan'].create({'name': "Departments"})
+        plan = self.env['account.analytic.plan'].create({'name': "Departments in Exact"})
         accounts = self.env['account.analytic.account'].create([
             {'name': name, 'plan_id': plan.id, 'company_id': self.company.id} for name in ("A", "B")
         ])

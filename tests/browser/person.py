@@ -114,17 +114,6 @@ class Program:
             'model': model, 'method': method, 'args': args, 'kwargs': kwargs,
         })
 
-    def cron(self, name):
-        """Run a scheduled action; False if the scheduler runs it just now."""
-        _model, cron = self.call('ir.model.data', 'check_object_reference', 'account_exact', name)
-        try:
-            self.call('ir.cron', 'method_direct_trigger', [cron])
-        except AssertionError as error:
-            if 'already' not in str(error):
-                raise
-            return False
-        return True
-
 
 def control(action, **values):
     """What Exact's users and operators do: the simulator's own door."""

@@ -54,7 +54,7 @@ def test_story(odoo):
     odoo.settle()
     odoo.shot('sync-progress')
     odoo.reload_until('.o_statusbar_status .o_arrow_button_current', 'Ready', 180)
-    page.wait_for_selector('button[name="action_accept_suggestions"]')
+    odoo.reload_until('button[name="action_accept_suggestions"]', 'Accept', 60)
     odoo.shot('sync-done')
 
     # Look at some suggestions before accepting all of them

@@ -45,8 +45,8 @@ def new_invoice(program, **line):
 
 
 def state_of(program, move, wanted):
-    for _attempt in range(30):
-        program.cron('ir_cron_exact_export')
+    """Wait for the scheduler."""
+    for _attempt in range(60):
         state = program.call('account.move', 'read', [move], ['exact_state'])[0]['exact_state']
         if state in wanted:
             return state
@@ -112,7 +112,6 @@ def test_grey_bar_while_exact_is_away(program, invoicer):
     try:
         move = new_invoice(program)
         program.call('account.move', 'action_exact_export', [move])
-        program.cron('ir_cron_exact_export')
         invoicer.open(f'action-account.action_move_out_invoice/{move}')
         invoicer.shot('grey')
         assert invoicer.page.locator('div[name="exact_waiting"]:visible').count()

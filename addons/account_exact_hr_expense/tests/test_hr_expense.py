@@ -103,7 +103,7 @@ class TestHrExpense(ExactExpenseCase):
     def test_mappings_decide_ledger_vat_and_dimensions(self):
         center = self.master('exact.cost.center', [('active', '=', True)])
         unit = self.master('exact.cost.unit', [('active', '=', True)])
-        plan = self.env['account.analytic.plan'].create({'name': "Departments"})
+        plan = self.env['account.analytic.plan'].create({'name': "Departments in Exact"})
         account = self.env['account.analytic.account'].create({
             'name': "Sales", 'plan_id': plan.id, 'company_id': self.company.id,
         })
