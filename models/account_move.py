@@ -4,7 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
-from .exact_export import ENDED_STATES, UNSENT_STATES
+from .exact_export import BOOKED_STATES, ENDED_STATES, UNSENT_STATES
 
 # A person sees these: what the export says, and that there is none.
 STATES = [
@@ -39,6 +39,9 @@ class AccountMove(models.Model):
     exact_verified_at = fields.Datetime(compute='_compute_exact_details')
     exact_message = fields.Char(compute='_compute_exact_message')
     exact_button_label = fields.Char(compute='_compute_exact_message')
+    exact_is_booked = fields.Boolean(compute='_compute_exact_details')
+    exact_may_reverse = fields.Boolean(compute='_compute_exact_details')
+    exact_may_withdraw = fields.Boolean(compute='_compute_exact_details')
     exact_is_linked = fields.Boolean(compute='_compute_exact_is_linked')
 
     # === COMPUTE METHODS === #
@@ -71,6 +74,13 @@ class AccountMove(models.Model):
             move.exact_journal = export.journal_id.code
             move.exact_division = export.division_id.display_name
             move.exact_verified_at = export.verified_at
+            move.exact_is_booked = export.state in BOOKED_STATES
+            # What cannot be deleted or changed any more can still be reversed.
+            move.exact_may_reverse = export.state in BOOKED_STATES and any(
+                finding.code in ('already_processed', 'undo_refused')
+                for finding in export.finding_ids
+            )
+            move.exact_may_withdraw = export.state in UNSENT_STATES
 
     @api.depends('exact_state', 'state')
     @api.depends_context('lang')
@@ -108,7 +118,9 @@ class AccountMove(models.Model):
                     for value in values
                 )
                 labels.append(f"{self._exact_field_label(field)} {meant} → {found}")
-            return ", ".join(labels), False
+            # An update or undo that Exact refused says so, and what is left to do.
+            finding = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
+            return ". ".join(filter(None, [", ".join(labels), finding.message])), False
         if state == 'waiting':
             waits = {
                 'undo': self.env._("Waiting to be taken out of Exact."),
@@ -122,6 +134,8 @@ class AccountMove(models.Model):
                 return self.env._(
                     "The connection to Exact is down; the document waits until it is back.",
                 ), False
+            if export.state == 'uncertain' and export.finding_ids:
+                return export.finding_ids[:1].message, False
             if export.state == 'uncertain':
                 return self.env._(
                     "Exact did not answer; whether it booked the document is being looked up.",
@@ -316,7 +330,7 @@ class AccountMove(models.Model):
         # sudo: see _exact_after_post.
         self.env['exact.export'].sudo().search([
             ('move_id', 'in', self.ids), ('state', 'in', UNSENT_STATES), ('exact_guid', '=', False),
-        ]).write({'state': 'undone', 'pending_action': False})
+        ])._withdraw()
 
     def _exact_is_bank_entry(self):
         """Hook: whether a journal entry is one that Exact books in a journal of a bank account, and

@@ -221,18 +221,46 @@ class ExactExport(models.Model):
     def action_undo(self):
         """Take the entries out of Exact; what was not sent yet is simply withdrawn."""
         self._check_may_act()
+        self._check_may_undo()
         exports_sudo = self.sudo()
-        unsent = exports_sudo.filtered(
+        exports_sudo.filtered(
             lambda export: export.state in UNSENT_STATES and not export.exact_guid
-        )
-        unsent.write({'state': 'undone', 'pending_action': False})
+        )._withdraw()
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
         booked.write({'pending_action': 'undo', 'next_try': False})
         self._trigger_worker()
 
+    def _check_may_undo(self):
+        """One document is undone by those who export; many at once by administrators.
+
+        :raise AccessError: many, and no administrator.
+        :raise UserError: there is nothing that can be undone now.
+        """
+        if len(self) > 1 and not (
+            self.env.su or self.env.user.has_group('account.group_account_manager')
+        ):
+            raise AccessError(self.env._(
+                "Only accounting administrators undo several documents at once.",
+            ))
+        under_way = self.filtered(lambda export: export.state in ('sending', 'uncertain'))
+        if under_way and under_way == self:
+            raise UserError(self.env._(
+                "%s is being sent to Exact just now. Try again in a few minutes.",
+                under_way[0].display_name,
+            ))
+
+    def _withdraw(self):
+        """Take what has no entry yet out of the queue; a file that Exact has is deleted there."""
+        sent_files = self.filtered('document_guid')
+        (self - sent_files).write({'state': 'undone', 'pending_action': False})
+        if sent_files:
+            sent_files.write({'state': 'undone', 'pending_action': 'undo', 'next_try': False})
+            self._trigger_worker()
+
     def action_reverse(self):
         """Book the opposite of an entry that Exact no longer lets go."""
         self._check_may_act()
+        self._check_may_undo()
         exports_sudo = self.sudo().filtered(lambda export: export.state in BOOKED_STATES)
         exports_sudo.write({'pending_action': 'reverse', 'next_try': False})
         self._trigger_worker()
@@ -247,11 +275,16 @@ class ExactExport(models.Model):
     def action_create_new(self):
         """Leave the entry in Exact as it is and book the document as a new one."""
         self._check_may_act()
-        exports_sudo = self.sudo().filtered(lambda export: export.state in ('changed', 'deleted'))
+        # A draft cannot be booked once more, so its entry must not be given up.
+        exports_sudo = self.sudo().filtered(
+            lambda export: export.state in ('changed', 'deleted')
+            and export.move_id.state == 'posted'
+        )
         exports_sudo.filtered(lambda export: export.state == 'changed').write({
             'state': 'superseded', 'pending_action': False,
         })
-        return exports_sudo.move_id.sudo(False).with_env(self.env).action_exact_export()
+        moves = exports_sudo.move_id or self.move_id
+        return moves.sudo(False).with_env(self.env).action_exact_export()
 
     def action_fix(self):
         """Go to what the first finding says is to be fixed."""
@@ -319,7 +352,9 @@ class ExactExport(models.Model):
                 'is_automatic': automatic,
                 'overrides': overrides or False,
             })
-        retried = again.filtered(lambda export: export.state in ('blocked', 'refused'))
+        # Other choices than before have to be checked anew, as long as nothing was sent.
+        unsent = UNSENT_STATES if overrides is not None else ('blocked', 'refused')
+        retried = again.filtered(lambda export: export.state in unsent)
         if retried:
             values = {'state': 'proposed', 'next_try': False, 'user_id': self.env.user.id}
             if overrides is not None:

@@ -985,11 +985,14 @@ class ExactExport(models.Model):
         self.ensure_one()
         if self.division_id.numbering != 'exact' or self.kind != 'sale':
             return
-        number = str(self.invoice_number or self.entry_number)
-        if self.move_id.payment_reference == number:
+        if self._has_own_number():
             return
-        self.previous_payment_reference = self.move_id.payment_reference
-        self.move_id.payment_reference = number
+        self.previous_payment_reference = self.move_id.payment_reference or ''
+        self.move_id.payment_reference = str(self.invoice_number or self.entry_number)
+
+    def _has_own_number(self):
+        """Whether the document is paid by the number that Exact gave it."""
+        return self.move_id.payment_reference == str(self.invoice_number or self.entry_number)
 
     @api.model
     def _shown(self, value):
@@ -1098,7 +1101,7 @@ class ExactExport(models.Model):
 
     def _undone(self, body):
         """Put back what the export changed in Odoo."""
-        if self.previous_payment_reference:
+        if self.previous_payment_reference is not False and self._has_own_number():
             self.move_id.payment_reference = self.previous_payment_reference
         self.finding_ids.unlink()
         self.write({'state': 'undone', 'pending_action': False, 'has_difference': False})

@@ -108,6 +108,10 @@ SENTENCES = {
     'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Look at them in Exact, then undo or retry."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),
     'deleted_in_exact': _lt("Somebody deleted the entry in Exact."),
+    'look_up_failed': _lt("Whether Exact has the entry cannot be looked up: %(message)s"),
+    'no_answer': _lt("Exact was asked %(count)s times, gave no answer and has no entry. Retry when Exact works again."),
+    'document_kept': _lt("The entry is deleted in Exact, its document is not: %(message)s"),
+    'unexpected': _lt("Something went wrong that nobody foresaw: %(reason)s. Retry; if it stays, tell the administrator."),
     'undo_refused': _lt("Exact keeps the entry: %(message)s Reverse it instead."),
 }
 

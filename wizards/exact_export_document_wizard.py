@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ..booking import computed_vat
 from ..models.exact_booking_builder import BookingBuilder, kind_of
+from ..models.exact_export import UNSENT_STATES
 from ..models.exact_finding import sentence
 
 
@@ -163,10 +164,17 @@ class ExactExportDocumentWizard(models.TransientModel):
         """Put the document into the queue with the choices made here."""
         self.ensure_one()
         self.move_id.check_access('write')
+        living = self.move_id._exact_living_exports().sudo()
+        if living and living.state not in UNSENT_STATES:
+            raise UserError(self.env._(
+                "%s is exported already, or on the way.", self.move_id.name,
+            ))
         foreign = (
             self.relation_id.division_id | self.journal_id.division_id
             | self.line_ids.gl_account_id.division_id | self.line_ids.vat_code_id.division_id
-        ) - self.division_id
+        ) - self.env['exact.division'].sudo().search([
+            ('company_id', '=', self.move_id.company_id.id),
+        ])
         if foreign:
             raise UserError(self.env._("These choices belong to another administration."))
         exports = self.env['exact.export']

@@ -1,0 +1,483 @@
+from datetime import timedelta
+from itertools import count
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.account_exact.exact_api import ExactClient, odata
+from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
+from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
+
+from .export_common import ExactExportCase
+
+WORKER = 'odoo.addons.account_exact.models.exact_export_worker'
+ENTRIES = 'salesentry/SalesEntries'
+
+
+class Killed(BaseException):
+    """The process ends here; what was committed stays."""
+
+
+class ExactFaultCase(ExactExportCase):
+    """Exports that something happens to on their way."""
+
+    numbers = count(70000)
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.simulator.faults.clear)
+
+    def age(self, export):
+        """Let time pass for an export: 20 minutes since it was claimed, and it is due."""
+        export.sudo().write({
+            'claimed_at': fields.Datetime.now() - timedelta(minutes=20), 'next_try': False,
+        })
+
+    def work(self):
+        self.run_cron('ir_cron_exact_export')
+
+    def killed(self):
+        """Let the worker run to its death. Not assertRaises: that takes back what was committed."""
+        try:
+            self.work()
+        except Killed:
+            self.env.invalidate_all(flush=False)
+        else:
+            self.fail("the worker lives")
+
+    def entries(self, reference):
+        """Entries that Exact has under a reference, by id."""
+        with self.division._client() as client:
+            rows = client.get(
+                ENTRIES, select=['EntryID', 'AmountFC'], filter=odata.eq('YourRef', reference),
+            )
+        return {row['EntryID']: row['AmountFC'] for row in rows}
+
+    def invoice(self, price=100, **values):
+        # Exact's books outlive a test, Odoo's do not: no number may come twice.
+        number = next(self.numbers)
+        return self.document(
+            'out_invoice', [(price, self.tax_21)], name=f'INV/2026/{number:05}', **values,
+        )
+
+
+@tagged('post_install', '-at_install')
+class TestExportFaults(ExactFaultCase):
+    """One document's failure stops no other, and nothing is done for ever unseen."""
+
+    @mute_logger(WORKER)
+    def test_a_document_that_cannot_be_checked_stops_no_other(self):
+        good, bad = self.invoice(1), self.invoice(2)
+        build = BookingBuilder.build
+
+        def broken(builder, move, overrides=None):
+            if move == bad:
+                raise KeyError('nobody foresaw this')
+            return build(builder, move, overrides)
+
+        (good | bad).action_exact_export()
+        with patch.object(BookingBuilder, 'build', broken):
+            self.work()
+        self.assertBooked(good)
+        self.assertEqual(bad.exact_state, 'blocked')
+        self.assertIn("nobody foresaw this", bad.exact_message)
+        bad.action_exact_retry()
+        self.work()
+        self.assertBooked(bad)
+
+    @mute_logger(WORKER)
+    def test_a_document_that_cannot_be_compared_stops_no_other(self):
+        good, bad = self.invoice(1), self.invoice(2)
+        self.export(good | bad)
+        for move in good | bad:
+            move.button_draft()
+            move.invoice_line_ids.price_unit += 1
+            move.action_post()
+        build = BookingBuilder.build
+
+        def broken(builder, move, overrides=None):
+            if move == bad:
+                raise KeyError('nobody foresaw this')
+            return build(builder, move, overrides)
+
+        with patch.object(BookingBuilder, 'build', broken):
+            self.work()
+        self.assertEqual(good.exact_state, 'changed')
+        self.assertEqual(bad.exact_state, 'changed')
+        self.assertFalse(bad.exact_export_id.pending_action)
+
+    @mute_logger(WORKER)
+    def test_a_pdf_that_breaks_stops_no_other(self):
+        self.division.send_documents = True
+        bad, good = self.invoice(2), self.invoice(1)
+        files = type(bad)._exact_files
+
+        def broken(move):
+            if move == bad:
+                raise ValueError('the report is broken')
+            return files(move)
+
+        (good | bad).action_exact_export()
+        with patch.object(type(bad), '_exact_files', broken):
+            self.work()
+        self.assertBooked(good)
+        self.assertEqual(bad.exact_export_id.state, 'refused')
+        self.assertIn("the report is broken", bad.exact_message)
+        bad.action_exact_retry()
+        self.work()
+        self.assertBooked(bad)
+
+    def test_refusals_of_one_kind_hold_up_no_other_kind(self):
+        """The fuse of sales entries lets purchases go, and what was sent is read back."""
+        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=500, times=1)
+        invoices = self.invoice(1) | self.invoice(2)
+        bill = self.document('in_invoice', [(3, self.tax_in_21)])
+        self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': ENTRIES, 'errors': 9,
+            'errors_since': fields.Datetime.now(),
+        })
+        self.export(invoices | bill)
+        self.assertBooked(bill)
+        self.assertEqual(set(invoices.exact_export_ids.mapped('state')), {'ready'})
+
+    def test_no_answer_again_and_again_ends_with_a_person(self):
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES, times=None)
+        move = self.invoice()
+        export = self.export(move)
+        for _try in range(MAX_ATTEMPTS):
+            self.assertEqual(export.state, 'uncertain')
+            self.age(export)
+            self.work()
+            if export.state == 'refused':
+                break
+        self.assertEqual(export.state, 'refused')
+        self.assertIn("gave no answer", move.exact_message)
+        self.assertFalse(self.entries(move.name))
+        self.simulator.faults.clear()
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+
+    def test_look_up_that_fails_stops_no_other(self):
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        doubtful = self.invoice(1)
+        export = self.export(doubtful)
+        self.assertEqual(export.state, 'uncertain')
+        self.age(export)
+        self.simulator.faults.add('status', method='GET', resource='TransactionLines', status=400)
+        other = self.invoice(2)
+        self.export(other)
+        self.assertBooked(other)
+        self.assertEqual(export.state, 'uncertain')
+        self.assertIn("cannot be looked up", doubtful.exact_message)
+        self.age(export)
+        self.work()
+        self.assertBooked(doubtful)
+
+    def test_entry_of_a_new_relation_is_adopted_and_equal(self):
+        """The worker died after Exact had booked: found again with relation and document."""
+        partner = self.env['res.partner'].create({'name': "Nieuw & Co", 'is_company': True})
+        move = self.invoice(partner=partner)
+        post = ExactClient.post
+
+        def killed(client, resource, body):
+            answer = post(client, resource, body)
+            if resource == ENTRIES:
+                raise Killed
+            return answer
+
+        move.action_exact_export()
+        with patch.object(ExactClient, 'post', killed):
+            self.killed()
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'sending')
+        self.age(export)
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(len(self.entries(move.name)), 1)
+
+    def test_entry_of_a_reversed_export_is_not_adopted(self):
+        move = self.invoice()
+        first = self.export(move)
+        move.action_exact_reverse()
+        self.work()
+        self.assertTrue(first.reversal_guid)
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        export = self.export(move)
+        self.assertEqual(export.state, 'uncertain')
+        self.age(export)
+        self.work()
+        self.assertBooked(move)
+        self.assertNotIn(export.exact_guid, (first.exact_guid, first.reversal_guid))
+        self.assertEqual(sum(self.entries(move.name).values()), 121)
+
+    def test_edited_while_under_way_is_not_called_verified(self):
+        move = self.invoice()
+        post = ExactClient.post
+
+        def edited(client, resource, body):
+            answer = post(client, resource, body)
+            if resource == ENTRIES:
+                move.button_draft()
+                move.invoice_line_ids.price_unit = 120
+                move.action_post()
+                move.flush_recordset()
+                self.env.cr.execute(
+                    "UPDATE account_move SET write_date = write_date + interval '1 hour'"
+                    " WHERE id = %s",
+                    [move.id],
+                )
+                move.invalidate_recordset()
+            return answer
+
+        move.action_exact_export()
+        with patch.object(ExactClient, 'post', edited):
+            self.work()
+        self.work()
+        self.assertEqual(move.exact_state, 'changed')
+        self.assertIn('121.00 → 145.20', move.exact_message)
+
+    def test_what_exact_booked_otherwise_is_never_verified_by_an_edit(self):
+        self.simulator.faults.add('drop', method='POST', resource=ENTRIES, properties=['YourRef'])
+        move = self.invoice()
+        export = self.export(move)
+        self.assertEqual((export.state, move.exact_state), ('sent', 'blocked'))
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        self.assertEqual(export.state, 'changed')
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 100
+        move.action_post()
+        self.work()
+        self.assertEqual((export.state, move.exact_state), ('sent', 'blocked'))
+
+    def test_reversal_without_answer_is_booked_once(self):
+        move = self.invoice()
+        export = self.export(move)
+        post = ExactClient.post
+
+        def killed(client, resource, body):
+            post(client, resource, body)
+            raise Killed
+
+        move.action_exact_reverse()
+        with patch.object(ExactClient, 'post', killed):
+            self.killed()
+        self.work()
+        self.assertEqual(export.state, 'undone')
+        self.assertTrue(export.reversal_guid)
+        self.assertEqual(sorted(self.entries(move.name).values()), [-121, 121])
+
+    def test_second_reversal_is_not_the_first_one(self):
+        move = self.invoice()
+        first = self.export(move)
+        move.action_exact_reverse()
+        self.work()
+        second = self.export(move)
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        move.action_exact_reverse()
+        self.work()
+        self.age(second)
+        self.work()
+        self.assertEqual(second.state, 'undone')
+        self.assertNotEqual(second.reversal_guid, first.reversal_guid)
+        self.assertEqual(sorted(self.entries(move.name).values()), [-121, -121, 121, 121])
+
+    def test_undo_without_answer_ends_with_a_person(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.simulator.faults.add('cut_before', method='DELETE', resource=ENTRIES, times=None)
+        move.action_exact_undo()
+        for _try in range(MAX_ATTEMPTS):
+            self.work()
+            self.age(export)
+        self.assertFalse(export.pending_action)
+        self.assertEqual(move.exact_state, 'verified')
+        self.assertTrue(move.exact_message)
+        self.simulator.faults.clear()
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual(move.exact_state, 'undone')
+
+    def test_document_that_exact_keeps_is_told(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        export = self.export(move)
+        self.simulator.faults.add(
+            'status', method='DELETE', resource='documents/Documents', status=403,
+        )
+        move.action_exact_undo()
+        self.work()
+        self.assertFalse(self.rows(export.exact_guid))
+        self.assertEqual(export.state, 'undone')
+        self.assertEqual(export.finding_ids.mapped('code'), ['document_kept'])
+
+    def test_files_of_one_name_travel_both(self):
+        self.division.send_documents = True
+        bill = self.document('in_invoice', [(30, self.tax_in_21)], ref='two scans')
+        self.env['ir.attachment'].create([
+            {'name': "scan.pdf", 'raw': raw, 'res_model': 'account.move', 'res_id': bill.id,
+             'mimetype': 'application/pdf'}
+            for raw in (b'%PDF-1.4 one', b'%PDF-1.4 two')
+        ])
+        export = self.export(bill)
+        self.assertEqual(set(export.document_step), {"scan.pdf", "scan (2).pdf"})
+
+    def test_update_of_an_entry_with_other_lines_books_it_anew(self):
+        """A line more in Exact than was sent: lines cannot be told apart, so none is changed."""
+        move = self.invoice()
+        export = self.export(move)
+        with self.division._client() as client:
+            client.post('salesentry/SalesEntryLines', {
+                'EntryID': export.exact_guid, 'AmountFC': 1, 'VATCode': '',
+                'GLAccount': export.line_ids.gl_account_id.exact_guid,
+            })
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        move.action_exact_update()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(len(self.entries(move.name)), 1)
+
+    def test_line_ids_of_a_replaced_entry_delete_nothing(self):
+        """Exact reports the lines of the old entry as deleted while the new one is on its way."""
+        move = self.invoice()
+        export = self.export(move)
+        old = set(export.entry_line_ids.mapped('exact_guid'))
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        # The answer to the read-back is lost, the deletions come first.
+        self.simulator.faults.add('status', method='GET', resource='bulk/', status=503, times=None)
+        move.action_exact_update()
+        self.work()
+        self.assertEqual(export.state, 'sent')
+        self.env['exact.export']._deleted_in_exact(self.division, old)
+        self.assertEqual(export.state, 'sent')
+        self.simulator.faults.clear()
+        self.age(export)
+        self.work()
+        self.assertBooked(move)
+
+
+@tagged('post_install', '-at_install')
+class TestExportWaysOut(ExactFaultCase):
+    """No state is a dead end, and nothing that is asked for disappears unseen."""
+
+    def test_undo_while_sending_says_so(self):
+        move = self.invoice()
+        move.action_exact_export()
+        export = move.exact_export_id
+        export.sudo().write({'state': 'sending', 'claimed_at': fields.Datetime.now()})
+        with self.assertRaisesRegex(UserError, "being sent to Exact just now"):
+            move.action_exact_undo()
+        self.assertEqual(export.state, 'sending')
+
+    def test_waiting_is_withdrawn(self):
+        move = self.invoice()
+        move.action_exact_export()
+        self.assertTrue(move.exact_may_withdraw)
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((move.exact_state, self.entries(move.name)), ('undone', {}))
+
+    def test_file_of_a_refused_document_leaves_exact_too(self):
+        self.division.send_documents = True
+        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=403)
+        move = self.invoice()
+        export = self.export(move)
+        self.assertEqual(export.state, 'refused')
+        self.assertTrue(export.document_guid)
+        move.button_draft()
+        self.assertEqual(export.state, 'undone')
+        move.action_post()
+        move.action_exact_export()
+        self.work()
+        self.assertBooked(move)
+        with self.division._client() as client:
+            guids = [row['ID'] for row in client.get(
+                'documents/Documents', select=['ID'], filter=odata.eq('Subject', move.name),
+            )]
+        self.assertEqual(guids, [move.exact_export_id.document_guid])
+
+    def test_difference_is_undone(self):
+        self.simulator.faults.add('drop', method='POST', resource=ENTRIES, properties=['YourRef'])
+        move = self.invoice()
+        self.export(move)
+        self.assertEqual((move.exact_state, move.exact_is_booked), ('blocked', True))
+        with self.assertRaisesRegex(UserError, "exported already"):
+            self.env['exact.export.document.wizard'].with_context(
+                default_move_id=move.id,
+            ).create({}).action_export()
+        move.action_exact_undo()
+        self.work()
+        self.export(move)
+        self.assertBooked(move)
+
+    def test_cancelled_document_leads_to_undo(self):
+        move = self.invoice()
+        export = self.export(move)
+        move.button_cancel()
+        self.work()
+        self.assertEqual(move.exact_state, 'changed')
+        self.assertIn("cancelled", move.exact_message)
+        # Neither of these makes sense now, and neither gives the entry up.
+        move.action_exact_create_new()
+        move.action_exact_update()
+        self.work()
+        self.assertEqual(export.state, 'changed')
+        self.assertIn("Post it first", move.exact_message)
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((move.exact_state, self.entries(move.name)), ('undone', {}))
+
+    def test_create_new_of_a_draft_gives_nothing_up(self):
+        move = self.invoice()
+        export = self.export(move)
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 50
+        move.action_post()
+        self.work()
+        move.button_draft()
+        move.action_exact_create_new()
+        self.assertEqual(export.state, 'changed')
+
+    def test_choices_reach_what_still_waits(self):
+        move = self.invoice()
+        move.action_exact_export()
+        ledger = self.master('exact.gl.account', [
+            ('gl_type', '=', 110), ('is_blocked', '=', False), ('use_cost_center', '=', '0'),
+            ('use_cost_unit', '=', '0'), ('code', '!=', self.revenue.code),
+        ])
+        wizard = self.env['exact.export.document.wizard'].with_context(
+            default_move_id=move.id,
+        ).create({})
+        wizard.line_ids.gl_account_id = ledger
+        wizard.action_export()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(move.exact_export_id.line_ids.gl_account_id, ledger)
+
+    def test_many_are_undone_by_administrators_only(self):
+        moves = self.invoice(1) | self.invoice(2)
+        exports = self.export(moves)
+        invoicer = new_test_user(
+            self.env, login='exact_undo_invoicer', groups='account.group_account_invoice',
+            company_id=self.company.id, company_ids=[(6, 0, self.company.ids)],
+        )
+        for action in ('action_undo', 'action_reverse'):
+            with self.assertRaises(AccessError):
+                getattr(exports.with_user(invoicer), action)()
+        with self.assertRaises(AccessError):
+            moves.with_user(invoicer).action_exact_undo()
+        moves[0].with_user(invoicer).action_exact_undo()
+        self.work()
+        self.assertEqual(moves.mapped('exact_state'), ['undone', 'verified'])
