@@ -1,7 +1,8 @@
-import re
-
 from odoo import api, fields, models
 from odoo.tools import SQL
+
+from .exact_relation_match import own_number
+from .exact_sync_resources import match_key
 
 
 class ExactPartnerMapping(models.Model):
@@ -54,19 +55,21 @@ class ExactPartnerMapping(models.Model):
         }
 
     @api.model
-    def _find_relations(self, division, partners):
+    def _find_relations(self, division, partners, *, with_blocked=False):
         """The relations that partners can be: by what identifies one, then by the whole name.
 
+        :param bool with_blocked: a blocked relation still says who a partner is.
         :return: {partner: (ids of relations, reason)}; who is not known is not in it.
         """
         places = {
-            'vat': ('exact.relation', 'vat_key', lambda partner: {_key(partner.vat)}),
+            'vat': ('exact.relation', 'vat_key', lambda partner: {own_number(partner, 'vat')}),
             'chamber_of_commerce': (
-                'exact.relation', 'chamber_key', lambda partner: {_key(partner.company_registry)},
+                'exact.relation', 'chamber_key',
+                lambda partner: {own_number(partner, 'company_registry')},
             ),
             'iban': (
                 'exact.relation.bank', 'iban_key',
-                lambda partner: {_key(bank.acc_number) for bank in partner.bank_ids},
+                lambda partner: {match_key(bank.acc_number) for bank in partner.bank_ids},
             ),
             'same_name': (
                 'exact.relation', 'name', lambda partner: {(partner.name or '').strip()},
@@ -74,7 +77,7 @@ class ExactPartnerMapping(models.Model):
         }
         found, left = {}, partners
         for reason, (model, field, keys_of) in places.items():
-            keys = {partner: keys_of(partner) - {''} for partner in left}
+            keys = {partner: keys_of(partner) - {'', False} for partner in left}
             wanted = set().union(*keys.values())
             if not wanted:
                 continue
@@ -83,7 +86,7 @@ class ExactPartnerMapping(models.Model):
                 ('division_id', '=', division.id), (field, 'in', list(wanted)),
             ]):
                 relation = record.relation_id if model == 'exact.relation.bank' else record
-                if not relation.is_blocked:
+                if with_blocked or not relation.is_blocked:
                     known.setdefault(record[field], set()).add(relation.id)
             for partner in left:
                 relation_ids = set().union(*(known.get(key, set()) for key in keys[partner]))
@@ -152,8 +155,3 @@ class ExactPartnerMapping(models.Model):
             """,
             waiting=self._waiting_moves(), ids=tuple(stops.ids),
         )
-
-
-def _key(value):
-    """A number without what people add to it, as `exact.relation` keeps its keys."""
-    return re.sub(r'[^A-Z0-9]', '', (value or '').upper())

@@ -4,7 +4,6 @@ A relation is found by what identifies it: the link made before, the VAT number,
 commerce number, a bank account. A name is a suggestion for a person, never a link.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from odoo import models
@@ -70,59 +69,21 @@ class ExactDivision(models.Model):
                 open_partners |= partner
         if not open_partners:
             return result
-        keys = {
-            'vat': {p.id: {own_number(p, 'vat')} - {'', False} for p in open_partners},
-            'chamber_of_commerce': {
-                p.id: {own_number(p, 'company_registry')} - {'', False} for p in open_partners
-            },
-            'iban': {
-                p.id: {match_key(bank.acc_number) for bank in p.bank_ids} - {'', False}
-                for p in open_partners
-            },
-            'name': {p.id: {(p.name or '').strip()} - {'', False} for p in open_partners},
-        }
-        known = {
-            'vat': self._relations_by(relation_model, 'vat_key', keys['vat']),
-            'chamber_of_commerce': self._relations_by(
-                relation_model, 'chamber_key', keys['chamber_of_commerce'],
-            ),
-            'iban': self._relations_by(
-                self.env['exact.relation.bank'], 'iban_key', keys['iban'], 'relation_id',
-            ),
-            'name': self._relations_by(relation_model, 'name', keys['name']),
-        }
+        known = self.env['exact.partner.mapping']._find_relations(
+            self, open_partners, with_blocked=True,
+        )
         links = []
-        for partner in open_partners:
-            for reason in ('vat', 'chamber_of_commerce', 'iban', 'name'):
-                found = relation_model.browse()
-                for key in keys[reason][partner.id]:
-                    found |= known[reason].get(key, relation_model)
-                if not found:
-                    continue
-                if reason == 'name':
-                    result[partner.id] = RelationMatch(
-                        relation_model, found, 'relation_same_name',
-                    )
-                elif len(found) > 1:
-                    result[partner.id] = RelationMatch(
-                        relation_model, found, 'relation_ambiguous',
-                    )
-                else:
-                    result[partner.id] = RelationMatch(found, relation_model, reason)
-                    links.append((partner, found, reason))
-                break
+        for partner, (relation_ids, reason) in known.items():
+            found = relation_model.browse(sorted(relation_ids))
+            if reason == 'same_name':
+                result[partner.id] = RelationMatch(relation_model, found, 'relation_same_name')
+            elif len(found) > 1:
+                result[partner.id] = RelationMatch(relation_model, found, 'relation_ambiguous')
+            else:
+                result[partner.id] = RelationMatch(found, relation_model, reason)
+                links.append((partner, found, reason))
         if link:
             self._link_relations(links)
-        return result
-
-    def _relations_by(self, model, field, keys, path='id'):
-        """{key: relations} for all the keys of a batch, with one query."""
-        values = sorted(set().union(*keys.values()))
-        result = defaultdict(self.env['exact.relation'].browse)
-        if not values:
-            return result
-        for record in model.search([('division_id', '=', self.id), (field, 'in', values)]):
-            result[record[field]] |= record if path == 'id' else record[path]
         return result
 
     def _link_relations(self, links):
