@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from odoo import models
 
 from ..booking import fit_text, is_ledger_only
-from ..exact_api.links import entry_url
+from ..exact_api.links import document_url, entry_url
 from .exact_sync_resources import match_key
 
 
@@ -142,8 +142,12 @@ class ExactDivision(models.Model):
         }
 
     def _entry_url(self, export):
-        """Address of an entry in Exact's own screens."""
+        """Address in Exact's own screens: the page of the document, which shows its entry; without
+        a document the start page of the administration, where the number finds it.
+        """
         self.ensure_one()
+        if export.document_guid:
+            return document_url(self.connection_id._base_url(), self.code, export.document_guid)
         # One page shows all entries that are lines on ledgers.
         kind = 'general' if is_ledger_only(export.kind) else export.kind
         return entry_url(

@@ -151,7 +151,13 @@ class Pages:
             return self.attachment(int(number), identity)
         if number.isdigit() and identity:
             return redirect(f'/books/{number}/entries/{identity}')
-        return redirect('/')
+        document = request.args.get('DocumentID', '').strip('{}').lower()
+        if number.isdigit() and document:
+            for kind in BY_HEADER.values():
+                entry = self.store.one(kind.header, int(number), 'Document', document)
+                if entry:
+                    return redirect(f"/books/{number}/entries/{entry['EntryID']}")
+        return redirect(f'/books/{number}' if number.isdigit() else '/')
 
     def home(self):
         divisions = []

@@ -597,6 +597,19 @@ def test_deep_links(client, server):
     assert answer.url.endswith(f'/books/{MAIN}/entries/{entry}') and answer.status_code == 200
     gone = requests.get(f'{server.url}/books/{MAIN}/entries/{entry[:-1]}0000', timeout=10)
     assert gone.status_code == 404
+
+
+def test_page_of_a_document_shows_its_entry(client, server):
+    document = created(client.post('documents/Documents', {'Subject': 'F1', 'Type': 10}))['ID']
+    entry = created(client.sale(1, Document=document))['EntryID']
+    for parameters, page in (
+        ({'DocumentID': '{' + document + '}'}, f'/books/{MAIN}/entries/{entry}'),
+        ({}, f'/books/{MAIN}'),
+    ):
+        answer = requests.get(
+            f'{server.url}/docs/DocView.aspx', timeout=10, params={'_Division_': MAIN, **parameters},
+        )
+        assert answer.url.endswith(page) and answer.status_code == 200
     assert requests.get(f'{server.url}/static/..%2fserver.py', timeout=10).status_code == 404
 
 
