@@ -347,29 +347,35 @@ class BookingBuilder:
         sign = -1 if kind == 'sale' else 1
         currency = move.currency_id
         digits = currency.decimal_places
-        lines, targets, codes_of_tax = [], defaultdict(Decimal), {}
+        lines, targets = [], defaultdict(Decimal)
+        codes_of_tax = defaultdict(lambda: defaultdict(Decimal))
         for line in move.line_ids.sorted(lambda line: (line.sequence, line.id)):
-            if line.display_type in _TEXT_LINES or line.display_type in ('payment_term', 'tax'):
+            if line.display_type in _TEXT_LINES or line.display_type == 'payment_term':
+                continue
+            if self._is_vat(line):
                 continue
             amount = decimal(sign * line.amount_currency, digits)
             code = self._vat_code(built, line, overrides)
             for tax in line.tax_ids.flatten_taxes_hierarchy():
-                codes_of_tax[tax.id] = code
+                codes_of_tax[tax.id][code] += amount
             if not amount:
                 continue
             lines += self._split(built, line, amount, code, overrides, of_invoice=True)
-        for line in move.line_ids.filtered(lambda line: line.display_type == 'tax'):
+        for line in move.line_ids.filtered(self._is_vat):
             amount = decimal(sign * line.amount_currency, digits)
             if line.account_id.internal_group in ('income', 'expense') and amount:
                 # VAT that cannot be claimed is a cost of its own.
                 lines += self._split(built, line, amount, '', overrides)
                 continue
-            code = codes_of_tax.get(line.tax_line_id.id)
-            if code is None:
-                code = self._mapped_vat_code(built, line.tax_line_id)
-            vat_code = self.vat_codes.get(code)
-            if vat_code and not vat_code.charged:
-                targets[code] += amount
+            bases = codes_of_tax.get(line.tax_line_id.id)
+            if not bases:
+                bases = {self._mapped_vat_code(built, line.tax_line_id): Decimal(1)}
+            # A person may have given lines of one tax different codes.
+            parts = spread(amount, [abs(base) for base in bases.values()], digits)
+            for code, part in zip(bases, parts, strict=True):
+                vat_code = self.vat_codes.get(code)
+                if vat_code and not vat_code.charged:
+                    targets[code] += part
         used = {line.vat_code for line in lines if line.vat_code}
         settled = vat_overrides(
             lines, self.vat_codes,
@@ -388,6 +394,13 @@ class BookingBuilder:
             ))
         return tuple(lines), total, totals.vat, currency.name, self._rate(move)
 
+    @staticmethod
+    def _is_vat(line):
+        """Whether a line is VAT: that of a tax, or a cash rounding that was added to one."""
+        return line.display_type == 'tax' or (
+            line.display_type == 'rounding' and bool(line.tax_repartition_line_id)
+        )
+
     def _difference(self, built, left, lines, digits):
         """The named line that carries cents which no VAT amount could."""
         account = self.division.difference_gl_account_id
@@ -395,7 +408,8 @@ class BookingBuilder:
         line = difference_line(
             left, gl_account, self.env._("Rounding difference"), decimals=digits,
         )
-        if not line:
+        # Cents per line are rounding. More than that is VAT under a code that has none: a mistake.
+        if not line or abs(line.amount) > max(5, len(lines)) * Decimal(1).scaleb(-digits):
             return []
         built.sources.append((False, 'difference'))
         built.problems.append(Problem(
@@ -466,7 +480,8 @@ class BookingBuilder:
     def _split(self, built, line, amount, vat_code, overrides, *, relation='', of_invoice=False):
         """One move line as one booked line, or several where its analytic distribution says so."""
         gl_account, source = self._ledger(built, line, overrides)
-        digits = line.currency_id.decimal_places
+        # Of the amount, not of the line: a ledger entry is in the company's currency.
+        digits = max(0, -amount.as_tuple().exponent)
         start = end = None
         for first, last in _DEFERRAL_FIELDS if of_invoice else ():
             if first in line._fields and line[first] and line[last]:
