@@ -1,6 +1,7 @@
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from odoo.addons.account_exact.exact_api import wire
 
@@ -536,9 +537,29 @@ class TestExportRefusals(ExactExportCase):
         self.assertBooked(move)
 
     def test_ten_thousand_selected(self):
-        moves = self.env['account.move']
-        for price in range(1, 31):
-            moves |= self.document('out_invoice', [(price, self.tax_21)])
-        with self.assertQueryCount(40):
-            moves.action_exact_export()
+        move = self.document('out_invoice', [(1, self.tax_21)])
+        self.env.flush_all()
+        columns = SQL(', ').join(
+            SQL.identifier(name) for name, field in move._fields.items()
+            if field.store and field.column_type and name not in ('id', 'name')
+        )
+        # Copies of the row alone: asking for an export reads no lines.
+        rows = self.env.execute_query(SQL(
+            """
+            INSERT INTO account_move (name, %(columns)s)
+            SELECT 'COPY/' || number, %(columns)s
+              FROM account_move, generate_series(1, 10000) AS number
+             WHERE id = %(id)s
+         RETURNING id
+            """,
+            columns=columns, id=move.id,
+        ))
+        moves = self.env['account.move'].browse(id_ for (id_,) in rows)
+        self.env.invalidate_all()
+        # Inserts go a hundred at a time; nothing is asked per document.
+        with self.assertQueryCount(400):
+            action = moves.action_exact_export()
             self.env.flush_all()
+        self.assertIn("10000 documents wait", action['params']['message'])
+        asked = self.env['exact.export'].search_count([('move_id', 'in', moves.ids)])
+        self.assertEqual(asked, 10000)
