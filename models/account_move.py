@@ -39,6 +39,7 @@ class AccountMove(models.Model):
     exact_verified_at = fields.Datetime(compute='_compute_exact_details')
     exact_message = fields.Char(compute='_compute_exact_message')
     exact_button_label = fields.Char(compute='_compute_exact_message')
+    exact_printed_number = fields.Char(compute='_compute_exact_details')
     exact_is_booked = fields.Boolean(compute='_compute_exact_details')
     exact_may_reverse = fields.Boolean(compute='_compute_exact_details')
     exact_may_withdraw = fields.Boolean(compute='_compute_exact_details')
@@ -74,6 +75,11 @@ class AccountMove(models.Model):
             move.exact_journal = export.journal_id.code
             move.exact_division = export.division_id.display_name
             move.exact_verified_at = export.verified_at
+            # Where Exact numbers, people and banks know the document by its number.
+            move.exact_printed_number = str(export.invoice_number or export.entry_number) if (
+                export.kind == 'sale' and export.state in ('verified', 'changed')
+                and export.division_id.numbering == 'exact'
+            ) else False
             move.exact_is_booked = export.state in BOOKED_STATES
             # What cannot be deleted or changed any more can still be reversed.
             move.exact_may_reverse = export.state in BOOKED_STATES and any(

@@ -22,6 +22,7 @@ from odoo.tools.misc import format_date, formatLang
 
 from ..booking import (
     READ_FIELDS,
+    Difference,
     compare,
     fingerprint,
     from_dict,
@@ -918,7 +919,10 @@ class ExactExport(models.Model):
             verified = self.browse()
             for export in batch:
                 read = entries.get(export.exact_guid)
-                differences = compare(from_dict(export.booking), read)
+                booking = from_dict(export.booking)
+                differences = compare(booking, read)
+                if not differences and self._is_no_credit_note(booking, read):
+                    differences = (Difference('credit_note_type', None, read.type),)
                 if not differences:
                     verified |= export
                 elif read is None and export.sent_at > fields.Datetime.now() - VISIBILITY * 5:
@@ -931,11 +935,23 @@ class ExactExport(models.Model):
                 self._wake_at(fields.Datetime.now())
                 return
 
+    @api.model
+    def _is_no_credit_note(self, booking, read):
+        """Whether Exact took a credit note for an invoice with negative amounts: it wants the other
+        of the two styles."""
+        return booking.is_refund and booking.total < 0 and read.type in (20, 30)
+
     def _differs(self, differences, read):
         """Exact's books say something else: loud, and never called done."""
         self.ensure_one()
+        own_sentence = {
+            'missing_entry': Problem('missing_entry'),
+            'credit_note_type': Problem(
+                'credit_note_type', target=('exact.division', self.division_id.id),
+            ),
+        }
         self._set_findings([
-            Problem('missing_entry') if difference.field == 'missing_entry' else Problem(
+            own_sentence.get(difference.field) or Problem(
                 'read_back', params={
                     'field': difference.field,
                     'meant': self._shown(difference.meant), 'found': self._shown(difference.found),

@@ -104,6 +104,7 @@ SENTENCES = {
     # What Exact said
     'refused': _lt("Exact refused it: %(message)s"),
     'read_back': _lt("Exact booked something else: %(field)s is %(found)s instead of %(meant)s."),
+    'credit_note_type': _lt("Exact booked the credit note as an invoice with negative amounts. Choose the other style of credit notes for the administration, then undo this export and export again."),
     'missing_entry': _lt("The entry cannot be read back from Exact yet."),
     'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Look at them in Exact, then undo or retry."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),

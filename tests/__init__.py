@@ -9,4 +9,4 @@ from . import (
     test_sync,
     test_token,
 )
-from . import test_export, test_export_faults, test_export_lines
+from . import test_export, test_export_faults, test_export_lines, test_export_switches
