@@ -628,11 +628,24 @@ class ExactExport(models.Model):
             for name in ('VATNumber', 'ChamberOfCommerce'):
                 if values.get(name) and wire.as_text(row.get(name)) == values[name]:
                     return wire.as_guid(row['ID'])
-        for row in rows:
-            same = ('Name', 'Email', 'Postcode', 'City')
-            if all(wire.as_text(row.get(name)) == (values.get(name) or '') for name in same):
-                return wire.as_guid(row['ID'])
-        return ''
+        place = ('Email', 'Postcode', 'City')
+        if self.attempt_count < 2 and not any(values.get(name) for name in place):
+            # A name alone is no identity; only after a lost answer it is likely to be our own.
+            return ''
+        guids = [
+            wire.as_guid(row['ID']) for row in rows
+            if all(
+                wire.as_text(row.get(name)) == (values.get(name) or '')
+                for name in ('Name', *place)
+            )
+        ]
+        if (self.overrides or {}).get('create_relation'):
+            # The person saw the relations that there were, and wants none of them.
+            seen = self.env['exact.relation'].with_context(active_test=False).search([
+                ('division_id', '=', self.division_id.id), ('exact_guid', 'in', guids),
+            ])
+            guids = [guid for guid in guids if guid not in set(seen.mapped('exact_guid'))]
+        return guids[0] if guids else ''
 
     def _fit_relation(self, client, relation, kind):
         """Let a linked relation be what the document needs: customer, supplier or both."""

@@ -2,6 +2,8 @@ from datetime import timedelta
 from itertools import count
 from unittest.mock import patch
 
+from psycopg2 import IntegrityError
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
@@ -481,3 +483,44 @@ class TestExportWaysOut(ExactFaultCase):
         moves[0].with_user(invoicer).action_exact_undo()
         self.work()
         self.assertEqual(moves.mapped('exact_state'), ['undone', 'verified'])
+
+    def test_asked_for_by_two_people_is_one_export(self):
+        """What the second one's transaction cannot see, the database does."""
+        move = self.invoice()
+        move.action_exact_export()
+        with mute_logger('odoo.sql_db'), self.assertRaises(IntegrityError):
+            self.env['exact.export'].sudo().create({
+                'move_id': move.id, 'division_id': self.division.id, 'kind': 'sale',
+            }).flush_recordset()
+        self.work()
+        self.assertEqual(len(self.entries(move.name)), 1)
+
+    def test_new_relation_is_made_where_a_person_wants_a_new_one(self):
+        """A namesake with the very same card is not taken for the partner."""
+        body = {'Name': "Tweeling B.V.", 'City': "Ons Dorp", 'Status': 'C'}
+        with self.division._client() as client:
+            namesake = client.post('crm/Accounts', body)['ID']
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        partner = self.env['res.partner'].create({'name': "Tweeling B.V.", 'city': "Ons Dorp"})
+        move = self.invoice(partner=partner)
+        self.export(move)
+        self.assertEqual(move.exact_export_id.finding_ids[:1].code, 'relation_same_name')
+        wizard = self.env['exact.export.document.wizard'].with_context(
+            default_move_id=move.id,
+        ).create({})
+        wizard.create_relation = True
+        wizard.action_export()
+        self.work()
+        self.assertBooked(move)
+        self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
+
+    def test_a_name_alone_is_no_relation(self):
+        """A namesake that came into Exact after the last refresh, and nothing else is known."""
+        with self.division._client() as client:
+            namesake = client.post('crm/Accounts', {'Name': "J. Jansen", 'Status': 'C'})['ID']
+        partner = self.env['res.partner'].create({'name': "J. Jansen"})
+        move = self.invoice(partner=partner)
+        self.export(move)
+        self.assertBooked(move)
+        self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
