@@ -90,7 +90,7 @@ class TestCreditNotesByType(ExactSwitchCase):
         if log:
             os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = f'{log}.explicit'
         try:
-            super().start_simulator()
+            return super().start_simulator()
         finally:
             if log:
                 os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = log
