@@ -99,7 +99,8 @@ class ExactExport(models.Model):
     )
     # What a person asked for; the worker does it, so that nobody waits for Exact.
     pending_action = fields.Selection(
-        [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare")],
+        [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare"),
+         ('look', "Look Up")],
         readonly=True,
     )
     claimed_at = fields.Datetime(readonly=True)

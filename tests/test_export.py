@@ -311,10 +311,20 @@ class TestExportLife(ExactExportCase):
             client.delete('salesentry/SalesEntries', export.exact_guid)
         self.division.action_refresh()
         self.run_cron('ir_cron_sync')
+        self.run_cron('ir_cron_exact_export')
         self.assertEqual((move.exact_state, export.state), ('deleted', 'deleted'))
         move.action_exact_create_new()
         self.run_cron('ir_cron_exact_export')
         self.assertBooked(move)
+
+    def test_other_lines_of_the_same_entry_are_no_deletion(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        export = self.export(move)
+        guids = export.entry_line_ids.mapped('exact_guid')
+        self.division.sudo()._on_deleted(1, guids)
+        self.assertEqual(export.pending_action, 'look')
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual((export.state, export.pending_action), ('verified', False))
 
     def test_exported_document_cannot_be_deleted(self):
         move = self.document('out_invoice', [(100, self.tax_21)])

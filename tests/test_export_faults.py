@@ -15,7 +15,10 @@ from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
 
 from .export_common import ExactExportCase
 
-WORKER = 'odoo.addons.account_exact.models.exact_export_worker'
+WORKER = [
+    f'odoo.addons.account_exact.models.exact_export_{part}'
+    for part in ('worker', 'send', 'read_back', 'change')
+]
 ENTRIES = 'salesentry/SalesEntries'
 
 
@@ -70,7 +73,7 @@ class ExactFaultCase(ExactExportCase):
 class TestExportFaults(ExactFaultCase):
     """One document's failure stops no other, and nothing is done for ever unseen."""
 
-    @mute_logger(WORKER)
+    @mute_logger(*WORKER)
     def test_a_document_that_cannot_be_checked_stops_no_other(self):
         good, bad = self.invoice(1), self.invoice(2)
         build = BookingBuilder.build
@@ -90,7 +93,7 @@ class TestExportFaults(ExactFaultCase):
         self.work()
         self.assertBooked(bad)
 
-    @mute_logger(WORKER)
+    @mute_logger(*WORKER)
     def test_a_document_that_cannot_be_compared_stops_no_other(self):
         good, bad = self.invoice(1), self.invoice(2)
         self.export(good | bad)
@@ -111,7 +114,7 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(bad.exact_state, 'changed')
         self.assertFalse(bad.exact_export_id.pending_action)
 
-    @mute_logger(WORKER)
+    @mute_logger(*WORKER)
     def test_a_pdf_that_breaks_stops_no_other(self):
         self.division.send_documents = True
         bad, good = self.invoice(2), self.invoice(1)

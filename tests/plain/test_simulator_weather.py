@@ -607,7 +607,9 @@ def test_page_of_a_document_shows_its_entry(client, server):
         ({}, f'/books/{MAIN}'),
     ):
         answer = requests.get(
-            f'{server.url}/docs/DocView.aspx', timeout=10, params={'_Division_': MAIN, **parameters},
+            f'{server.url}/docs/DocView.aspx',
+            timeout=10,
+            params={'_Division_': MAIN, **parameters},
         )
         assert answer.url.endswith(page) and answer.status_code == 200
     assert requests.get(f'{server.url}/static/..%2fserver.py', timeout=10).status_code == 404

@@ -1,0 +1,332 @@
+"""After the export: undo, reverse, update, and documents that were edited since.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from psycopg2 import OperationalError
+
+from odoo import api, fields, models
+from odoo.tools import split_every
+
+from ..booking import (
+    compare,
+    from_dict,
+    is_ledger_only,
+    payload,
+    resource,
+    to_dict,
+)
+from ..booking.changes import changes, plan
+from ..booking.payload import has_reference, line_resource
+from ..booking.rules import next_open_period
+from ..exact_api import (
+    ExactError,
+    Forbidden,
+    MalformedAnswer,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    odata,
+    wire,
+)
+from .exact_booking_builder import BookingBuilder, Problem
+from .exact_error_text import explain
+from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
+
+_logger = logging.getLogger(__name__)
+
+
+
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === WHAT PEOPLE ASKED FOR === #
+
+    @api.model
+    def _do_pending(self, division, client):
+        """Undo, reverse and update, one committed document at a time."""
+        for export in self._due(
+            division, [('pending_action', 'in', ['undo', 'reverse', 'update'])], order='id',
+        ):
+            action = export.pending_action
+            try:
+                getattr(export, f'_do_{action}')(client)
+            except (Rejected, Forbidden, NotFound) as error:
+                message = explain(self.env, error)
+                export._log_attempt(action, 'refused', message)
+                processed = 'already_processed' in getattr(error, 'kinds', ())
+                code = 'already_processed' if processed else 'undo_refused'
+                export._set_findings([Problem(code, params={'message': message})])
+                export.pending_action = False
+            except (OutcomeUnknown, MalformedAnswer) as error:
+                # All three can be done again: what is gone is gone, what differs is compared.
+                export._unanswered(action, error)
+            except RateLimited as error:
+                if error.scope != 'error_fuse':
+                    raise
+                export.next_try = error.retry_at.replace(tzinfo=None)
+                self._wake_at(export.next_try)
+            except (ExactError, OperationalError):
+                raise
+            except Exception as error:
+                self.env.cr.rollback()
+                _logger.exception("Exact: %s of export %s failed", action, export.id)
+                export._set_findings([self._unexpected(error)])
+                export._log_attempt(action, 'refused', export.finding_ids[:1].message)
+                export.pending_action = False
+            if not self._commit():
+                self._wake_at(fields.Datetime.now())
+                return
+
+    def _unanswered(self, action, error):
+        """Do it again in a minute, but not for ever: then a person has to look."""
+        message = explain(self.env, error)
+        self._log_attempt(action, 'unknown', message)
+        tries = self.attempt_ids.filtered(
+            lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
+        )
+        if len(tries) % MAX_ATTEMPTS == 0:
+            self._set_findings([Problem('refused', params={'message': message})])
+            self.pending_action = False
+            return
+        self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+        self._wake_at(self.next_try)
+
+    def _do_undo(self, client):
+        """Delete the entry, then its document; both may be gone already, or never have come."""
+        body = self.env._("The export is withdrawn; its document is deleted in Exact.")
+        if self.exact_guid:
+            self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
+            body = self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number)
+        kept = ''
+        if self.document_guid:
+            try:
+                self._delete(client, 'documents/Documents', self.document_guid)
+            except (Rejected, Forbidden) as error:
+                # The entry is gone, and that is what an undo means; the file is told of.
+                kept = explain(self.env, error)
+        self._undone(body)
+        if kept:
+            self._set_findings([Problem('document_kept', 'warns', {'message': kept})])
+
+    @api.model
+    def _delete(self, client, path, guid):
+        try:
+            client.delete(path, guid)
+        except NotFound:
+            _logger.info("Exact: %s was gone already", path)
+
+    def _undone(self, body):
+        """Put back what the export changed in Odoo."""
+        if self.previous_payment_reference is not False and self._has_own_number():
+            self.move_id.payment_reference = self.previous_payment_reference
+        self.finding_ids.unlink()
+        self.write({'state': 'undone', 'pending_action': False, 'has_difference': False})
+        self._log_attempt('undo', 'done')
+        self.move_id._message_log(body=body)
+
+    def _do_reverse(self, client):
+        """Book the opposite in an open period, for entries that Exact no longer lets go."""
+        division = self.division_id
+        booking = from_dict(self.booking)
+        opposite = replace(
+            booking, is_refund=not booking.is_refund, total=-booking.total,
+            vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
+            document='', payment_reference='',
+            description=self.env._("Reversal of entry %s", self.entry_number),
+            lines=tuple(
+                replace(
+                    line, amount=-line.amount, date=None, document='',
+                    vat_amount=None if line.vat_amount is None else -line.vat_amount,
+                    from_date=None, to_date=None,
+                )
+                for line in booking.lines
+            ),
+        )
+        found = self._look_up_reversal(client, opposite)
+        if found:
+            guid, number = found[0].entry_id, found[0].entry_number
+        else:
+            builder = BookingBuilder(division, self.move_id)
+            facts = division._booking_facts(builder, [])
+            period = next_open_period(facts, booking.journal, self.move_id.date)
+            if not period:
+                self._set_findings([
+                    Problem('period_unknown', params={'date': str(self.move_id.date)}),
+                ])
+                self.pending_action = False
+                return
+            opposite = replace(
+                opposite, entry_date=max(booking.entry_date, period.start),
+                year=period.year, period=period.number,
+            )
+            # Whoever is killed from here on leaves the word that Exact may have been asked.
+            self._log_attempt('reverse', 'later', self.env._("Being sent."))
+            self._commit()
+            answer = client.post(resource(opposite), payload(
+                opposite, explicit_type=division.credit_note_style == 'explicit',
+            ))
+            guid = wire.as_guid(answer.get('EntryID'))
+            number = wire.as_int(answer.get('EntryNumber'))
+            if not guid:
+                raise MalformedAnswer(self.env._("Exact answered without an entry."))
+        self.write({'reversal_guid': guid, 'reversal_number': number or 0})
+        self._undone(self.env._(
+            "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
+            number=self.entry_number, reversal=number,
+        ))
+
+    def _look_up_reversal(self, client, booking):
+        """The opposite entry that an earlier attempt may have booked."""
+        if 'reverse' not in self.attempt_ids.mapped('action'):
+            return []
+        ledger_only = is_ledger_only(booking.kind)
+        rows = client.get(
+            'bulk/Financial/TransactionLines', select=['EntryID', 'AmountFC', 'Description'],
+            filter=odata.all_of(
+                odata.eq('JournalCode', booking.journal),
+                odata.startswith('Description', booking.your_ref) if ledger_only
+                else odata.eq('YourRef', booking.your_ref),
+            ),
+        )
+        guids = {
+            wire.as_guid(row['EntryID']) for row in rows
+            if not ledger_only
+            or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
+        }
+        # What belongs to an export already is no reversal of ours, whatever became of that one.
+        known = self.search([
+            '|', ('exact_guid', 'in', list(guids)), ('reversal_guid', 'in', list(guids)),
+        ])
+        guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
+        return [
+            entry for entry in self._read_entries(client, self.division_id, guids).values()
+            if not {'total', 'line_count', 'gl_account', 'amount'} & {
+                difference.field for difference in compare(booking, entry)
+            }
+        ]
+
+    def _do_update(self, client):
+        """Bring the entry in line with the document: changed properties only, or anew."""
+        division = self.division_id
+        builder = BookingBuilder(division, self.move_id, link=True)
+        one = builder.build(self.move_id, self.overrides)
+        problems = self._problems(division, one, division._booking_facts(builder, [one]))
+        if any(problem.severity == 'blocks' for problem in problems):
+            self._set_findings(problems)
+            self.pending_action = False
+            return
+        # What is edited from here on is another change.
+        self.claimed_at = fields.Datetime.now()
+        old = from_dict(self.booking)
+        new = replace(one.booking, document=self.document_guid or '')
+        new = self._ensure_relations(client, new)
+        line_guids = self._line_guids(client, old)
+        what = plan(
+            old, new, entry_id=self.exact_guid, line_ids=line_guids,
+            explicit_type=division.credit_note_style == 'explicit',
+        )
+        if not line_guids and (what.put or what.post or what.delete):
+            # Exact has other lines than we sent, so none of them can be named: all anew.
+            what = replace(what, action='replace')
+        values = self._booking_values(one) | {'relation_id': self.relation_id.id}
+        # Exact may give the lines new ids: reading back learns them.
+        self.entry_line_ids.unlink()
+        if what.action == 'replace':
+            self._delete(client, resource(old), self.exact_guid)
+            if self.document_guid:
+                self._delete(client, 'documents/Documents', self.document_guid)
+            # From here on Exact has nothing: the export is a new one that sends itself.
+            self.write({
+                **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
+                'entry_number': 0, 'pending_action': False, 'difference_ids': False,
+                'document_guid': False, 'document_step': False, 'has_difference': False,
+                'next_try': False,
+            })
+            self._log_attempt('update', 'done', self.env._("Deleted, to be booked anew."))
+            return
+        if what.header:
+            client.put(resource(new), self.exact_guid, what.header)
+        for guid, body in what.put:
+            client.put(line_resource(new), guid, body)
+        for body in what.post:
+            client.post(line_resource(new), body)
+        for guid in what.delete:
+            client.delete(line_resource(new), guid)
+        self.write({
+            **values, 'booking': to_dict(new), 'state': 'sent', 'pending_action': False,
+            'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
+        })
+        self._log_attempt('update', 'done')
+
+    def _line_guids(self, client, booking):
+        """Ids of the lines in Exact, in the order in which we sent them."""
+        if is_ledger_only(booking.kind):
+            return []
+        rows = client.get(
+            line_resource(booking), select=['ID', 'LineNumber'],
+            filter=odata.eq('EntryID', odata.guid(self.exact_guid)),
+        )
+        rows.sort(key=lambda row: wire.as_int(row.get('LineNumber')) or 0)
+        guids = [wire.as_guid(row['ID']) for row in rows]
+        return guids if len(guids) == len(booking.lines) else []
+
+    # === DOCUMENTS THAT CHANGED === #
+
+    @api.model
+    def _recheck_changed(self, division):
+        """Compare documents that were edited after their export with what was sent."""
+        edited = self.search([
+            ('division_id', '=', division.id), ('pending_action', '=', 'recheck'),
+        ])
+        for batch_ids in split_every(CHECK_BATCH, edited.ids):
+            batch = self.browse(batch_ids).try_lock_for_update(allow_referencing=True)
+            batch._each_by_itself(
+                lambda exports: exports._compare_with_documents(division),
+                lambda export, error: export._compare_failed(error),
+            )
+            self._commit()
+
+    def _compare_with_documents(self, division):
+        builder = BookingBuilder(division, self.move_id)
+        for export in self:
+            export._compare_with_document(builder.build(export.move_id, export.overrides))
+
+    def _compare_failed(self, error):
+        self._set_findings([self._unexpected(error)])
+        self.write({
+            'state': 'changed', 'pending_action': False,
+            'difference_ids': [['state', self.env._("booked"), self.env._("cannot be booked")]],
+        })
+
+    def _compare_with_document(self, one):
+        self.ensure_one()
+        if self.move_id.state == 'draft':
+            # Still being edited: confirming it asks again.
+            self.pending_action = False
+            return
+        old = from_dict(self.booking)
+        differences = []
+        if self.move_id.state == 'cancel':
+            differences = [('state', self.env._("booked"), self.env._("cancelled"))]
+        elif not one.booking:
+            self._set_findings(one.problems)
+            differences = [('state', self.env._("booked"), self.env._("cannot be booked"))]
+        else:
+            new = replace(one.booking, document=old.document)
+            differences = [
+                (change.field, self._kept(change.meant), self._kept(change.found))
+                for change in changes(old, new)
+            ]
+        values = {'pending_action': False, 'difference_ids': [list(row) for row in differences]}
+        if differences:
+            values['state'] = 'changed'
+        elif self.state == 'changed':
+            # Verified is what was read back, not what was meant once more.
+            values |= {'state': 'sent', 'has_difference': False, 'next_try': False}
+        self.write(values)

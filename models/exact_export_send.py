@@ -1,0 +1,414 @@
+"""Sending: the relation, the document, the entry; each outcome told apart.
+
+A claim is committed before anything is sent, and what Exact answered before anything else happens.
+"""
+
+import base64
+import json
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from psycopg2 import OperationalError
+from psycopg2.errors import SerializationFailure
+
+from odoo import api, fields, models
+from odoo.exceptions import LockError, UserError
+
+from ..booking import (
+    from_dict,
+    payload,
+    resource,
+    to_dict,
+)
+from ..exact_api import (
+    ExactError,
+    Forbidden,
+    MalformedAnswer,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    odata,
+    wire,
+)
+from .exact_booking_builder import Problem, stand_in
+from .exact_error_text import explain
+from .exact_export_worker import MAX_ATTEMPTS, plain_text
+
+_logger = logging.getLogger(__name__)
+
+# Documents are never larger in Exact.
+MAX_ATTACHMENT = 25 * 1024 * 1024
+
+
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === SEND === #
+
+    @api.model
+    def _send_ready(self, division, client):
+        """Send what is ready, the documents of a journal in the order of their numbers."""
+        ready = self._due(division, [('state', '=', 'ready'), ('pending_action', '=', False)])
+        ready = ready.sorted(lambda export: (
+            export.journal_id.code or '', export.move_id.journal_id.id,
+            export.move_id.sequence_prefix or '', export.move_id.sequence_number, export.id,
+        ))
+        paused = set()
+        for export in ready:
+            if export.kind in paused or not export._claim():
+                continue
+            try:
+                export._send(division, client)
+            except RateLimited as error:
+                if error.scope != 'error_fuse':
+                    raise
+                # Too many refusals of one kind of request: the other kinds go on.
+                paused.add(export.kind)
+                self._wake_at(error.retry_at.replace(tzinfo=None))
+            if not self._commit():
+                self._wake_at(fields.Datetime.now())
+                return
+
+    def _claim(self):
+        """Make this export ours, as a fact that other workers and our own successor see.
+
+        :return: whether it is ours now.
+        """
+        self.ensure_one()
+        try:
+            self.lock_for_update(allow_referencing=True)
+        except (LockError, SerializationFailure):
+            self.env.cr.rollback()
+            return False
+        self.invalidate_recordset(['state'])
+        if self.state != 'ready' or self.exact_guid:
+            return False
+        self.write({
+            'state': 'sending',
+            'claimed_at': fields.Datetime.now(),
+            'attempt_count': self.attempt_count + 1,
+        })
+        self._commit()
+        return True
+
+    def _send(self, division, client):
+        """Send one claimed export: relation, document, entry.
+
+        Ends `sent`, `refused`, `uncertain` or `ready` again; raises what concerns the whole
+        division (limits, connection), after the export is safe.
+        """
+        self.ensure_one()
+        step, asked = 'relation', False
+        try:
+            booking = self._ensure_relations(client, from_dict(self.booking))
+            step = 'document'
+            booking = replace(booking, document=self._ensure_document(client, booking))
+            step = 'entry'
+            body = payload(booking, explicit_type=division.credit_note_style == 'explicit')
+            # Kept before the call: without an answer this is what the entry is looked up by.
+            self.write({
+                'payload': json.dumps(body, default=plain_text), 'booking': to_dict(booking),
+            })
+            self._commit()
+            asked = True
+            answer = client.post(resource(booking), body)
+        except Rejected as error:
+            self._refused(step, error)
+            return
+        except (OutcomeUnknown, MalformedAnswer) as error:
+            self._log_attempt(step, 'unknown', explain(self.env, error))
+            # Only the entry itself must not come twice; relations and documents are looked up.
+            state = 'uncertain' if step == 'entry' else 'ready'
+            self.write({
+                'state': self._state_or_give_up(state, error),
+                'next_try': fields.Datetime.now() + timedelta(minutes=1),
+            })
+            self._wake_at(self.next_try)
+            return
+        except (Forbidden, NotFound) as error:
+            self._refused(step, error)
+            return
+        except UserError as error:
+            # Odoo could not print the document; Exact was not asked for the entry yet.
+            self._set_findings([Problem('pdf_failed', params={'reason': str(error)})])
+            self._log_attempt(step, 'refused', str(error))
+            self.write({'state': 'refused'})
+            return
+        except ExactError as error:
+            self._log_attempt(step, 'later', explain(self.env, error))
+            self.write({'state': 'ready', 'attempt_count': self.attempt_count - 1})
+            self._commit()
+            raise
+        except OperationalError:
+            raise
+        except Exception as error:
+            # Nobody foresaw it: a person is told, and the documents behind this one go on.
+            self.env.cr.rollback()
+            _logger.exception("Exact: export %s failed at its %s", self.id, step)
+            self._set_findings([self._unexpected(error)])
+            self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1].message)
+            self.write({'state': 'uncertain' if asked else 'refused', 'next_try': False})
+            return
+        self._booked(booking, answer)
+
+    def _state_or_give_up(self, state, error):
+        """After some attempts a person has to look."""
+        if state == 'ready' and self.attempt_count >= MAX_ATTEMPTS:
+            self._set_findings([Problem('refused', params={'message': explain(self.env, error)})])
+            return 'refused'
+        return state
+
+    def _refused(self, step, error):
+        """Exact said no: the answer becomes a finding."""
+        message = explain(self.env, error)
+        self._log_attempt(step, 'refused', message)
+        self._set_findings([Problem('refused', params={'message': message})])
+        self.write({'state': 'refused', 'answer': "\n".join(error.messages) or message})
+
+    def _booked(self, booking, answer):
+        """Exact took it: keep what it became before anything else happens."""
+        guid = wire.as_guid(answer.get('EntryID'))
+        if not guid:
+            self._log_attempt('entry', 'unknown', self.env._("Exact answered without an entry."))
+            self.write({'state': 'uncertain', 'next_try': fields.Datetime.now()})
+            return
+        self.write({
+            'state': 'sent',
+            'booking': to_dict(booking),
+            'exact_guid': guid,
+            'entry_number': wire.as_int(answer.get('EntryNumber')) or 0,
+            'invoice_number': wire.as_int(answer.get('InvoiceNumber')) or 0,
+            'answer': json.dumps(answer, default=plain_text),
+            'sent_at': fields.Datetime.now(),
+            'next_try': False,
+            'has_difference': False,
+        })
+        self._log_attempt('entry', 'done', str(self.entry_number or ''))
+
+    # === RELATIONS === #
+
+    def _ensure_relations(self, client, booking):
+        """Make the relations that the booking still has stand-ins for.
+
+        :return: the booking with real relations.
+        """
+        move = self.move_id
+        partners = (
+            move.commercial_partner_id
+            | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
+        )
+        real = {}
+        wanted = {booking.relation} | {line.relation for line in booking.lines}
+        for partner in partners:
+            if stand_in(partner.id) in wanted:
+                relation = self._create_relation(client, partner, booking.kind)
+                real[stand_in(partner.id)] = relation.exact_guid
+        booking = replace(
+            booking,
+            relation=real.get(booking.relation, booking.relation),
+            lines=tuple(
+                replace(line, relation=real.get(line.relation, line.relation))
+                for line in booking.lines
+            ),
+        )
+        relation = self.env['exact.relation'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', booking.relation),
+        ], limit=1) if booking.relation else self.env['exact.relation']
+        if relation:
+            self._fit_relation(client, relation, booking.kind)
+            self.relation_id = relation
+        return booking
+
+    def _create_relation(self, client, partner, kind):
+        """The relation of a partner: one made meanwhile, one that Exact has, or a new one."""
+        mapping_model = self.env['exact.partner.mapping']
+        mapping = mapping_model.search([
+            ('division_id', '=', self.division_id.id), ('partner_id', '=', partner.id),
+        ], limit=1)
+        if mapping.relation_id:
+            return mapping.relation_id
+        values = self.division_id._relation_body(partner, kind)
+        guid = self._find_remote_relation(client, partner, values)
+        if not guid:
+            answer = client.post('crm/Accounts', values)
+            guid = wire.as_guid(answer.get('ID'))
+            if not guid:
+                raise MalformedAnswer(self.env._("Exact answered without a relation."))
+            self._log_attempt('relation', 'done', partner.display_name)
+        relation = self.env['exact.relation']._adopt(self.division_id, guid, values)
+        if mapping:
+            mapping.relation_id = relation
+        else:
+            mapping_model.with_context(tracking_disable=True).create({
+                'division_id': self.division_id.id,
+                'partner_id': partner.id,
+                'relation_id': relation.id,
+            })
+        # A relation in Exact is a fact, whatever becomes of this document.
+        self._commit()
+        return relation
+
+    def _find_remote_relation(self, client, partner, values):
+        """A relation that came into Exact after the last refresh, or in an attempt without answer.
+
+        Only what identifies a party counts: its VAT or chamber of commerce number, or a card that
+        says the very same as ours.
+        """
+        terms = [
+            odata.eq(name, values[name])
+            for name in ('VATNumber', 'ChamberOfCommerce', 'Name') if values.get(name)
+        ]
+        rows = client.get(
+            'crm/Accounts', filter=' or '.join(terms),
+            select=['ID', 'Name', 'VATNumber', 'ChamberOfCommerce', 'Email', 'Postcode', 'City'],
+        )
+        for row in rows:
+            for name in ('VATNumber', 'ChamberOfCommerce'):
+                if values.get(name) and wire.as_text(row.get(name)) == values[name]:
+                    return wire.as_guid(row['ID'])
+        place = ('Email', 'Postcode', 'City')
+        if self.attempt_count < 2 and not any(values.get(name) for name in place):
+            # A name alone is no identity; only after a lost answer it is likely to be our own.
+            return ''
+        guids = [
+            wire.as_guid(row['ID']) for row in rows
+            if all(
+                wire.as_text(row.get(name)) == (values.get(name) or '')
+                for name in ('Name', *place)
+            )
+        ]
+        if (self.overrides or {}).get('create_relation'):
+            # The person saw the relations that there were, and wants none of them.
+            seen = self.env['exact.relation'].with_context(active_test=False).search([
+                ('division_id', '=', self.division_id.id), ('exact_guid', 'in', guids),
+            ])
+            guids = [guid for guid in guids if guid not in set(seen.mapped('exact_guid'))]
+        return guids[0] if guids else ''
+
+    def _fit_relation(self, client, relation, kind):
+        """Let a linked relation be what the document needs: customer, supplier or both."""
+        values = {}
+        if kind == 'sale' and not relation.is_customer:
+            values['Status'] = 'C'
+        if kind == 'purchase' and not relation.is_supplier:
+            values['IsSupplier'] = True
+        if not values:
+            return
+        client.put('crm/Accounts', relation.exact_guid, values)
+        relation.write({
+            'status': values.get('Status', relation.status),
+            'is_supplier': values.get('IsSupplier', relation.is_supplier),
+        })
+        self._log_attempt('relation', 'done', relation.display_name)
+
+    # === DOCUMENTS === #
+
+    def _ensure_document(self, client, booking):
+        """Send the files of the document, each once.
+
+        :return: GUID of the document in Exact; '' without files.
+        """
+        division = self.division_id
+        if not division.send_documents:
+            return ''
+        files, problems = self._files()
+        if problems:
+            kept = [
+                Problem(
+                    f.code, f.severity, f.params, (f.res_model, f.res_id) if f.res_model else None,
+                )
+                for f in self.finding_ids if f.code not in ('attachment_too_large', 'pdf_failed')
+            ]
+            self._set_findings(kept + problems)
+        if not files:
+            return self.document_guid or ''
+        done = dict(self.document_step or {})
+        if not self.document_guid:
+            # Subject: what a person looks for in Exact; with the relation it is also our key.
+            subject = self.move_id.name
+            guid = ''
+            relation = self._document_relation(booking)
+            if self.attempt_count > 1:
+                guid = self._find_remote_document(client, subject, relation)
+            if not guid:
+                body = {
+                    'Subject': subject,
+                    'Type': (
+                        division.sale_document_type if booking.kind == 'sale'
+                        else division.purchase_document_type
+                    ),
+                    'DocumentDate': booking.entry_date,
+                }
+                if relation:
+                    body['Account'] = relation
+                guid = wire.as_guid(client.post('documents/Documents', body).get('ID'))
+                if not guid:
+                    raise MalformedAnswer(self.env._("Exact answered without a document."))
+            self.document_guid = guid
+            self._commit()
+        elif self.attempt_count > 1:
+            rows = client.get(
+                'documents/DocumentAttachments', select=['ID', 'FileName'],
+                filter=odata.eq('Document', odata.guid(self.document_guid)),
+            )
+            done |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
+        for name, content in files:
+            if name in done:
+                continue
+            answer = client.post('documents/DocumentAttachments', {
+                'Document': self.document_guid, 'FileName': name, 'Attachment': content,
+            })
+            done[name] = wire.as_guid(answer.get('ID'))
+            self.document_step = done
+            self._commit()
+        return self.document_guid
+
+    @api.model
+    def _document_relation(self, booking):
+        """Whose document it is: the relation of the entry, or the one that its lines name."""
+        named = {line.relation for line in booking.lines} - {''}
+        return booking.relation or (named.pop() if len(named) == 1 else '')
+
+    def _find_remote_document(self, client, subject, relation):
+        terms = [odata.eq('Subject', subject)]
+        if relation:
+            terms.append(odata.eq('Account', odata.guid(relation)))
+        rows = client.get(
+            'documents/Documents', select=['ID', 'Subject'], filter=odata.all_of(*terms),
+        )
+        guids = [wire.as_guid(row['ID']) for row in rows]
+        # An entry that stays in Exact keeps the document of its own export.
+        taken = set(self.search([
+            ('document_guid', 'in', guids), ('id', '!=', self.id),
+        ]).mapped('document_guid'))
+        return next((guid for guid in reversed(guids) if guid not in taken), '')
+
+    def _files(self):
+        """Files that travel with the document.
+
+        :return: ([(file name, content in base64 as text)], problems)
+        """
+        files, problems, names = [], [], set()
+        for title, raw in self.move_id._exact_files():
+            # Exact's attachments are told apart by their names: two scans may share one.
+            name, number = title, 1
+            while name in names:
+                number += 1
+                stem, dot, extension = title.rpartition('.')
+                name = f"{stem} ({number}).{extension}" if dot else f"{title} ({number})"
+            if len(raw) > MAX_ATTACHMENT:
+                problems.append(Problem('attachment_too_large', 'warns', {
+                    'name': name, 'size': f"{len(raw) / 1024 / 1024:.0f}",
+                }))
+                continue
+            names.add(name)
+            files.append((name, self._encoded(raw)))
+        return files, problems
+
+    @api.model
+    def _encoded(self, raw):
+        return base64.b64encode(raw).decode('ascii')
