@@ -4,7 +4,6 @@
     'category': 'Accounting/Accounting',
     'summary': "Invoices, bills and expenses become verified entries in Exact, exactly once",
     'author': "account_exact contributors",
-    'website': "https://github.com/account-exact/account_exact",
     'license': 'LGPL-3',
     'depends': ['account'],
     'external_dependencies': {

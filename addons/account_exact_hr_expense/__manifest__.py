@@ -4,7 +4,6 @@
     'category': 'Accounting/Accounting',
     'summary': "Approved expenses become entries in Exact by themselves, with their receipts",
     'author': "account_exact contributors",
-    'website': "https://github.com/account-exact/account_exact",
     'license': 'LGPL-3',
     'depends': ['account_exact', 'hr_expense'],
     'data': [
