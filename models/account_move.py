@@ -169,8 +169,25 @@ class AccountMove(models.Model):
             'gl_account': self.env._("ledger"),
             'your_ref': self.env._("reference"),
             'state': self.env._("document"),
+            'journal': self.env._("journal"),
+            'currency': self.env._("currency"),
+            'rate': self.env._("exchange rate"),
+            'year': self.env._("year"),
+            'period': self.env._("period"),
+            'payment_condition': self.env._("payment condition"),
+            'payment_reference': self.env._("payment reference"),
+            'invoice_number': self.env._("invoice number"),
+            'cost_center': self.env._("cost centre"),
+            'cost_unit': self.env._("cost unit"),
+            'project': self.env._("project"),
+            'quantity': self.env._("quantity"),
+            'from_date': self.env._("deferred from"),
+            'to_date': self.env._("deferred until"),
+            'date': self.env._("date"),
+            'notes': self.env._("notes"),
+            'vat_amount': self.env._("VAT"),
         }
-        return labels.get(name, name.replace('_', ' '))
+        return labels.get(name, labels['state'])
 
     @api.depends('company_id')
     def _compute_exact_is_linked(self):

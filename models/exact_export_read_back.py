@@ -34,6 +34,8 @@ from .exact_export_worker import MAX_ATTEMPTS, plain_text
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
+# Characters of a GUID as text.
+GUID_LENGTH = 36
 # After this a claimed export has lost its worker.
 CLAIM_TIMEOUT = timedelta(minutes=15)
 # How long Exact may take to show an entry that it has booked.
@@ -329,11 +331,14 @@ class ExactExport(models.Model):
             return format_date(self.env, value)
         if isinstance(value, tuple):
             return " ".join(self._shown(part) for part in value)
-        is_guid = isinstance(value, str) and len(value) == 36
-        ledger = is_guid and self.env['exact.gl.account'].search(
-            [('exact_guid', '=', value)], limit=1,
-        )
-        return ledger.display_name if ledger else str(value)
+        if isinstance(value, str) and len(value) == GUID_LENGTH:
+            for model in ('exact.gl.account', 'exact.relation', 'exact.project'):
+                record = self.env[model].with_context(active_test=False).search(
+                    [('exact_guid', '=', value)], limit=1,
+                )
+                if record:
+                    return record.display_name
+        return str(value)
 
     @api.model
     def _kept(self, value):
