@@ -26,7 +26,8 @@ RECORDER = Recorder(os.environ['ACCOUNT_EXACT_ODOO_LOG'])
 
 
 def pytest_sessionstart(session):
-    open(RECORDER.path, 'w', encoding='utf-8').close()
+    # One file for all processes of a distributed run: each line is one short write.
+    open(RECORDER.path, 'a', encoding='utf-8').close()
     logging.getLogger().addHandler(RECORDER)
 
 

@@ -93,7 +93,7 @@ make_template() {
 setup_template() {
     TEMPLATE=exact_template_$(template_name)
     database_exists "$TEMPLATE" && return
-    lock 7 "$CACHE/locks/setup" "Another copy makes the template database: waiting for it …"
+    lock 7 "$CACHE/locks/$TEMPLATE" "Another copy makes the template database: waiting for it …"
     if ! database_exists "$TEMPLATE"; then
         ODOO_CONFIG=$COPY_DIR/template.conf
         write_config "$ODOO_CONFIG" "${TEMPLATE}_new"
