@@ -47,8 +47,6 @@ kept = [
 env['ir.cron'].search([
     ('id', 'not in', [env.ref(name).id for name in kept]),
 ]).active = False
-# Nobody replenishes here: it only keeps the scheduler busy and writes what others are writing.
-env.ref('stock.ir_cron_scheduler_action').active = False
 
 # Documents that Odoo's demo data has none of: receipts, foreign currency, low VAT, a discount,
 # cost centres.
