@@ -28,6 +28,7 @@ from . import (
     exact_export,
     exact_export_line,
     exact_export_attempt,
+    exact_export_queue,
     exact_export_worker,
     exact_export_send,
     exact_export_read_back,

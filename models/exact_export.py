@@ -217,6 +217,10 @@ class ExactExport(models.Model):
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
         again.write({'state': 'proposed', 'next_try': False})
         (exports_sudo - again).write({'has_difference': False, 'next_try': False})
+        # A person who asks need not wait until the worker would try by itself.
+        self.env['exact.export.queue'].sudo().search([
+            ('division_id', 'in', exports_sudo.division_id.ids), ('failures', '!=', 0),
+        ]).retry_at = False
         self._trigger_worker()
 
     def action_undo(self):
@@ -365,14 +369,13 @@ class ExactExport(models.Model):
         created = self.sudo().with_context(
             mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True,
         ).create(new)
-        if created or retried:
-            self._trigger_worker()
+        (created | retried)._trigger_worker()
         return created | again
 
     def _trigger_worker(self):
-        """Wake the worker: it runs in a transaction of its own, right after this one."""
-        # sudo: a scheduled action may be read by administrators only.
-        self.env.ref('account_exact.ir_cron_exact_export').sudo()._trigger()
+        """Wake the workers for these exports: they run in transactions of their own."""
+        # sudo: people need no right on the division to have their documents exported.
+        self._enqueue(self.sudo().division_id)
 
     def _log_attempt(self, action, outcome, message=''):
         self.env['exact.export.attempt'].create([

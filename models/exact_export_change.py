@@ -70,7 +70,6 @@ class ExactExport(models.Model):
                 if error.scope != 'error_fuse':
                     raise
                 export.next_try = error.retry_at.replace(tzinfo=None)
-                self._wake_at(export.next_try)
             except (ExactError, OperationalError):
                 raise
             except Exception as error:
@@ -80,7 +79,6 @@ class ExactExport(models.Model):
                 export._log_attempt(action, 'refused', export.finding_ids[:1].message)
                 export.pending_action = False
             if not self._commit():
-                self._wake_at(fields.Datetime.now())
                 return
 
     def _unanswered(self, action, error):
@@ -95,7 +93,6 @@ class ExactExport(models.Model):
             self.pending_action = False
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
-        self._wake_at(self.next_try)
 
     def _do_undo(self, client):
         """Delete the entry, then its document; both may be gone already, or never have come."""

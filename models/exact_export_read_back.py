@@ -94,7 +94,6 @@ class ExactExport(models.Model):
                 export._log_attempt('look_up', 'refused', message)
                 export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
                 export.next_try = fields.Datetime.now() + timedelta(minutes=30)
-                self._wake_at(export.next_try)
                 self._commit()
                 continue
             ours = [entry for entry in found if not export._other_export(entry.entry_id)]
@@ -121,7 +120,6 @@ class ExactExport(models.Model):
             elif fields.Datetime.now() - export.claimed_at < VISIBILITY:
                 # Too early to say that it is not there.
                 export.next_try = fields.Datetime.now() + timedelta(minutes=1)
-                self._wake_at(export.next_try)
             else:
                 export._log_attempt('look_up', 'done', self.env._("Not in Exact."))
                 if export.attempt_count % MAX_ATTEMPTS:
@@ -237,12 +235,10 @@ class ExactExport(models.Model):
                     verified |= export
                 elif read is None and export.sent_at > fields.Datetime.now() - VISIBILITY * 5:
                     export.next_try = fields.Datetime.now() + timedelta(minutes=1)
-                    self._wake_at(export.next_try)
                 else:
                     export._differs(differences, read)
             verified._verified(entries)
             if not self._commit():
-                self._wake_at(fields.Datetime.now())
                 return
 
     @api.model

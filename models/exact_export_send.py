@@ -68,9 +68,10 @@ class ExactExport(models.Model):
                     raise
                 # Too many refusals of one kind of request: the other kinds go on.
                 paused.add(export.kind)
-                self._wake_at(error.retry_at.replace(tzinfo=None))
+                ready.filtered(
+                    lambda other, kind=export.kind: other.kind == kind and other.state == 'ready'
+                ).next_try = error.retry_at.replace(tzinfo=None)
             if not self._commit():
-                self._wake_at(fields.Datetime.now())
                 return
 
     def _claim(self):
@@ -127,7 +128,6 @@ class ExactExport(models.Model):
                 'state': self._state_or_give_up(state, error),
                 'next_try': fields.Datetime.now() + timedelta(minutes=1),
             })
-            self._wake_at(self.next_try)
             return
         except (Forbidden, NotFound) as error:
             self._refused(step, error)

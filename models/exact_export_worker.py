@@ -5,8 +5,6 @@ run can go on from; what may have reached Exact is looked up before it is ever s
 """
 
 import logging
-from datetime import timedelta
-
 from psycopg2 import OperationalError
 from psycopg2.errors import SerializationFailure
 
@@ -18,13 +16,9 @@ from ..booking import (
     to_dict,
 )
 from ..booking.rules import check
-from ..exact_api import (
-    ExactError,
-    RateLimited,
-    Transient,
-    Unreachable,
-)
+from ..exact_api import ExactError, NeedsReconnect, RateLimited
 from .exact_booking_builder import BookingBuilder, Problem
+from .exact_export_queue import BUSY
 from .exact_facts import line_taxes
 
 _logger = logging.getLogger(__name__)
@@ -45,60 +39,67 @@ def plain_text(value):
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    # === SCHEDULED ACTION === #
+    # === SCHEDULED ACTIONS === #
 
     @api.model
     def _cron_process(self):
-        """Do all that is due, division by division; one division's trouble is its own."""
+        """Serve the divisions that have something to do, who waited longest first.
+
+        Runs in several scheduled actions at once: each takes divisions that no other one serves.
+        """
         divisions = self._due_divisions()
         cron = self.env['ir.cron']
         cron._commit_progress(remaining=len(divisions))
         for division in divisions:
-            worker = self.with_company(division.company_id).with_context(
-                allowed_company_ids=division.company_id.ids,
-                lang=division.company_id.partner_id.lang,
-            )
-            division = division.with_env(worker.env)
-            try:
-                worker._process_division(division)
-            except RateLimited as error:
-                self.env.cr.rollback()
-                self._wake_at(error.retry_at.replace(tzinfo=None))
-            except (Unreachable, Transient) as error:
-                self.env.cr.rollback()
-                _logger.info("Exact division %s: %s", division.code, type(error).__name__)
-                self._wake_at(fields.Datetime.now() + timedelta(minutes=2))
-            except ExactError as error:
-                # The connection tells its people itself what is the matter.
-                self.env.cr.rollback()
-                _logger.info("Exact division %s: %s", division.code, type(error).__name__)
-            except SerializationFailure:
-                # Another worker was faster; what is left comes with the next run.
-                self.env.cr.rollback()
-                self._wake_at(fields.Datetime.now())
-            except Exception:
-                self.env.cr.rollback()
-                _logger.exception("Exact division %s: export failed", division.code)
+            self._work(division)
             if not cron._commit_progress(1):
+                self._enqueue(divisions)
                 break
 
     @api.model
-    def _due_divisions(self):
-        rows = self._read_group(
-            [
-                '|', ('state', 'in', ['proposed', 'ready', 'sending', 'sent', 'uncertain']),
-                ('pending_action', '!=', False),
-            ],
-            ['division_id'],
-        )
-        return self.env['exact.division'].union(*(division for [division] in rows)).filtered(
-            'company_id',
-        )
+    def _work(self, division):
+        """Do all that is due in one division; its trouble is its own.
 
-    def _wake_at(self, moment):
-        self.env.ref('account_exact.ir_cron_exact_export')._trigger(
-            max(moment, fields.Datetime.now()),
+        :return: when it has to be served again, None if nothing waits; it has been enqueued.
+        """
+        with self._serving(division) as mine:
+            moment = self._work_alone(division) if mine else fields.Datetime.now() + BUSY
+        if moment:
+            self._enqueue(division, moment)
+        return moment
+
+    @api.model
+    def _work_alone(self, division):
+        company = division.company_id
+        worker = self.with_company(company).with_context(
+            allowed_company_ids=company.ids, lang=company.partner_id.lang,
+            # What the worker does is told by attempts, not by a message per state.
+            tracking_disable=True,
         )
+        division = division.with_env(worker.env)
+        retry_at = False
+        try:
+            worker._process_division(division)
+        except RateLimited as error:
+            self.env.cr.rollback()
+            retry_at = error.retry_at.replace(tzinfo=None)
+        except SerializationFailure:
+            # Somebody changed what was being worked on; it is done with the next turn.
+            self.env.cr.rollback()
+        except NeedsReconnect:
+            # The connection tells its people itself; the queue waits until it is back.
+            self.env.cr.rollback()
+        except ExactError as error:
+            self.env.cr.rollback()
+            _logger.info("Exact division %s: %s", division.code, type(error).__name__)
+            retry_at = None
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("Exact division %s: export failed", division.code)
+            retry_at = None
+        worker.env['exact.export.queue']._of(division)._served(retry_at)
+        self._commit()
+        return self._next_moment(division)
 
     @api.model
     def _process_division(self, division):
@@ -106,13 +107,14 @@ class ExactExport(models.Model):
         self._recover_claims(division)
         self._check_proposed(division)
         self._recheck_changed(division)
-        if division.hold or not self._due_in(division):
+        if division.connection_id.sudo().state != 'connected' or not self._due_in(division):
             return
         with division._client() as client:
             self._resolve_uncertain(division, client)
             self._look_at_deleted(division, client)
-            self._do_pending(division, client)
-            self._send_ready(division, client)
+            if not division.hold:
+                self._do_pending(division, client)
+                self._send_ready(division, client)
             self._verify_sent(division, client)
 
     @api.model

@@ -282,4 +282,4 @@ class ExactMappingMixin(models.AbstractModel):
           & Domain('division_id', 'in', mapped.division_id.ids))
         if findings_sudo:
             findings_sudo.export_id.write({'state': 'proposed', 'next_try': False})
-            self.env['exact.export']._trigger_worker()
+            findings_sudo.export_id._trigger_worker()

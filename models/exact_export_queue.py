@@ -1,0 +1,170 @@
+"""Who serves which administration, and when: the order of the work, not the work."""
+
+import logging
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+_logger = logging.getLogger(__name__)
+
+# First key of the advisory locks of PostgreSQL that say "this division is being served".
+DIVISION_LOCK = 1164206452
+# Somebody serves the division already: look again, in case what woke us came too late for them.
+BUSY = timedelta(seconds=30)
+# A division that cannot be reached is left alone for a minute, then for twice as long each time.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(minutes=30)
+# Scheduled actions of one kind: each takes divisions that no other one serves.
+LANES = ('ir_cron_exact_export', 'ir_cron_exact_export_2', 'ir_cron_exact_export_3')
+
+
+class ExactExportQueue(models.Model):
+    """State of the queue of one division. A table of its own, since workers write it all the time
+    and people edit the division.
+    """
+
+    _name = 'exact.export.queue'
+    _description = "Exact Export Queue"
+    _rec_name = 'division_id'
+
+    division_id = fields.Many2one('exact.division', required=True, ondelete='cascade')
+    company_id = fields.Many2one(related='division_id.company_id')
+    served_at = fields.Datetime(readonly=True, help="Who waited longest goes first.")
+    retry_at = fields.Datetime(readonly=True, help="Nothing is tried before.")
+    failures = fields.Integer(readonly=True, help="Times in a row that Exact was not reached.")
+    looked_at = fields.Datetime(
+        readonly=True, help="When the journals in Exact were last looked through.",
+    )
+    looked_until = fields.Datetime(
+        readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
+    )
+
+    _division_uniq = models.Constraint('UNIQUE(division_id)', "A division has one queue.")
+
+    @api.model
+    def _of(self, division):
+        """The row of a division, made if there is none."""
+        return self.search([('division_id', '=', division.id)]) or self.create({
+            'division_id': division.id,
+        })
+
+    def _served(self, retry_at=False):
+        """Note that the division was served, and how that went.
+
+        :param retry_at: a moment when it can go on, None after a failure of which nobody knows when
+            it is over, False if all went well.
+        """
+        self.ensure_one()
+        now = fields.Datetime.now()
+        failures = self.failures + 1 if retry_at is None else 0
+        if retry_at is None:
+            retry_at = now + min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+        self.write({'served_at': now, 'retry_at': retry_at, 'failures': failures})
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === WHO IS SERVED NEXT === #
+
+    @api.model
+    def _due_divisions(self):
+        """Divisions with something to do now, in the order of their turns; one query for all."""
+        self.env['exact.export'].flush_model(['state', 'pending_action', 'next_try'])
+        self.env['exact.division'].flush_model(['hold', 'company_id'])
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT division.id
+              FROM exact_export export
+              JOIN exact_division division ON division.id = export.division_id
+              JOIN exact_connection connection ON connection.id = division.connection_id
+         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+             WHERE division.company_id IS NOT NULL
+               AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
+               AND (export.next_try IS NULL OR export.next_try <= %(now)s)
+               AND (%(due)s)
+          GROUP BY division.id
+          ORDER BY MIN(queue.served_at) NULLS FIRST, division.id
+            """,
+            now=fields.Datetime.now(), due=self._due_sql(),
+        ))
+        return self.env['exact.division'].browse(row[0] for row in rows)
+
+    @api.model
+    def _due_sql(self):
+        """Condition on `export`, `division` and `connection`: the worker has something to do."""
+        return SQL(
+            """
+            export.state IN ('proposed', 'sending') OR export.pending_action = 'recheck'
+            OR (connection.state = 'connected' AND (
+                export.state = 'uncertain' OR export.pending_action = 'look'
+                OR (export.state = 'sent' AND export.has_difference IS NOT TRUE
+                    AND export.pending_action IS NULL)
+                OR (division.hold IS NOT TRUE AND (
+                    export.state = 'ready'
+                    OR export.pending_action IN ('undo', 'reverse', 'update')
+                ))
+            ))
+            """,
+        )
+
+    @api.model
+    def _next_moment(self, division):
+        """When this division has to be served again.
+
+        :return: naive UTC, None if nothing waits for a moment
+        """
+        self.env['exact.export'].flush_model(['state', 'pending_action', 'next_try'])
+        [(moment, retry_at)] = self.env.execute_query(SQL(
+            """
+            SELECT MIN(COALESCE(export.next_try, %(now)s)), MAX(queue.retry_at)
+              FROM exact_export export
+              JOIN exact_division division ON division.id = export.division_id
+              JOIN exact_connection connection ON connection.id = division.connection_id
+         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+             WHERE division.id = %(division)s AND (%(due)s)
+            """,
+            now=fields.Datetime.now(), division=division.id, due=self._due_sql(),
+        ))
+        return moment and max(moment, retry_at or moment)
+
+    @api.model
+    @contextmanager
+    def _serving(self, division):
+        """Be the only one who serves this division, on all workers and hosts.
+
+        The lock hangs on the connection to the database, not on a transaction: it lasts over the
+        commits of the steps and ends with the process, however that ends. Whoever has it knows that
+        no other worker of this division is alive.
+
+        :return: a context manager that gives whether it is ours
+        """
+        cr = self.env.cr
+        cr.execute(SQL("SELECT pg_try_advisory_lock(%s, %s)", DIVISION_LOCK, division.id))
+        [mine] = cr.fetchone()
+        try:
+            yield mine
+        finally:
+            if mine:
+                # A connection that is lost has lost the lock with it.
+                with suppress(psycopg2.InterfaceError, psycopg2.OperationalError):
+                    # What a failing step left would refuse the unlocking.
+                    cr.rollback()
+                    cr.execute(SQL("SELECT pg_advisory_unlock(%s, %s)", DIVISION_LOCK, division.id))
+
+    # === WAKING === #
+
+    def _enqueue(self, divisions, at=None):
+        """Hook: have these divisions served in a transaction of its own, right after this one or at
+        a moment.
+
+        :param divisions: `exact.division`
+        :param at: naive UTC
+        """
+        # sudo: a scheduled action may be read by administrators only.
+        for lane in LANES if divisions else ():
+            self.env.ref(f'account_exact.{lane}').sudo()._trigger(at)
