@@ -25,3 +25,4 @@ from .errors import (
 )
 from .limits import RateLimits
 from .oauth import OAuth, Tokens
+from .webhooks import NotificationRefusedError, read_notification

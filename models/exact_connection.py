@@ -10,7 +10,7 @@ from markupsafe import Markup
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
-from odoo.tools import SQL, hash_sign, hmac
+from odoo.tools import SQL, hash_sign, hmac, verify_hash_signed
 
 from ..exact_api import (
     SITES,
@@ -30,6 +30,8 @@ _logger = logging.getLogger(__name__)
 
 BASE_URL_PARAMETER = 'account_exact.exact_online_base_url'
 CALLBACK_PATH = '/account_exact/oauth/callback'
+WEBHOOK_PATH = '/account_exact/webhook'
+WEBHOOK_SCOPE = 'account_exact.webhook'
 CONSENT_SCOPE = 'account_exact.consent'
 CONSENT_LIFE = timedelta(minutes=10)
 SESSION_MARKER = 'account_exact_consent'
@@ -115,6 +117,17 @@ class ExactConnection(models.Model):
     )
     has_client_secret = fields.Boolean(compute='_compute_token')
     client_secret_placeholder = fields.Char(compute='_compute_token')
+    webhook_secret = fields.Char(
+        compute='_compute_client_secret', inverse='_inverse_webhook_secret',
+        groups='account.group_account_manager', copy=False,
+        help="From the app registration in the Exact App Center. It is stored encrypted and never "
+             "shown again. Without it, notifications of Exact are refused.",
+    )
+    webhook_secret_placeholder = fields.Char(compute='_compute_token')
+    webhook_address = fields.Char(
+        compute='_compute_webhook_address', groups='account.group_account_manager',
+        help="Where Exact tells Odoo at once that something changed.",
+    )
     redirect_uri = fields.Char(
         string="Redirect Address", compute='_compute_redirect_uri',
         help="Enter exactly this as redirect URI in the app registration.",
@@ -182,8 +195,8 @@ class ExactConnection(models.Model):
 
     @api.depends_context('uid')
     def _compute_client_secret(self):
-        """Never show the secret, not even to the person who typed it."""
-        self.client_secret = False
+        """Never show a secret, not even to the person who typed it."""
+        self.client_secret = self.webhook_secret = False
 
     def _inverse_client_secret(self):
         for connection in self:
@@ -200,12 +213,20 @@ class ExactConnection(models.Model):
             'client_secret', 'has_client_secret', 'client_secret_placeholder',
         ], flush=False)
 
+    def _inverse_webhook_secret(self):
+        for connection in self.filtered('webhook_secret'):
+            self.env['exact.token']._store_webhook_secret(
+                connection, connection.webhook_secret.strip(),
+            )
+        self.invalidate_recordset(['webhook_secret', 'webhook_secret_placeholder'], flush=False)
+
     @api.depends('state')
     def _compute_token(self):
         # sudo: people see that there is a secret and how long the link lives, nothing else of the
         # row
         tokens_sudo = self.env['exact.token'].sudo().search_fetch(
-            [('connection_id', 'in', self.ids)], ['connection_id', 'client_secret', 'issued_at'],
+            [('connection_id', 'in', self.ids)],
+            ['connection_id', 'client_secret', 'webhook_secret', 'issued_at'],
         )
         by_connection = {token.connection_id.id: token for token in tokens_sudo}
         for connection in self:
@@ -215,6 +236,9 @@ class ExactConnection(models.Model):
             connection.client_secret_placeholder = (
                 self.env._("Stored, encrypted") if connection.has_client_secret else ""
             )
+            connection.webhook_secret_placeholder = (
+                self.env._("Stored, encrypted") if token_sudo and token_sudo.webhook_secret else ""
+            )
             connection.token_issued_at = issued_at
             alive = issued_at and connection.state == 'connected'
             connection.idle_until = issued_at + IDLE_LIFE if alive else False
@@ -223,6 +247,10 @@ class ExactConnection(models.Model):
     def _compute_redirect_uri(self):
         for connection in self:
             connection.redirect_uri = connection._redirect_uri()
+
+    def _compute_webhook_address(self):
+        for connection in self:
+            connection.webhook_address = connection._webhook_address() if connection.ids else False
 
     @api.depends('reason')
     @api.depends_context('lang')
@@ -527,6 +555,34 @@ class ExactConnection(models.Model):
 
     def _redirect_uri(self):
         return self.get_base_url().rstrip('/') + CALLBACK_PATH
+
+    def _webhook_address(self):
+        """Return where Exact sends the notifications of this connection: an address that nobody
+        guesses, so that a secret is not the only thing in the way.
+        """
+        self.ensure_one()
+        # sudo: signing needs the secret of the database
+        token = hash_sign(self.env(su=True), WEBHOOK_SCOPE, self.id)
+        return f"{self.get_base_url().rstrip('/')}{WEBHOOK_PATH}/{token}"
+
+    @api.model
+    def _of_webhook_token(self, token):
+        """Return the connection of a notification's address, none if it was not made here."""
+        try:
+            connection_id = verify_hash_signed(self.env(su=True), WEBHOOK_SCOPE, token)
+        except (ValueError, TypeError):
+            connection_id = None
+        return self.sudo().browse(connection_id or []).exists()
+
+    def _notified(self, notification):
+        """Let the administration that a notification names be read sooner.
+
+        :param notification: a `Notification` that was found to be true
+        """
+        self.ensure_one()
+        self.division_ids.filtered(
+            lambda division: division.code == notification.division and division.company_id,
+        )._wake_sync(notification.topic, notification.action)
 
     def _base_url(self):
         """Return the address of Exact, without a slash at the end.

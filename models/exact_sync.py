@@ -44,6 +44,8 @@ AMSTERDAM = ZoneInfo('Europe/Amsterdam')
 MODIFIED_OVERLAP = timedelta(minutes=10)
 # How long a transaction may last that creates a record in Exact and here
 MADE_HERE = timedelta(hours=1)
+# Between two readings that Exact's hints ask for: a burst of them is one reading
+HINT_PAUSE = timedelta(minutes=1)
 SKIPPED_EVERY = timedelta(days=1)
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS = 3
@@ -144,6 +146,28 @@ class ExactDivision(models.Model):
         divisions_sudo = self.sudo()
         divisions_sudo._sync_cursors().filtered(lambda c: c.state != 'running')._make_due()
         divisions_sudo.env.ref('account_exact.ir_cron_sync')._trigger()
+
+    def _wake_sync(self, topic, action):
+        """Read sooner what Exact says has changed; a burst of such hints makes one reading.
+
+        What is being read at this moment is left alone: that reading goes on until nothing newer
+        comes.
+
+        :param str topic: of a webhook
+        :param str action: 'Create', 'Update' or 'Delete'
+        """
+        keys = {key for key, resource in RESOURCES.items() if topic and resource.topic == topic}
+        if action == 'Delete':
+            keys.add('deleted')
+        now = fields.Datetime.now()
+        for cursor in self.sudo().cursor_ids.filtered(lambda cursor: cursor.resource in keys):
+            moment = max(now, (cursor.last_success_at or now) + HINT_PAUSE)
+            if (
+                cursor.state in ('waiting', 'done') and cursor.next_at > moment
+                and cursor.try_lock_for_update(allow_referencing=True)
+            ):
+                cursor.next_at = moment
+                self.env.ref('account_exact.ir_cron_sync').sudo()._trigger(moment)
 
     def _after_sync(self):
         """Hook: master data of this division changed and is complete."""

@@ -80,6 +80,7 @@ class Resource:
     :cvar every: how soon it is read again.
     :cvar full_every: how soon everything is read again; None for never.
     :cvar entity_type: in `sync/Deleted`; None where deletions are not told there.
+    :cvar topic: of the notifications about it; '' where Exact has none.
     :cvar requires: keys of resources that must have been read completely before.
     :cvar key_property: property that is the key, and by which Exact orders pages.
     """
@@ -93,6 +94,7 @@ class Resource:
     every = SIX_HOURLY
     full_every = None
     entity_type = None
+    topic = ''
     requires = ()
     key_property = 'ID'
 
@@ -168,6 +170,7 @@ class GlAccounts(Resource):
     )
     how = TIMESTAMP
     every = HOURLY
+    topic = 'GLAccounts'
     entity_type = 7
 
     def values(self, row, extra):
@@ -324,6 +327,7 @@ class Projects(Resource):
     select = ('Timestamp', 'ID', 'Code', 'Description', 'Type', 'StartDate', 'EndDate', 'Account')
     how = TIMESTAMP
     every = HOURLY
+    topic = 'Projects'
     entity_type = 21
 
     def values(self, row, extra):
@@ -348,6 +352,7 @@ class Items(Resource):
     )
     how = TIMESTAMP
     every = HOURLY
+    topic = 'Items'
     entity_type = 9
 
     def values(self, row, extra):
@@ -430,6 +435,7 @@ class Relations(Resource):
     )
     how = TIMESTAMP
     every = HOURLY
+    topic = 'Accounts'
     entity_type = 2
 
     def values(self, row, extra):
@@ -494,6 +500,7 @@ class BankAccounts(Resource):
     select = ('ID', 'Account', 'BankAccount', 'IBAN', 'BICCode', 'Main', 'Blocked')
     how = MODIFIED
     every = HOURLY
+    topic = 'BankAccounts'
     full_every = timedelta(days=30)
     requires = ('relation',)
 

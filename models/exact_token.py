@@ -143,6 +143,7 @@ class ExactToken(models.Model):
 
     connection_id = fields.Many2one('exact.connection', required=True, ondelete='cascade')
     client_secret = fields.Char(groups=fields.NO_ACCESS, copy=False)
+    webhook_secret = fields.Char(groups=fields.NO_ACCESS, copy=False)
     access_token = fields.Char(groups=fields.NO_ACCESS, copy=False)
     refresh_token = fields.Char(groups=fields.NO_ACCESS, copy=False)
     issued_at = fields.Datetime(copy=False)
@@ -192,6 +193,19 @@ class ExactToken(models.Model):
         :raise WrongKeyError: if the key changed
         """
         return decrypt(self.sudo().search([('connection_id', '=', connection.id)]).client_secret)
+
+    @api.model
+    def _store_webhook_secret(self, connection, secret):
+        """Store what the app signs its notifications with. An empty one forgets it."""
+        self._of(connection)._keep({'webhook_secret': encrypt(secret)})
+
+    @api.model
+    def _webhook_secret(self, connection):
+        """Return the webhook secret in clear text, '' if there is none.
+
+        :raise WrongKeyError: if the key changed
+        """
+        return decrypt(self.sudo().search([('connection_id', '=', connection.id)]).webhook_secret)
 
     @api.model
     def _store_tokens(self, connection, tokens):
