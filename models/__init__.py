@@ -29,6 +29,7 @@ from . import (
     exact_export_line,
     exact_export_attempt,
     exact_export_queue,
+    exact_entry,
     exact_export_worker,
     exact_export_send,
     exact_export_read_back,

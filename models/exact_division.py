@@ -1,5 +1,7 @@
 from contextlib import contextmanager
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
@@ -77,6 +79,12 @@ class ExactDivision(models.Model):
         help="Documents wait; nothing is sent until the hold is released.",
     )
     hold_reason = fields.Char(readonly=True)
+    hold_after = fields.Integer(
+        string="Hold after Differences", default=5, tracking=True,
+        help="When so many entries in Exact differ from what was sent, nothing more is sent until a "
+             "person has looked. 0 switches this off.",
+    )
+    released_at = fields.Datetime(readonly=True, copy=False)
 
     # === POLICY === #
 
@@ -337,8 +345,55 @@ class ExactDivision(models.Model):
 
     def action_release(self):
         """Let the waiting documents go."""
-        self.write({'hold': False, 'hold_reason': False})
+        self.write({
+            'hold': False, 'hold_reason': False, 'released_at': fields.Datetime.now(),
+        })
+        self.activity_unlink(['mail.mail_activity_data_todo'])
+        self.env['exact.export']._enqueue(self)
         return True
+
+    def _hold_by_itself(self, reason):
+        """Stop sending and tell somebody, whatever becomes of the caller's work.
+
+        In a cursor of its own: people edit the row, and a stop must not wait for them.
+
+        :param str reason: a sentence
+        """
+        self.ensure_one()
+        if self.hold:
+            return
+        self.flush_recordset()
+        for _attempt in range(5):
+            try:
+                with self.env.registry.cursor() as cr:
+                    division = self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True))
+                    division.write({
+                        'hold': True,
+                        'hold_reason': self.env._(
+                            "%s Look at the documents with differences, then release the hold.",
+                            reason,
+                        ),
+                    })
+                    division._tell_of_hold()
+                break
+            except SerializationFailure:
+                continue  # somebody edited the administration at this very moment
+        self.invalidate_recordset(['hold', 'hold_reason'], flush=False)
+        self.modified(['hold', 'hold_reason'])
+
+    def _tell_of_hold(self):
+        """Ask the person who is responsible for the connection to look, once."""
+        self.ensure_one()
+        if self.activity_search(['mail.mail_activity_data_todo']):
+            return
+        connection = self.connection_id
+        user = connection.user_id.filtered('active') or connection.create_uid
+        self.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=self.with_context(lang=user.lang).env._("Exact: sending is on hold"),
+            note=self.hold_reason,
+            user_id=user.id,
+        )
 
     # === BUSINESS METHODS === #
 

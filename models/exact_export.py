@@ -59,12 +59,15 @@ class ExactExport(models.Model):
 
     # proposed  --[check: findings]------------> blocked --[retry]--> proposed
     # proposed  --[check: nothing in the way]--> ready (to_approve where approval is demanded)
-    # ready     --[claim, committed]-----------> sending
+    # proposed  --[check: Exact may have it]---> uncertain (an entry with its reference and amount)
+    # ready     --[claim]----------------------> sending
+    # sending   --[worker died, not asked]-----> ready      (asked_at is empty)
     # sending   --[Exact answered]-------------> sent
     # sending   --[Exact refused]--------------> refused --[retry]--> proposed
-    # sending   --[no answer, worker died]-----> uncertain
-    # uncertain --[look-up: found]-------------> sent
-    # uncertain --[look-up: not there]---------> ready
+    # sending   --[no answer, worker died]-----> uncertain  (asked_at is set)
+    # uncertain --[look-up: found]-------------> sent       (several, or other amounts: refused)
+    # uncertain --[look-up: not there]---------> ready      (not before it could be seen)
+    # blocked, refused --[linked by a person]--> sent
     # sent      --[read back, equal]-----------> verified   (different: stays sent, with findings)
     # verified  --[document edited]------------> changed --[update]--> sent
     # verified, changed, sent --[undo]---------> undone; by a new export: superseded
@@ -97,6 +100,11 @@ class ExactExport(models.Model):
     has_difference = fields.Boolean(
         readonly=True, help="Exact's books differ from what was meant.",
     )
+    differs_since = fields.Datetime(readonly=True)
+    is_linked = fields.Boolean(
+        string="Linked by Hand", readonly=True,
+        help="A person linked an entry that was in Exact already; nothing was sent.",
+    )
     # What a person asked for; the worker does it, so that nobody waits for Exact.
     pending_action = fields.Selection(
         [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare"),
@@ -104,6 +112,9 @@ class ExactExport(models.Model):
         readonly=True,
     )
     claimed_at = fields.Datetime(readonly=True)
+    asked_at = fields.Datetime(
+        readonly=True, help="When Exact was asked for the entry: from then on it may have it.",
+    )
     next_try = fields.Datetime(readonly=True)
     attempt_count = fields.Integer(readonly=True)
 

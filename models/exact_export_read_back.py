@@ -14,12 +14,16 @@ from odoo.tools.misc import format_date, formatLang
 from ..booking import (
     READ_FIELDS,
     Difference,
+    carries_reference,
     compare,
     from_dict,
+    identity_differences,
+    is_equal,
+    is_identity,
     is_ledger_only,
+    owed,
     read_entry,
 )
-from ..booking.payload import has_reference
 from ..exact_api import (
     MalformedAnswer,
     NotFound,
@@ -30,16 +34,17 @@ from ..exact_api import (
 from .exact_booking_builder import Problem, stand_in
 from .exact_error_text import explain
 from .exact_export import BOOKED_STATES
-from .exact_export_worker import MAX_ATTEMPTS, plain_text
+from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS, plain_text
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
 # Characters of a GUID as text.
 GUID_LENGTH = 36
-# After this a claimed export has lost its worker.
-CLAIM_TIMEOUT = timedelta(minutes=15)
-# How long Exact may take to show an entry that it has booked.
-VISIBILITY = timedelta(minutes=2)
+# From when on an entry that cannot be found does not exist. A call ends after 65 s (5 to connect, 60
+# to read), however its worker ended; the rest is for Exact to finish and to show it.
+VISIBILITY = timedelta(minutes=3)
+# How long an entry that Exact says it has booked may be missing in its ledger.
+PATIENCE = timedelta(minutes=10)
 # EntityType of TransactionLines in sync/Deleted.
 TRANSACTION_LINES = 1
 
@@ -72,124 +77,219 @@ class ExactExport(models.Model):
 
     @api.model
     def _recover_claims(self, division):
-        """What a worker claimed and never finished may or may not be in Exact."""
-        lost = self.search([
-            ('division_id', '=', division.id), ('state', '=', 'sending'),
-            ('claimed_at', '<', fields.Datetime.now() - CLAIM_TIMEOUT),
-        ]).try_lock_for_update(allow_referencing=True)
-        lost.filtered(lambda export: export.state == 'sending').write({
-            'state': 'uncertain', 'next_try': False,
-        })
-        self._commit()
+        """What a worker claimed and never finished has lost its worker, since we serve the division
+        now. If Exact was asked for the entry it may have it; if not, nothing happened.
+        """
+        lost = self.search([('division_id', '=', division.id), ('state', '=', 'sending')])
+        asked = lost.filtered('asked_at')
+        asked.write({'state': 'uncertain', 'next_try': False})
+        (lost - asked).write({'state': 'ready', 'next_try': False})
+        if lost:
+            self._commit()
 
     @api.model
     def _resolve_uncertain(self, division, client):
         """Ask Exact whether it has what we got no answer for; adopt it, or send again."""
-        for export in self._due(division, [('state', '=', 'uncertain')], order='id'):
+        for batch in self._due(
+            division, [('state', '=', 'uncertain')], order='id',
+        )._batches(READ_BATCH):
             try:
-                found = export._look_up(client)
+                found = batch._look_up(division, client)
             except (Rejected, NotFound, MalformedAnswer) as error:
-                # The question fails, not the division; it is asked again, and people see why.
-                message = explain(self.env, error)
-                export._log_attempt('look_up', 'refused', message)
-                export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
-                export.next_try = fields.Datetime.now() + timedelta(minutes=30)
+                batch._look_up_failed(explain(self.env, error))
                 self._commit()
                 continue
-            ours = [entry for entry in found if not export._other_export(entry.entry_id)]
-            right = [
-                entry for entry in ours
-                if not [d for d in compare(from_dict(export.booking), entry)
-                        if d.field not in ('document', 'division')]
-            ] if len(ours) > 1 else ours
-            if len(right) == 1:
-                entry = right[0]
-                export.write({
-                    'state': 'sent', 'exact_guid': entry.entry_id,
-                    'entry_number': entry.entry_number or 0,
-                    'invoice_number': entry.invoice_number or 0,
-                    'sent_at': fields.Datetime.now(), 'next_try': False,
-                    'has_difference': False,
-                })
-                export._log_attempt('look_up', 'done', str(entry.entry_number or ''))
-            elif right or ours:
-                export._set_findings([Problem('several_entries', params={
-                    'entries': ", ".join(str(entry.entry_number) for entry in ours),
-                })])
-                export.write({'state': 'refused'})
-            elif fields.Datetime.now() - export.claimed_at < VISIBILITY:
-                # Too early to say that it is not there.
-                export.next_try = fields.Datetime.now() + timedelta(minutes=1)
-            else:
-                export._log_attempt('look_up', 'done', self.env._("Not in Exact."))
-                if export.attempt_count % MAX_ATTEMPTS:
-                    export.write({'state': 'ready', 'next_try': False})
-                else:
-                    # Once more would be for ever: a person decides.
-                    export._set_findings([Problem('no_answer', params={
-                        'count': export.attempt_count,
-                    })])
-                    export.write({'state': 'refused', 'next_try': False})
+            taken = batch._entries_of_others(found)
+            for export in batch:
+                export._settle_doubt([
+                    entry for entry in found.get(export, ()) if entry.entry_id not in taken[export]
+                ])
             self._commit()
 
-    def _other_export(self, guid):
-        """Whether an entry belongs to another export already. It does even if that one is over: a
-        reversed entry is still in Exact, and so is its reversal."""
-        return bool(self.search_count([
-            ('id', '!=', self.id), '|', ('exact_guid', '=', guid), ('reversal_guid', '=', guid),
-        ], limit=1))
+    def _look_up_failed(self, message):
+        """The question fails, not the division: it is asked again, and people see why."""
+        self._log_attempt('look_up', 'refused', message)
+        for export in self:
+            export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
+        self.next_try = fields.Datetime.now() + timedelta(minutes=30)
 
-    def _look_up(self, client):
-        """Entries in Exact that carry our reference, in our journal and year.
+    def _settle_doubt(self, found):
+        """Adopt the entry that stands for this document, or go on without one.
 
-        :return: list of booking.ReadEntry
+        What carries our reference, but another amount or relation, is somebody else's: which of the
+        two it is only a person can say.
+
+        :param found: entries that carry the reference and belong to no other export.
         """
         self.ensure_one()
         booking = from_dict(self.booking)
-        terms = [
-            odata.eq('JournalCode', booking.journal),
-            odata.eq('FinancialYear', booking.year),
-            odata.eq('FinancialPeriod', booking.period),
-        ]
-        if is_ledger_only(booking.kind):
-            terms.append(odata.startswith('Description', booking.your_ref))
+        same = [entry for entry in found if not identity_differences(booking, entry)]
+        equal = [entry for entry in same if is_equal(booking, entry)]
+        # What we asked for may have been booked otherwise: read-back says so. What we never asked
+        # for is only taken for ours if it is what we would have sent.
+        candidates = same if self.asked_at and len(same) == 1 else equal
+        if len(candidates) == 1:
+            self._adopt(candidates[0])
+        elif found:
+            self._ask_which(found)
+        elif self.asked_at and fields.Datetime.now() < self.asked_at + VISIBILITY:
+            # Too early to say that it is not there.
+            self.next_try = min(
+                fields.Datetime.now() + timedelta(minutes=1), self.asked_at + VISIBILITY,
+            )
         else:
-            terms.append(odata.eq('YourRef', booking.your_ref))
-            if stand_in(self.move_id.commercial_partner_id.id) != booking.relation:
-                terms.append(odata.eq('Account', odata.guid(booking.relation)))
-        rows = client.get(
-            'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
-            filter=odata.all_of(*terms),
+            self._not_there()
+
+    def _adopt(self, entry):
+        """Take an entry of Exact for this document's; it is read back like any other."""
+        self.write({
+            'state': 'sent',
+            'exact_guid': entry.entry_id,
+            'entry_number': entry.entry_number or 0,
+            'invoice_number': entry.invoice_number or 0,
+            'sent_at': fields.Datetime.now(),
+            'next_try': False,
+            'has_difference': False,
+        })
+        self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', entry.entry_id),
+        ]).unlink()
+        self._log_attempt('look_up', 'done', str(entry.entry_number or ''))
+
+    def _ask_which(self, found):
+        """Entries that may be this document's, or another's: a person looks at them."""
+        code = 'several_entries' if len(found) > 1 else 'entry_exists'
+        self._set_findings([Problem(code, params={
+            'entries': "; ".join(self._entry_text(entry) for entry in found),
+        }, target=('exact.entry', self._noted(found)[:1].id))])
+        self._log_attempt('look_up', 'refused', self.finding_ids[:1].message)
+        self.write({'state': 'refused', 'next_try': False})
+
+    def _noted(self, found):
+        """The notes of entries that are no export's, made where there are none."""
+        self._note_strangers(self.division_id, found)
+        return self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id),
+            ('exact_guid', 'in', [entry.entry_id for entry in found]),
+        ])
+
+    @api.model
+    def _entry_text(self, entry):
+        """An entry of Exact as a person would name it."""
+        return self.env._(
+            "entry %(number)s of %(date)s, %(currency)s %(amount)s",
+            number=entry.entry_number or "?", date=format_date(self.env, entry.entry_date),
+            currency=entry.currency, amount=formatLang(self.env, abs(float(owed(entry)))),
         )
-        guids = {
-            wire.as_guid(row['EntryID']) for row in rows
-            if not is_ledger_only(booking.kind)
-            or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
+
+    def _not_there(self):
+        """Exact has no such entry."""
+        # A note of it is out of date: somebody deleted the entry.
+        self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id), ('reference', '=', self.reference),
+        ]).filtered(lambda entry: entry._is_of(from_dict(self.booking))).unlink()
+        self._log_attempt('look_up', 'done', self.env._("Not in Exact."))
+        if not self.asked_at or self.attempt_count % MAX_ATTEMPTS:
+            self.write({'state': 'ready', 'next_try': False})
+            return
+        # Once more would be for ever: a person decides.
+        self._set_findings([Problem('no_answer', params={'count': self.attempt_count})])
+        self.write({'state': 'refused', 'next_try': False})
+
+    def _entries_of_others(self, found):
+        """Which of the entries that were found belong to other exports already. They do even if
+        those are over: a reversed entry is still in Exact, and so is its reversal.
+
+        :param found: {export: [booking.ReadEntry]}
+        :return: {export: set of GUIDs}
+        """
+        guids = {entry.entry_id for entries in found.values() for entry in entries}
+        owners = defaultdict(set)
+        for export in self.search([
+            '|', ('exact_guid', 'in', list(guids)), ('reversal_guid', 'in', list(guids)),
+        ]):
+            owners[export.exact_guid].add(export)
+            if export.reversal_guid:
+                # A reversal is no export's own entry, not even that of the export it belongs to.
+                owners[export.reversal_guid].add(None)
+        return {
+            export: {guid for guid in guids if owners[guid] - {export}} for export in self
         }
-        return list(self._read_entries(client, self.division_id, guids).values())
+
+    def _look_up(self, division, client):
+        """Entries in Exact that carry our references, in our journals and years.
+
+        :return: {export: [booking.ReadEntry]}; exports without any are left out
+        """
+        bookings = {export: from_dict(export.booking) for export in self}
+        references = sorted({
+            booking.your_ref for booking in bookings.values() if not is_ledger_only(booking.kind)
+        })
+        rows = []
+        if references:
+            rows += client.get(
+                'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+                filter=odata.any_of('YourRef', references),
+            )
+        for booking in bookings.values():
+            if is_ledger_only(booking.kind):
+                rows += client.get(
+                    'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+                    filter=odata.all_of(
+                        odata.eq('JournalCode', booking.journal),
+                        odata.eq('FinancialYear', booking.year),
+                        odata.startswith('Description', booking.your_ref),
+                    ),
+                )
+        guids = sorted({wire.as_guid(row['EntryID']) for row in rows})
+        entries = {}
+        for batch in odata.batches(guids):
+            entries |= self._read_entries(client, division, batch)
+        found = defaultdict(list)
+        for export, booking in bookings.items():
+            is_new = stand_in(export.move_id.commercial_partner_id.id) == booking.relation
+            for entry in entries.values():
+                if (
+                    entry.journal == booking.journal and entry.year == booking.year
+                    and carries_reference(booking, entry)
+                    and (is_new or is_ledger_only(booking.kind)
+                         or entry.relation == booking.relation)
+                ):
+                    found[export].append(entry)
+        return found
+
+    @api.model
+    def _rows_by_entry(self, rows):
+        """Rows of TransactionLines as Python values, by the GUID of their entry."""
+        by_entry = defaultdict(list)
+        for row in rows:
+            by_entry[wire.as_guid(row['EntryID'])].append(_decoded(row))
+        return by_entry
+
+    @api.model
+    def _gl_types(self, division):
+        """Type of each G/L account of the division, by GUID."""
+        return {
+            row['exact_guid']: row['gl_type']
+            for row in self.env['exact.gl.account'].with_context(active_test=False).search_read(
+                [('division_id', '=', division.id)], ['exact_guid', 'gl_type'],
+            )
+        }
 
     @api.model
     def _read_entries(self, client, division, guids):
         """Read entries of Exact's ledger in bulk.
 
         :param guids: of the entries, as many as fit into one call.
-        :return: {guid: booking.ReadEntry}; their line ids are kept in `lines_of`.
+        :return: {guid: booking.ReadEntry}
         """
         if not guids:
             return {}
-        rows = client.get(
+        by_entry = self._rows_by_entry(client.get(
             'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
             filter=odata.any_of('EntryID', [odata.guid(guid) for guid in sorted(guids)]),
-        )
-        by_entry = defaultdict(list)
-        for row in rows:
-            by_entry[wire.as_guid(row['EntryID'])].append(_decoded(row))
-        gl_types = {
-            row['exact_guid']: row['gl_type']
-            for row in self.env['exact.gl.account'].with_context(active_test=False).search_read(
-                [('division_id', '=', division.id)], ['exact_guid', 'gl_type'],
-            )
-        }
+        ))
+        gl_types = self._gl_types(division)
         self._keep_entry_lines(by_entry)
         return {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
 
@@ -212,7 +312,11 @@ class ExactExport(models.Model):
 
     @api.model
     def _verify_sent(self, division, client):
-        """Read back what was sent, many entries with one call, and compare all of it."""
+        """Read back what was sent and compare all of it.
+
+        Many entries are read by what changed in the journals, up to 1,000 lines with one call; few,
+        and those that the journals do not show as meant, by their ids.
+        """
         sent = self._due(
             division,
             [
@@ -221,25 +325,78 @@ class ExactExport(models.Model):
             ],
             order='id',
         )
-        for batch_ids in split_every(READ_BATCH, sent.ids):
-            batch = self.browse(batch_ids)
-            entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
-            verified = self.browse()
-            for export in batch:
-                read = entries.get(export.exact_guid)
-                booking = from_dict(export.booking)
-                differences = compare(booking, read)
-                if not differences and self._is_no_credit_note(booking, read):
-                    differences = (Difference('credit_note_type', None, read.type),)
-                if not differences:
-                    verified |= export
-                elif read is None and export.sent_at > fields.Datetime.now() - VISIBILITY * 5:
-                    export.next_try = fields.Datetime.now() + timedelta(minutes=1)
-                else:
-                    export._differs(differences, read)
-            verified._verified(entries)
+        if len(sent) > READ_BATCH:
+            entries = self._look_through_journals(division, client)
+            for batch in sent._batches(CHECK_BATCH):
+                batch.filtered(lambda export: export.exact_guid in entries)._compare(
+                    entries, is_final=False,
+                )
+                if not self._commit():
+                    return
+            sent = sent.filtered(lambda export: export.state == 'sent')
+        for batch in sent._batches(READ_BATCH):
+            batch._compare(
+                self._read_entries(client, division, set(batch.mapped('exact_guid'))),
+            )
             if not self._commit():
                 return
+
+    def _compare(self, entries, *, is_final=True):
+        """Compare what was meant with what Exact has; each export ends verified or with findings.
+
+        :param entries: {GUID: booking.ReadEntry}
+        :param bool is_final: False where the entries may have been read in part: then only equal
+            ones count.
+        """
+        verified, different = self.browse(), self.browse()
+        for export in self:
+            read = entries.get(export.exact_guid)
+            differences = export._differences(read)
+            if not differences:
+                verified |= export
+            elif not is_final:
+                continue
+            elif read is None and export.sent_at > fields.Datetime.now() - PATIENCE:
+                export.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            else:
+                export._differs(differences, read)
+                different |= export
+        verified._verified(entries)
+        different._hold_if_too_many()
+
+    def _differences(self, read):
+        """What Exact booked otherwise; of an entry that a person linked, what says that it is not
+        this document's at all.
+        """
+        booking = from_dict(self.booking)
+        differences = compare(booking, read)
+        if self.is_linked:
+            differences = tuple(d for d in differences if is_identity(booking, d))
+        if not differences and self._is_no_credit_note(booking, read):
+            return (Difference('credit_note_type', None, read.type),)
+        return differences
+
+    def _hold_if_too_many(self):
+        """Stop sending where Exact books something else than is sent: once could be one document's
+        matter, several times or in another administration is not.
+        """
+        for division in self.division_id:
+            mine = self.filtered(lambda export, own=division: export.division_id == own)
+            if any(finding.code == 'read_back' and finding.params.get('field') == 'division'
+                   for finding in mine.finding_ids):
+                division._hold_by_itself(self.env._(
+                    "Exact booked %s in another administration.", mine[0].display_name,
+                ))
+                continue
+            since = [('differs_since', '>', division.released_at)] if division.released_at else []
+            count = self.search_count([
+                ('division_id', '=', division.id), ('state', '=', 'sent'),
+                ('has_difference', '=', True), *since,
+            ])
+            if division.hold_after and count >= division.hold_after:
+                division._hold_by_itself(self.env._(
+                    "Exact booked %s documents otherwise than they were sent.", count,
+                ))
 
     @api.model
     def _is_no_credit_note(self, booking, read):
@@ -265,7 +422,10 @@ class ExactExport(models.Model):
             )
             for difference in differences
         ])
-        self.write({'has_difference': True, 'read_back': self._read_text(read)})
+        self.write({
+            'has_difference': True, 'differs_since': fields.Datetime.now(),
+            'read_back': self._read_text(read),
+        })
         self._log_attempt('verify', 'refused', self.finding_ids[:1].message)
 
     def _verified(self, entries):

@@ -6,6 +6,7 @@ A claim is committed before anything is sent, and what Exact answered before any
 import base64
 import json
 import logging
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
+from odoo.tools import SQL
 
 from ..booking import (
     from_dict,
@@ -40,8 +42,12 @@ _logger = logging.getLogger(__name__)
 
 # Documents are never larger in Exact.
 MAX_ATTACHMENT = 25 * 1024 * 1024
-
-
+# Exports that are looked for together.
+SEND_BATCH = 200
+# Seconds after which another division has its turn.
+TURN = 60
+# How long a document that must follow another is left alone while that one cannot go.
+HELD_BACK = timedelta(minutes=10)
 
 
 class ExactExport(models.Model):
@@ -52,30 +58,75 @@ class ExactExport(models.Model):
     @api.model
     def _send_ready(self, division, client):
         """Send what is ready, the documents of a journal in the order of their numbers."""
-        ready = self._due(division, [('state', '=', 'ready'), ('pending_action', '=', False)])
-        ready = ready.sorted(lambda export: (
-            export.journal_id.code or '', export.move_id.journal_id.id,
-            export.move_id.sequence_prefix or '', export.move_id.sequence_number, export.id,
-        ))
-        paused = set()
-        for export in ready:
-            if export.kind in paused or not export._claim():
+        started = time.monotonic()
+        # A batch at a time: the queue may be long, and a turn ends with the minute's calls.
+        while ready_ids := self._next_ready(division):
+            if self._look_is_due(division):
+                # What is in Exact already is not booked once more.
+                self._look_through_journals(division, client)
                 continue
-            try:
-                export._send(division, client)
-            except RateLimited as error:
-                if error.scope != 'error_fuse':
-                    raise
-                # Too many refusals of one kind of request: the other kinds go on.
-                paused.add(export.kind)
-                ready.filtered(
-                    lambda other, kind=export.kind: other.kind == kind and other.state == 'ready'
-                ).next_try = error.retry_at.replace(tzinfo=None)
-            if not self._commit():
+            for export_id in ready_ids:
+                # Each alone: a record that is read along would be read anew after each commit.
+                export = self.browse(export_id)
+                if division.hold or not export._claim():
+                    continue
+                try:
+                    export._send(division, client)
+                except RateLimited as error:
+                    if error.scope != 'error_fuse':
+                        raise
+                    # Too many refusals of one kind of request: the other kinds go on.
+                    self.search([
+                        ('division_id', '=', division.id), ('state', '=', 'ready'),
+                        ('kind', '=', export.kind),
+                    ]).next_try = error.retry_at.replace(tzinfo=None)
+                if not self._commit() or time.monotonic() - started > TURN:
+                    return
+            if division.hold:
                 return
 
+    @api.model
+    def _next_ready(self, division, limit=SEND_BATCH):
+        """Ids of exports to be sent next, in the order of their documents.
+
+        Where Exact gives the numbers, a document waits for those before it.
+        """
+        self.flush_model(['state', 'pending_action', 'next_try', 'journal_id'])
+        in_order = SQL("TRUE")
+        if division.numbering == 'exact':
+            in_order = SQL(
+                """NOT (export.kind = 'sale' AND EXISTS (
+                    SELECT 1 FROM exact_export earlier
+                      JOIN account_move before ON before.id = earlier.move_id
+                     WHERE earlier.division_id = export.division_id AND earlier.kind = 'sale'
+                       AND earlier.state IN ('proposed', 'blocked', 'refused', 'uncertain')
+                       AND before.journal_id = move.journal_id
+                       AND before.sequence_prefix = move.sequence_prefix
+                       AND before.sequence_number < move.sequence_number
+                ))""",
+            )
+        now = fields.Datetime.now()
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT export.id, %(in_order)s
+              FROM exact_export export
+              JOIN account_move move ON move.id = export.move_id
+         LEFT JOIN exact_journal journal ON journal.id = export.journal_id
+             WHERE export.division_id = %(division)s AND export.state = 'ready'
+               AND export.pending_action IS NULL
+               AND (export.next_try IS NULL OR export.next_try <= %(now)s)
+          ORDER BY 2 DESC, journal.code, move.journal_id, move.sequence_prefix,
+                   move.sequence_number, export.id
+             LIMIT %(limit)s
+            """,
+            in_order=in_order, division=division.id, now=now, limit=limit,
+        ))
+        self.browse(row[0] for row in rows if not row[1]).next_try = now + HELD_BACK
+        return [row[0] for row in rows if row[1]]
+
     def _claim(self):
-        """Make this export ours, as a fact that other workers and our own successor see.
+        """Make this export ours; a fact for our successor as soon as it is committed, which is
+        before Exact is asked for anything.
 
         :return: whether it is ours now.
         """
@@ -91,9 +142,9 @@ class ExactExport(models.Model):
         self.write({
             'state': 'sending',
             'claimed_at': fields.Datetime.now(),
+            'asked_at': False,
             'attempt_count': self.attempt_count + 1,
         })
-        self._commit()
         return True
 
     def _send(self, division, client):
@@ -113,6 +164,7 @@ class ExactExport(models.Model):
             # Kept before the call: without an answer this is what the entry is looked up by.
             self.write({
                 'payload': json.dumps(body, default=plain_text), 'booking': to_dict(booking),
+                'asked_at': fields.Datetime.now(),
             })
             self._commit()
             asked = True
@@ -140,7 +192,9 @@ class ExactExport(models.Model):
             return
         except ExactError as error:
             self._log_attempt(step, 'later', explain(self.env, error))
-            self.write({'state': 'ready', 'attempt_count': self.attempt_count - 1})
+            self.write({
+                'state': 'ready', 'attempt_count': self.attempt_count - 1, 'asked_at': False,
+            })
             self._commit()
             raise
         except OperationalError:
@@ -205,6 +259,7 @@ class ExactExport(models.Model):
         wanted = {booking.relation} | {line.relation for line in booking.lines}
         for partner in partners:
             if stand_in(partner.id) in wanted:
+                self._commit()
                 relation = self._create_relation(client, partner, booking.kind)
                 real[stand_in(partner.id)] = relation.exact_guid
         booking = replace(
@@ -298,6 +353,7 @@ class ExactExport(models.Model):
             values['IsSupplier'] = True
         if not values:
             return
+        self._commit()
         client.put('crm/Accounts', relation.exact_guid, values)
         relation.write({
             'status': values.get('Status', relation.status),
@@ -326,6 +382,7 @@ class ExactExport(models.Model):
             self._set_findings(kept + problems)
         if not files:
             return self.document_guid or ''
+        self._commit()
         done = dict(self.document_step or {})
         if not self.document_guid:
             # Subject: what a person looks for in Exact; with the relation it is also our key.

@@ -5,6 +5,8 @@ run can go on from; what may have reached Exact is looked up before it is ever s
 """
 
 import logging
+from datetime import timedelta
+
 from psycopg2 import OperationalError
 from psycopg2.errors import SerializationFailure
 
@@ -25,6 +27,11 @@ _logger = logging.getLogger(__name__)
 
 # Documents that are built and checked together: what they share is read once.
 CHECK_BATCH = 200
+# And so many in one turn: the rest while what is checked is on its way.
+CHECK_AT_ONCE = 1000
+# So many entries that wait to be read back are about one page of ledger lines.
+VERIFY_AT = 250
+VERIFY_AFTER = timedelta(minutes=5)
 # After so many tries without an answer a person has to look.
 MAX_ATTEMPTS = 5
 # What the rules call blocking and the engine mends by itself, on relations that are linked.
@@ -112,10 +119,25 @@ class ExactExport(models.Model):
         with division._client() as client:
             self._resolve_uncertain(division, client)
             self._look_at_deleted(division, client)
+            if self._verify_first(division):
+                # At the limit of calls a large queue takes many turns: nobody waits for the last.
+                self._verify_sent(division, client)
             if not division.hold:
                 self._do_pending(division, client)
                 self._send_ready(division, client)
             self._verify_sent(division, client)
+
+    @api.model
+    def _verify_first(self, division):
+        """Whether so many entries, or so old ones, wait to be read back that it is done now."""
+        sent = self.search([
+            ('division_id', '=', division.id), ('state', '=', 'sent'),
+            ('has_difference', '=', False), ('pending_action', '=', False),
+        ], order='sent_at', limit=VERIFY_AT)
+        oldest = sent[:1].sent_at
+        return len(sent) == VERIFY_AT or (
+            oldest and oldest < fields.Datetime.now() - VERIFY_AFTER
+        )
 
     @api.model
     def _due_in(self, division):
@@ -150,7 +172,7 @@ class ExactExport(models.Model):
         """Build the bookings of what is proposed and check them by Exact's own rules."""
         proposed = self.search([
             ('division_id', '=', division.id), ('state', '=', 'proposed'),
-        ], order='id')
+        ], order='id', limit=CHECK_AT_ONCE)
         for batch_ids in split_every(CHECK_BATCH, proposed.ids):
             batch = self.browse(batch_ids).try_lock_for_update().filtered(
                 lambda export: export.state == 'proposed',
@@ -201,19 +223,25 @@ class ExactExport(models.Model):
         self.write({'state': 'blocked'})
 
     def _check(self, division):
-        """Check exports of one division; each ends `ready`, `blocked` or `to_approve`."""
+        """Check exports of one division; each ends `ready` or `blocked`, or `uncertain` where Exact
+        may have the entry already.
+        """
         moves = self.move_id
         builder = BookingBuilder(division, moves, link=True)
         built = {export: builder.build(export.move_id, export.overrides) for export in self}
         facts = division._booking_facts(builder, list(built.values()))
+        suspects = self._suspects(division, built)
         for export, one in built.items():
             problems = export._problems(division, one, facts)
+            state, more = export._suspicion(one, suspects.get(export))
+            problems += more
             export._set_findings(problems)
             blocked = any(problem.severity == 'blocks' for problem in problems)
             values = {
-                'state': 'blocked' if blocked else 'ready',
+                'state': 'blocked' if blocked else state,
                 'name': export.move_id.name,
                 'next_try': False,
+                'asked_at': False,
             }
             if one.booking:
                 values |= export._booking_values(one)

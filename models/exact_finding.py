@@ -106,7 +106,8 @@ SENTENCES = {
     'read_back': _lt("Exact booked something else: %(field)s is %(found)s instead of %(meant)s."),
     'credit_note_type': _lt("Exact booked the credit note as an invoice with negative amounts. Choose the other style of credit notes for the administration, then undo this export and export again."),
     'missing_entry': _lt("The entry cannot be read back from Exact yet."),
-    'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Look at them in Exact, then undo or retry."),
+    'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Compare them, and link the right one."),
+    'entry_exists': _lt("Exact has this already, perhaps: %(entries)s carries the same reference. Compare, then link it or book beside it."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),
     'deleted_in_exact': _lt("Somebody deleted the entry in Exact."),
     'look_up_failed': _lt("Whether Exact has the entry cannot be looked up: %(message)s"),
@@ -126,6 +127,7 @@ BUTTONS = {
     'res.partner': _lt("Choose the Relation"),
     'exact.division': _lt("Open the Administration"),
     'account.move': _lt("Open the Document"),
+    'exact.entry': _lt("Compare and Link"),
 }
 
 # Where a record of Odoo is mapped: mapping model and its field.

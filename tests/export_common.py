@@ -62,6 +62,9 @@ class ExactExportCase(ExactConnectedCase):
     def setUp(self):
         # The class is in test mode for all its tests; once is enough.
         super(ExactConnectedCase, self).setUp()
+        # Exact's books would outlive a test, Odoo's do not: what is there would be found.
+        for entry in self.simulator.entries():
+            self.simulator.control.run('delete_entry', {'entry': entry['EntryID']})
 
     # === SET-UP === #
 

@@ -38,8 +38,9 @@ class ExactFaultCase(ExactExportCase):
     def age(self, export):
         """Let time pass for an export: 20 minutes since it was claimed, and it is due."""
         self.env['exact.export.queue'].sudo().search([]).retry_at = False
+        long_ago = fields.Datetime.now() - timedelta(minutes=20)
         export.sudo().write({
-            'claimed_at': fields.Datetime.now() - timedelta(minutes=20), 'next_try': False,
+            'claimed_at': long_ago, 'asked_at': export.asked_at and long_ago, 'next_try': False,
         })
 
     def work(self):

@@ -1,0 +1,57 @@
+"""Whether an entry of Exact stands for a document, told apart from how well it does.
+
+Reference, relation, journal, currency and amounts say which document it is; dates, ledgers, VAT
+codes and dimensions say how it was booked. An entry whose identity differs is another document's,
+whatever its reference.
+"""
+
+from decimal import Decimal
+
+from .compare import Difference, ReadEntry, compare
+from .entry import Booking, is_ledger_only
+from .payload import has_reference
+from .text import fit_reference
+
+_IDENTITY = frozenset({
+    'missing_entry', 'division', 'journal', 'relation', 'currency', 'total', 'your_ref',
+})
+# Entries without relation and total of their own are known by their lines.
+_LINE_IDENTITY = frozenset({'gl_account', 'amount', 'line_count'})
+# The file that travels along is sent once more when it got lost; it is no part of the entry.
+_BESIDES = frozenset({'document'})
+
+
+def is_identity(booking: Booking, difference: Difference) -> bool:
+    """Whether the difference says that the entry is another document's."""
+    return difference.field in _IDENTITY or (
+        is_ledger_only(booking.kind) and difference.field in _LINE_IDENTITY
+    )
+
+
+def identity_differences(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
+    """What says that the entry is another document's; () if it is this one's, however booked."""
+    return tuple(d for d in compare(booking, read) if is_identity(booking, d))
+
+
+def is_equal(booking: Booking, read: ReadEntry | None) -> bool:
+    """Whether the entry is in all that counts what would be sent."""
+    return all(difference.field in _BESIDES for difference in compare(booking, read))
+
+
+def reference_of(read: ReadEntry) -> str:
+    """The reference that an entry carries: of general, bank and cash entries, which have none of
+    their own, what stands before the colon in the text of their lines."""
+    return read.your_ref or fit_reference(read.description.split(': ')[0])
+
+
+def carries_reference(booking: Booking, read: ReadEntry) -> bool:
+    """Whether the entry carries the booking's reference."""
+    reference = fit_reference(booking.your_ref)
+    if not is_ledger_only(booking.kind):
+        return read.your_ref == reference
+    return any(has_reference(line.description, reference) for line in read.lines)
+
+
+def owed(read: ReadEntry) -> Decimal:
+    """What the rows on receivable and payable accounts sum to, debit positive."""
+    return sum((line.amount for line in read.lines if line.is_control), Decimal(0))

@@ -1,0 +1,241 @@
+"""What came into Exact's journals from elsewhere: so that no document is booked a second time.
+
+An accountant may have typed a bill first; a restored backup has forgotten what was sent. Exact has
+no key that would refuse the second entry, so its journals are looked through: what was changed
+since the last look, in one call for up to 1,000 ledger lines. The same look proves what was sent.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.tools.misc import format_date, formatLang
+
+from ..booking import READ_FIELDS, is_ledger_only, owed, read_entry, reference_of
+from ..exact_api import odata, wire
+from .exact_booking_builder import Problem, stand_in
+from .exact_sync import modified_since, naive
+
+# Before anything is sent, the journals must have been looked through within this time.
+LOOK_AGAIN = timedelta(minutes=10)
+# A look goes this far back behind the last change that was seen: changes of one moment may become
+# visible one after the other.
+LOOK_OVERLAP = timedelta(minutes=2)
+# How far back the very first look goes.
+FIRST_LOOK = timedelta(days=1)
+# Kinds of journal (Journals.Type) that documents are booked in; banks have thousands of lines.
+LOOKED_THROUGH = ('20', '21', '22', '23', '90')
+
+
+class ExactEntry(models.Model):
+    """An entry in Exact that no export stands for."""
+
+    _name = 'exact.entry'
+    _description = "Entry in Exact"
+    _order = 'date desc, id desc'
+    _rec_name = 'entry_number'
+
+    division_id = fields.Many2one(
+        'exact.division', required=True, ondelete='cascade', index=True, readonly=True,
+    )
+    company_id = fields.Many2one(
+        related='division_id.company_id', store=True, precompute=True, index=True,
+    )
+    exact_guid = fields.Char(required=True, readonly=True)
+    entry_number = fields.Integer(readonly=True)
+    journal_code = fields.Char(string="Journal", readonly=True)
+    reference = fields.Char(readonly=True)
+    relation_guid = fields.Char(readonly=True)
+    date = fields.Date(readonly=True)
+    currency_code = fields.Char(string="Currency", readonly=True)
+    amount = fields.Float(
+        digits=(16, 2), readonly=True,
+        help="On receivable and payable accounts, debit positive.",
+    )
+
+    _division_guid_uniq = models.Constraint(
+        'UNIQUE(division_id, exact_guid)', "This entry of Exact is already here.",
+    )
+    _reference_idx = models.Index('(division_id, reference)')
+
+    @api.depends('entry_number', 'date', 'currency_code', 'amount')
+    @api.depends_context('lang')
+    def _compute_display_name(self):
+        for entry in self:
+            entry.display_name = self.env._(
+                "entry %(number)s of %(date)s, %(currency)s %(amount)s",
+                number=entry.entry_number or "?", date=format_date(self.env, entry.date),
+                currency=entry.currency_code or '', amount=formatLang(self.env, abs(entry.amount)),
+            )
+
+    def _is_of(self, booking):
+        """Whether the entry may be this booking's: same reference and relation.
+
+        A relation that is yet to be made can be any.
+        """
+        self.ensure_one()
+        return (
+            self.reference == booking.your_ref
+            and self.journal_code == booking.journal
+            and self.relation_guid == (booking.relation or self.relation_guid)
+        )
+
+    def _has_amount_of(self, booking):
+        """Whether the entry has the total and currency of the booking."""
+        self.ensure_one()
+        if is_ledger_only(booking.kind):
+            return True
+        amount = Decimal(f'{self.amount:.2f}') * -booking.debit_sign
+        return amount == booking.total and self.currency_code == booking.currency
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    @api.model
+    def _look_is_due(self, division):
+        """Whether entries may have come into Exact that nobody here has seen."""
+        looked_at = self.env['exact.export.queue']._of(division).looked_at
+        return not looked_at or looked_at < fields.Datetime.now() - LOOK_AGAIN
+
+    @api.model
+    def _look_through_journals(self, division, client):
+        """Read what changed in the journals of documents since the last look.
+
+        Entries of exports are given back; of all others a note is kept.
+
+        :return: {GUID of an entry: booking.ReadEntry} of this division's exports
+        """
+        queue = self.env['exact.export.queue']._of(division)
+        now = fields.Datetime.now()
+        since = (queue.looked_until or now - FIRST_LOOK) - LOOK_OVERLAP
+        rows = []
+        for terms in odata.batches(division._looked_through()):
+            rows += client.get(
+                'bulk/Financial/TransactionLines', select=['ID', 'Modified', *READ_FIELDS],
+                filter=odata.all_of(
+                    odata.ge('Modified', modified_since(fields.Datetime.to_string(since))),
+                    odata.any_of('JournalCode', terms),
+                ),
+            )
+        by_entry = self._rows_by_entry(rows)
+        ours = {
+            export.exact_guid for export in self.search([('exact_guid', 'in', list(by_entry))])
+        }
+        self._keep_entry_lines({guid: by_entry[guid] for guid in ours})
+        gl_types = self._gl_types(division)
+        read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
+        read = {guid: entry for guid, entry in read.items() if entry}
+        strangers = [entry for guid, entry in read.items() if guid not in ours]
+        self._note_strangers(division, strangers)
+        changed = [naive(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
+        queue.write({
+            'looked_at': now,
+            'looked_until': max([*changed, queue.looked_until or since]),
+        })
+        self._commit()
+        return {guid: entry for guid, entry in read.items() if guid in ours}
+
+    @api.model
+    def _note_strangers(self, division, entries):
+        """Keep what no export stands for, and check again what is about to be sent and may be it.
+
+        :param entries: list of booking.ReadEntry
+        """
+        guids = [entry.entry_id for entry in entries]
+        reversals = set(self.search([('reversal_guid', 'in', guids)]).mapped('reversal_guid'))
+        entry_model = self.env['exact.entry']
+        known = {
+            entry.exact_guid: entry for entry in entry_model.search([
+                ('division_id', '=', division.id), ('exact_guid', 'in', guids),
+            ])
+        }
+        new = []
+        for entry in entries:
+            if entry.entry_id in reversals:
+                continue
+            values = {
+                'entry_number': entry.entry_number or 0,
+                'journal_code': entry.journal,
+                'reference': reference_of(entry),
+                'relation_guid': entry.relation,
+                'date': entry.entry_date,
+                'currency_code': entry.currency,
+                'amount': float(owed(entry)),
+            }
+            if entry.entry_id in known:
+                known[entry.entry_id].write(values)
+            else:
+                new.append({
+                    'division_id': division.id, 'exact_guid': entry.entry_id, **values,
+                })
+        references = {values['reference'] for values in new} - {''}
+        entry_model.create(new)
+        if references:
+            self.search([
+                ('division_id', '=', division.id), ('state', '=', 'ready'),
+                ('reference', 'in', list(references)),
+            ]).write({'state': 'proposed'})
+            self._check_proposed(division)
+
+    def _suspects(self, division, built):
+        """Entries of others that may already be what these exports are about to book.
+
+        :param built: {export: Built}
+        :return: {export: exact.entry}
+        """
+        references = {one.booking.your_ref for one in built.values() if one.booking} - {''}
+        by_reference = defaultdict(lambda: self.env['exact.entry'])
+        for entry in self.env['exact.entry'].search([
+            ('division_id', '=', division.id), ('reference', 'in', list(references)),
+        ]):
+            by_reference[entry.reference] |= entry
+        result = {}
+        for export, one in built.items():
+            if not one.booking:
+                continue
+            apart = set((export.overrides or {}).get('book_beside', ()))
+            is_new = one.booking.relation == stand_in(one.move.commercial_partner_id.id)
+            result[export] = by_reference[one.booking.your_ref].filtered(
+                lambda entry, booking=one.booking, apart=apart, is_new=is_new: (
+                    entry.exact_guid not in apart
+                    and entry._is_of(replace(booking, relation='') if is_new else booking)
+                ),
+            )
+        return result
+
+
+    def _suspicion(self, one, entries):
+        """What the entries of others mean for an export that is checked.
+
+        :param Built one: of this export
+        :param entries: `exact.entry` that carry its reference
+        :return: (state, problems): `uncertain` where Exact is to be asked, else `ready`
+        """
+        if not entries:
+            return 'ready', []
+        alike = entries.filtered(lambda entry: entry._has_amount_of(one.booking))
+        if alike:
+            # Perhaps it is the very same: that is looked up before anything is sent.
+            return 'uncertain', []
+        return 'ready', [Problem('entry_exists', params={
+            'entries': "; ".join(entry.display_name for entry in entries),
+        }, target=('exact.entry', entries[0].id))]
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _looked_through(self):
+        """Codes of the journals that documents are booked in."""
+        self.ensure_one()
+        # sudo: the worker may act for a person who sees no master data.
+        mapped = self.env['exact.journal.mapping'].sudo().search([
+            ('division_id', '=', self.id),
+        ]).exact_journal_id
+        journals = self.env['exact.journal'].sudo().search([
+            ('division_id', '=', self.id), ('journal_type', 'in', LOOKED_THROUGH),
+        ])
+        return sorted({journal.code for journal in mapped | journals})
