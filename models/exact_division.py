@@ -81,8 +81,8 @@ class ExactDivision(models.Model):
     hold_reason = fields.Char(readonly=True)
     hold_after = fields.Integer(
         string="Hold after Differences", default=5, tracking=True,
-        help="When so many entries in Exact differ from what was sent, nothing more is sent until a "
-             "person has looked. 0 switches this off.",
+        help="When so many entries in Exact differ from what was sent, nothing more is sent until "
+             "a person has looked. 0 switches this off.",
     )
     released_at = fields.Datetime(readonly=True, copy=False)
 

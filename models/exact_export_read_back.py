@@ -40,8 +40,8 @@ from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS, plain_text
 READ_BATCH = 40
 # Characters of a GUID as text.
 GUID_LENGTH = 36
-# From when on an entry that cannot be found does not exist. A call ends after 65 s (5 to connect, 60
-# to read), however its worker ended; the rest is for Exact to finish and to show it.
+# From when on an entry that cannot be found does not exist. A call ends after 65 s (5 to connect,
+# 60 to read), however its worker ended; the rest is for Exact to finish and to show it.
 VISIBILITY = timedelta(minutes=3)
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
