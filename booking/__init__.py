@@ -3,7 +3,7 @@
 Plain Python: knows neither Odoo nor how to talk to Exact.
 """
 
-from .cents import Cents, difference_line, spread, vat_overrides
+from .cents import Cents, difference_line, is_rounding, spread, vat_overrides
 from .changes import Plan, changes, match_lines, plan
 from .compare import READ_FIELDS, Difference, ReadEntry, ReadLine, compare, read_entry
 from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, is_money, to_dict
@@ -110,6 +110,7 @@ __all__ = [
     'is_identity',
     'is_ledger_only',
     'is_money',
+    'is_rounding',
     'likeness',
     'line_resource',
     'match_lines',

@@ -13,7 +13,7 @@ from math import floor
 from typing import NamedTuple
 
 from .entry import Line
-from .vat import VatCode, computed_vat, rounded
+from .vat import EXACT_DECIMALS, VatCode, computed_vat, rounded
 
 
 class Cents(NamedTuple):
@@ -55,12 +55,17 @@ def vat_overrides(lines: Iterable[Line], vat_codes: Mapping[str, VatCode],
                   targets: Mapping[str, Decimal], decimals: int = 2) -> Cents:
     """Set `vat_amount` on as few lines as needed, so that each code's VAT is what the sender has.
 
-    The line with the largest amount carries the difference (the first of equals), then the next.
-    A line's VAT keeps the sign of its amount, is no larger than its amount, and is never set to 0
-    where Exact would compute something else: whether Exact reads a 0 as "none" or as "not given"
-    is unknown. Codes of 0 %, reverse charge and including codes are never overridden.
+    The line with the largest amount carries the difference (the first of equals); where it cannot,
+    the next that can alone; where none can, those that can carry most. A line's VAT keeps the sign
+    of its amount, is no larger than its amount, and is never set to 0 where Exact would compute
+    something else: whether Exact reads a 0 as "none" or as "not given" is unknown. Codes of 0 %,
+    reverse charge and including codes are never overridden.
+
+    It is unknown, too, whether Exact rounds to the cent or to the currency where that has no cents
+    or more than two decimals: a line for which that matters says its VAT.
 
     :param targets: VAT per code that is part of the total; a code that is not in it has 0.
+    :param decimals: of the currency.
     :return: the lines, in order, with `vat_amount` None wherever Exact's own rule is right; and
         the VAT per code that is missing (positive: Exact would book less than the sender has).
     """
@@ -75,38 +80,79 @@ def vat_overrides(lines: Iterable[Line], vat_codes: Mapping[str, VatCode],
     for code in sorted(groups.keys() | targets.keys()):
         vat_code = vat_codes.get(code)
         missing = Decimal(targets.get(code, 0))
-        if vat_code is None or not vat_code.adds_vat:
-            if missing and not (vat_code and vat_code.vat_type == 'I'):
-                left[code] = missing
+        if vat_code is not None and vat_code.vat_type == 'I':
             continue
-        members = groups.get(code, ())
-        own = {i: computed_vat(lines[i].amount, vat_code, decimals) for i in members}
-        missing -= sum(own.values(), Decimal(0))
-        for index in sorted(members, key=lambda i: (-abs(lines[i].amount), i)):
-            if not missing:
-                break
-            vat = _nearest(own[index], own[index] + missing, lines[index].amount, decimals)
-            if vat != own[index]:
-                lines[index] = replace(lines[index], vat_amount=vat)
-                missing -= vat - own[index]
+        if vat_code is not None and vat_code.adds_vat:
+            members = [
+                _Carrier(index, lines[index].amount, vat_code, decimals)
+                for index in groups.get(code, ())
+            ]
+            missing = _carry(members, missing, Decimal(1).scaleb(-min(decimals, EXACT_DECIMALS)))
+            for member in members:
+                if member.says:
+                    lines[member.index] = replace(lines[member.index], vat_amount=member.vat)
         if missing:
             left[code] = missing
     return Cents(tuple(lines), left)
 
 
-def _nearest(computed: Decimal, wanted: Decimal, amount: Decimal, decimals: int) -> Decimal:
-    """The VAT nearest to the wanted one that a line of this amount can carry."""
-    if not amount:
-        return computed
-    sign = -1 if amount < 0 else 1
-    unit = Decimal(1).scaleb(-decimals)
-    lowest = unit if computed else Decimal(0)
-    carried = min(max(wanted * sign, lowest), abs(amount))
-    # An amount below one unit of VAT, or with more decimals than the currency, carries nothing.
-    carried = rounded(carried, decimals)
-    if carried < lowest or carried > abs(amount):
-        return computed
-    return rounded(carried * sign, decimals)
+class _Carrier:
+    """A line and the VAT that it has, in whole units of what can be said."""
+
+    __slots__ = ('amount', 'decimals', 'index', 'says', 'size', 'whole')
+
+    def __init__(self, index: int, amount: Decimal, vat_code: VatCode, decimals: int):
+        self.index = index
+        self.amount = amount
+        self.decimals = min(decimals, EXACT_DECIMALS)
+        self.whole = int(abs(amount).scaleb(self.decimals))
+        vat = computed_vat(amount, vat_code)
+        self.says = decimals != EXACT_DECIMALS and vat != computed_vat(amount, vat_code, decimals)
+        self.size = int(rounded(abs(vat), self.decimals).scaleb(self.decimals))
+        if self.says:
+            self.size = min(max(self.size, 1), self.whole)
+            self.says = bool(self.size)
+
+    @property
+    def vat(self) -> Decimal:
+        vat = Decimal(self.size).scaleb(-self.decimals)
+        return -vat if self.amount < 0 else vat
+
+    def room(self, up: bool) -> int:
+        """By how much its VAT can be made more (or less) than it is."""
+        if (self.amount > 0) == up:
+            return max(self.whole - self.size, 0)
+        return max(self.size - 1, 0)
+
+    def move(self, units: int, up: bool):
+        self.size += units if (self.amount > 0) == up else -units
+        self.says = True
+
+
+def _carry(members: Sequence[_Carrier], target: Decimal, unit: Decimal) -> Decimal:
+    """Make the VAT of the lines of one code the target; return what they cannot carry."""
+    missing = target - sum((member.vat for member in members), Decimal(0))
+    # Finer than what a line can say: stays over.
+    rest = missing % unit
+    units, up = int(abs(missing) // unit), missing > 0
+    order = sorted(members, key=lambda member: -abs(member.amount)) if units else []
+    alone = next((member for member in order if member.room(up) >= units), None)
+    for member in [alone] if alone else sorted(order, key=lambda member: -member.room(up)):
+        part = min(member.room(up), units)
+        if part:
+            member.move(part, up)
+            units -= part
+    return (units if up else -units) * unit + rest
+
+
+def is_rounding(left: Mapping[str, Decimal], line_count: int, decimals: int = 2,
+                known: Decimal = Decimal(0)) -> bool:
+    """Whether what is missing can come of rounding: a unit per line, and what the sender says that
+    it rounded. More than that is VAT under a code that has none: a mistake, not a difference.
+    """
+    unit = Decimal(1).scaleb(-min(decimals, EXACT_DECIMALS))
+    limit = max(5, line_count) * unit + abs(known)
+    return all(abs(missing) <= limit for missing in left.values())
 
 
 def difference_line(left: Mapping[str, Decimal], gl_account: str, description: str, *,

@@ -400,7 +400,8 @@ def _check_override(line, code, facts, values):
     elif not line.vat_amount and computed:
         yield Finding(WARNS, 'vat_amount_zero', values)
     else:
-        unit = Decimal(1).scaleb(-facts.decimals)
+        # Where a currency has no cents, they are no rounding.
+        unit = Decimal(1).scaleb(max(-facts.decimals, line.vat_amount.as_tuple().exponent))
         if abs(line.vat_amount - computed) > max(abs(computed) * _LARGE_OVERRIDE, 10 * unit):
             yield Finding(WARNS, 'vat_amount_far_off', values)
 

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from .entry import Line
 
+# Amounts in a POST have no more: what Exact takes beyond is documented nowhere.
+EXACT_DECIMALS = 2
+
 
 @dataclass(frozen=True)
 class VatCode:

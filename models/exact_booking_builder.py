@@ -20,7 +20,7 @@ from ..booking import (
     fit_text,
     is_ledger_only,
     is_money,
-    rounded,
+    is_rounding,
     spread,
     vat_overrides,
 )
@@ -356,13 +356,16 @@ class BookingBuilder:
                 continue
             amount = decimal(sign * line.amount_currency, digits)
             code = self._vat_code(built, line, overrides)
-            for tax in line.tax_ids.flatten_taxes_hierarchy():
+            for tax in self._vat_taxes(line):
                 codes_of_tax[tax.id][code] += amount
             if not amount:
                 continue
             lines += self._split(built, line, amount, code, overrides, of_invoice=True)
+        cash_rounding = Decimal(0)
         for line in move.line_ids.filtered(self._is_vat):
             amount = decimal(sign * line.amount_currency, digits)
+            if line.display_type == 'rounding':
+                cash_rounding += amount
             if line.account_id.internal_group in ('income', 'expense') and amount:
                 # VAT that cannot be claimed is a cost of its own.
                 lines += self._split(built, line, amount, '', overrides)
@@ -373,9 +376,8 @@ class BookingBuilder:
             # A person may have given lines of one tax different codes.
             parts = spread(amount, [abs(base) for base in bases.values()], digits)
             for code, part in zip(bases, parts, strict=True):
-                vat_code = self.vat_codes.get(code)
-                if vat_code and not vat_code.charged:
-                    targets[code] += part
+                # A reverse charge comes to 0: what does not is cash rounding.
+                targets[code] += part
         used = {line.vat_code for line in lines if line.vat_code}
         settled = vat_overrides(
             lines, self.vat_codes,
@@ -383,37 +385,56 @@ class BookingBuilder:
         )
         lines = list(settled.lines)
         if settled.left and lines:
-            lines += self._difference(built, settled.left, lines, digits)
+            lines += self._difference(built, settled.left, lines, digits, cash_rounding)
         # What the partner owes, or is owed: the receivable or payable lines say it.
         terms = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
         total = decimal(-sign * sum(terms.mapped('amount_currency')), digits)
-        totals = exact_totals(lines, self.vat_codes, digits)
+        totals = exact_totals(lines, self.vat_codes)
         if lines and not built.blocks and totals.total != total:
             built.problems.append(Problem(
                 'total_mismatch', params={'meant': str(total), 'found': str(totals.total)},
             ))
         return tuple(lines), total, totals.vat, currency.name, self._rate(move)
 
-    @staticmethod
-    def _is_vat(line):
+    def _is_vat(self, line):
         """Whether a line is VAT: that of a tax, or a cash rounding that was added to one."""
-        return line.display_type == 'tax' or (
-            line.display_type == 'rounding' and bool(line.tax_repartition_line_id)
-        )
+        if line.display_type == 'rounding':
+            return bool(line.tax_repartition_line_id)
+        return line.display_type == 'tax' and not self._is_levy(line.tax_line_id)
 
-    def _difference(self, built, left, lines, digits):
+    def _is_levy(self, tax):
+        """Whether a tax is a fixed amount (packaging, recycling) that no VAT code stands for: its
+        line is booked like any other, with the VAT that Odoo computes on it."""
+        return tax.amount_type == 'fixed' and tax.id not in self.index['tax']
+
+    def _vat_taxes(self, line):
+        return line.tax_ids.flatten_taxes_hierarchy().filtered(lambda tax: not self._is_levy(tax))
+
+    def _difference(self, built, left, lines, digits, cash_rounding):
         """The named line that carries cents which no VAT amount could."""
+        if not is_rounding(left, len(lines), digits, cash_rounding):
+            return []
         account = self.division.difference_gl_account_id
-        gl_account = account.exact_guid or max(lines, key=lambda line: abs(line.amount)).gl_account
+        values = {'gl_account': account.exact_guid}
+        if not account:
+            largest = max(lines, key=lambda line: abs(line.amount))
+            # The account may demand its dimensions.
+            values = {
+                name: getattr(largest, name)
+                for name in ('gl_account', 'cost_center', 'cost_unit', 'project')
+            }
         line = difference_line(
-            left, gl_account, self.env._("Rounding difference"), decimals=digits,
+            left, description=self.env._("Rounding difference"), decimals=digits, **values,
         )
-        # Cents per line are rounding. More than that is VAT under a code that has none: a mistake.
-        if not line or abs(line.amount) > max(5, len(lines)) * Decimal(1).scaleb(-digits):
+        if not line:
+            # The cents of two codes cancel out: the total is right, the VAT of each is not.
+            built.problems.append(Problem('vat_cents', 'informs', {
+                'codes': ", ".join(f"{code} ({amount:+f})" for code, amount in left.items()),
+            }))
             return []
         built.sources.append((False, 'difference'))
         built.problems.append(Problem(
-            'difference_line', 'informs', {'amount': str(rounded(line.amount, digits))},
+            'difference_line', 'informs', {'amount': str(line.amount)},
         ))
         return [line]
 
@@ -542,7 +563,7 @@ class BookingBuilder:
         chosen = overrides.get('lines', {}).get(str(line.id), {}).get('vat_code_id')
         if chosen:
             return self.env['exact.vat.code'].browse(chosen).code
-        taxes = line.tax_ids.flatten_taxes_hierarchy()
+        taxes = self._vat_taxes(line)
         if not taxes:
             return ''
         if len(taxes) > 1:
@@ -619,7 +640,11 @@ class BookingBuilder:
         return cost_center, cost_unit, project
 
     def _rate(self, move):
-        """Value of one unit of the document's currency in the company's, at Odoo's rate."""
-        if move.currency_id == move.company_currency_id or not move.invoice_currency_rate:
+        """Value of one unit of the document's currency in the company's, at Odoo's rate; 0 where
+        Odoo has none (it then computes with 1)."""
+        currency, rate = move.currency_id, move.invoice_currency_rate
+        if currency == move.company_currency_id:
             return Decimal(1)
-        return Decimal(1) / Decimal(repr(move.invoice_currency_rate))
+        if not rate or (rate == 1 and not currency.rate_ids):
+            return Decimal(0)
+        return Decimal(1) / Decimal(repr(rate))

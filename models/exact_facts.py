@@ -144,6 +144,9 @@ def line_taxes(one):
     for position, (line_id, _chosen) in enumerate(one.sources):
         line = by_line.get(line_id)
         taxes = line.tax_ids.flatten_taxes_hierarchy() if line else ()
+        if len(taxes) > 1:
+            # Fixed amounts beside the VAT have lines of their own.
+            taxes = taxes.filtered(lambda tax: tax.amount_type != 'fixed')
         if len(taxes) != 1 or is_ledger_only(one.booking.kind):
             continue
         tax = taxes

@@ -86,7 +86,7 @@ SENTENCES = {
     'vat_amount_not_possible': _lt("The VAT code %(vat_code)s takes no VAT amount of %(vat_amount)s."),
     'vat_amount_zero': _lt("VAT of 0.00 is given where Exact computes %(computed)s."),
     'vat_amount_far_off': _lt("The VAT of a line, %(vat_amount)s, is far from the %(computed)s that Exact computes."),
-    'amount_decimals': _lt("The amount %(amount)s has more decimals than the currency."),
+    'amount_decimals': _lt("The amount %(amount)s has more than the %(decimals)s decimals that can be booked in Exact. Book it there by hand."),
     'deferral_not_possible': _lt("Journal entries in Exact take no deferral period; it is left out."),
     'deferral_incomplete': _lt("A line has only one end of its deferral period."),
     'deferral_reversed': _lt("The deferral period of a line ends (%(to_date)s) before it begins (%(from_date)s)."),
@@ -96,6 +96,7 @@ SENTENCES = {
     'relation_missing': _lt("There is no relation in Exact for this document. Set the partner, or choose a relation for this export."),
     'total_mismatch': _lt("Exact would make the total %(found)s where Odoo has %(meant)s. Check the VAT codes of the lines."),
     'division_currency': _lt("The administration keeps its books in %(division_currency)s, the company in %(currency)s."),
+    'vat_cents': _lt("The total is right; the VAT per code is not, by cents that no line is large enough to carry: %(codes)s."),
     'difference_line': _lt("A rounding difference of %(amount)s is booked on a line of its own."),
     'general_vat': _lt("The VAT lines are booked on their ledger without a VAT code; check the VAT return in Exact."),
     # Documents
