@@ -5,19 +5,22 @@
 ACCOUNTING_APPS=account,account_payment,l10n_nl
 MORE_APPS=hr_expense,purchase_stock,sale_stock
 
-# addons_path: the addon under its technical name whatever the checkout is called, then the glue addons.
+# addons_path: the addon under its technical name whatever the checkout is called, then the glue addons, and the addons of
+# others where those were set up (setup_others_addons).
 make_addons_path() {
     local manifest
     mkdir -p "$COPY_DIR/addons"
     ln -sfn "$CHECKOUT" "$COPY_DIR/addons/account_exact"
     ADDONS_PATH=$COPY_DIR/addons
     GLUE=()
+    [[ -z ${OTHERS_ADDONS:-} ]] || ADDONS_PATH+=,$OTHERS_ADDONS
     if compgen -G "$CHECKOUT/addons/*/__manifest__.py" > /dev/null; then
         # Through the link: Odoo and pytest then see one path for each file.
         ADDONS_PATH+=,$COPY_DIR/addons/account_exact/addons
         for manifest in "$CHECKOUT"/addons/*/__manifest__.py; do
             manifest=${manifest%/__manifest__.py}
-            if "$PYTHON" "$LIB/glue.py" "$manifest" "$ODOO_ADDONS" "$ODOO/odoo/addons" "$COPY_DIR/addons" "$CHECKOUT/addons"; then
+            if "$PYTHON" "$LIB/glue.py" "$manifest" "$ODOO_ADDONS" "$ODOO/odoo/addons" "$COPY_DIR/addons" "$CHECKOUT/addons" \
+                ${OTHERS_ADDONS:+"$OTHERS_ADDONS"}; then
                 GLUE+=("${manifest##*/}")
             fi
         done

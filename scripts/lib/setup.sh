@@ -184,6 +184,28 @@ setup_python() {
     PYTHON=$VENV/bin/python
 }
 
+# --- Addons of others --------------------------------------------------------------------------
+# Only for who asks: where queue_job is installed, all exports go through its jobs.
+
+install_others_addons() {
+    rm -rf "$1" "$1.new"
+    "$PYTHON" -m pip install --disable-pip-version-check --no-input --no-deps --no-compile --target "$1.new" \
+        -r "$LIB/../requirements-addons.txt"
+    mv "$1.new" "$1"
+}
+
+setup_others_addons() {
+    local folder
+    lock 7 "$CACHE/locks/setup" "Another copy is setting this machine up: waiting for it …"
+    folder=$CACHE/addons-$(sha256sum < "$LIB/../requirements-addons.txt" | cut -c1-8)
+    if [[ ! -d $folder ]]; then
+        step "Installing the addons of others" "Check the network and pip's configuration (python3 -m pip config list)." \
+            install_others_addons "$folder"
+    fi
+    flock -u 7
+    OTHERS_ADDONS=$folder/odoo/addons
+}
+
 # --- PostgreSQL --------------------------------------------------------------------------------
 # One cluster for all copies that share the cache, on a unix socket only, as nobody but its own
 # system user can reach it. It runs while at least one of our scripts uses it.
