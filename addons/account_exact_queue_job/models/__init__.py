@@ -1,0 +1,2 @@
+from . import exact_division
+from . import exact_export

@@ -1,0 +1,17 @@
+from odoo import api, models
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    @api.model
+    def _cron_process(self):
+        """The work is done by jobs; the scheduled actions only see that there are some."""
+        self._due_divisions()._delay_export()
+
+    @api.model
+    def _enqueue(self, divisions, at=None):
+        waiting = divisions._delay_export(at)
+        # A job that still waits as far as we see may start before our own transaction ends, and
+        # would not find what we want done: the scheduled action looks again, after our commit.
+        return super()._enqueue(waiting, at)
