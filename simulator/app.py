@@ -179,7 +179,7 @@ class Application:
         context['resource'] = endpoint.path if endpoint else rest
         raw = request.get_data(cache=True) if request.method in ('POST', 'PUT', 'PATCH') else b''
         context['body'] = self.parse_body(raw)
-        faults.update(self.faults.take(request.method, context['resource']))
+        faults.update(self.faults.take(request.method, context['resource'], division))
         self.before(faults)
         with self.store.lock:
             app, user, expired = self.oauth.bearer(request.headers.get('Authorization'))

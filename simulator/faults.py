@@ -40,6 +40,7 @@ class Faults:
         *,
         method=None,
         resource=None,
+        division=None,
         times=1,
         skip=0,
         seconds=1.0,
@@ -52,6 +53,7 @@ class Faults:
         :param method: only this HTTP method
         :param resource: regular expression searched in the resource ('salesentry/SalesEntries',
             'oauth2/token')
+        :param division: only this division
         :param times: how many requests it serves; None = until cleared
         """
         if kind not in KINDS:
@@ -60,6 +62,7 @@ class Faults:
             'kind': kind,
             'method': method,
             'resource': re.compile(resource) if resource else None,
+            'division': division,
             'times': times,
             'skip': skip,
             'seconds': float(seconds),
@@ -98,7 +101,7 @@ class Faults:
                 for fault in self._queue
             ]
 
-    def take(self, method, resource):
+    def take(self, method, resource, division=None):
         """The faults for this request, served and counted: {kind: fault}."""
         found = {}
         with self._lock:
@@ -106,6 +109,8 @@ class Faults:
                 if fault['method'] and fault['method'] != method:
                     continue
                 if fault['resource'] and not fault['resource'].search(resource):
+                    continue
+                if fault['division'] and fault['division'] != division:
                     continue
                 if fault['kind'] in found:
                     continue
