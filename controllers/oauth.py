@@ -124,8 +124,10 @@ class ExactOAuthController(http.Controller):
         except ExactError:
             return 'consent_failed'
         # The code is used up and the pair exists: keep it before anything else can go wrong
-        with request.env.registry.cursor() as cr:
-            connection.with_env(connection.env(cr=cr))._consented(tokens)
+        try:
+            connection._keep_consent(tokens)
+        except (Transient, WrongKeyError) as problem:
+            return 'key' if isinstance(problem, WrongKeyError) else 'network'
         try:
             with request.env.registry.cursor() as cr:
                 connection.with_env(connection.env(cr=cr))._explore()

@@ -6,11 +6,12 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
+from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
-from odoo.tools import SQL, hash_sign, hmac, verify_hash_signed
+from odoo.tools import SQL, format_date, hash_sign, hmac, verify_hash_signed
 
 from ..exact_api import (
     SITES,
@@ -20,11 +21,12 @@ from ..exact_api import (
     NeedsReconnect,
     OAuth,
     RateLimited,
+    Transient,
     Unreachable,
     wire,
 )
 from .exact_error_text import explain, reason_text, rights_of
-from .exact_token import IDLE_LIFE, KEEP_ALIVE_AFTER, WrongKeyError, utcnow
+from .exact_token import IDLE_LIFE, KEEP_ALIVE_AFTER, WrongKeyError, naive, utcnow
 
 _logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ WEBHOOK_SCOPE = 'account_exact.webhook'
 CONSENT_SCOPE = 'account_exact.consent'
 CONSENT_LIFE = timedelta(minutes=10)
 SESSION_MARKER = 'account_exact_consent'
+# A disturbance of Exact or of the network that lasts longer than this is told to a person.
+FAILING_WARNING = timedelta(days=2)
 
 DIVISION_FIELDS = [
     'Code', 'Description', 'CustomerName', 'Country', 'Currency', 'Status', 'VATNumber',
@@ -158,7 +162,7 @@ class ExactConnection(models.Model):
     reason_date = fields.Datetime(string="Since", readonly=True, copy=False)
     state_reason = fields.Char(string="Reason", compute='_compute_state_reason')
     exact_user_name = fields.Char(
-        string="Exact User", readonly=True, copy=False,
+        string="Exact User", readonly=True, copy=False, tracking=True,
         help="Odoo sees in Exact what this user may see. A user of its own for Odoo is best.",
     )
     connected_at = fields.Datetime(string="Connected On", readonly=True, copy=False)
@@ -166,6 +170,18 @@ class ExactConnection(models.Model):
     idle_until = fields.Datetime(
         string="Stays Alive Until", compute='_compute_token',
         help="Exact forgets a connection that is not used for 30 days. Odoo renews it by itself.",
+    )
+    forecast = fields.Char(
+        compute='_compute_forecast',
+        help="Exact forgets a connection that is not used for 30 days. Odoo renews it by itself.",
+    )
+    has_wrong_key = fields.Boolean(
+        compute='_compute_token',
+        help="The server that shows this cannot open the stored secrets.",
+    )
+    told_user_id = fields.Many2one(
+        'res.users', readonly=True, copy=False,
+        help="Who was asked to connect again. If that person leaves, somebody else is asked.",
     )
 
     # === ADMINISTRATIONS AND RIGHTS === #
@@ -202,15 +218,16 @@ class ExactConnection(models.Model):
         for connection in self:
             if not connection.client_secret:
                 continue  # an untouched password field says nothing
-            if self.env['exact.token']._store_client_secret(
-                connection, connection.client_secret.strip(),
-            ):
-                connection._activity_done()
-                connection.sudo().write(
-                    {'state': 'connected', 'reason': False, 'reason_date': False},
+            try:
+                cured = self.env['exact.token']._store_client_secret(
+                    connection, connection.client_secret.strip(),
                 )
+            except WrongKeyError:
+                raise UserError(reason_text(self.env, 'key')) from None
+            if cured:
+                connection._works_again()
         self.invalidate_recordset([
-            'client_secret', 'has_client_secret', 'client_secret_placeholder',
+            'client_secret', 'has_client_secret', 'client_secret_placeholder', 'has_wrong_key',
         ], flush=False)
 
     def _inverse_webhook_secret(self):
@@ -226,7 +243,7 @@ class ExactConnection(models.Model):
         # row
         tokens_sudo = self.env['exact.token'].sudo().search_fetch(
             [('connection_id', 'in', self.ids)],
-            ['connection_id', 'client_secret', 'webhook_secret', 'issued_at'],
+            ['connection_id', 'client_secret', 'webhook_secret', 'refresh_token', 'issued_at'],
         )
         by_connection = {token.connection_id.id: token for token in tokens_sudo}
         for connection in self:
@@ -242,6 +259,35 @@ class ExactConnection(models.Model):
             connection.token_issued_at = issued_at
             alive = issued_at and connection.state == 'connected'
             connection.idle_until = issued_at + IDLE_LIFE if alive else False
+            connection.has_wrong_key = bool(token_sudo and not token_sudo._is_open())
+
+    @api.depends('state')
+    @api.depends_context('lang', 'tz')
+    def _compute_forecast(self):
+        tokens_sudo = self.env['exact.token'].sudo().search_fetch(
+            [('connection_id', 'in', self.ids)], ['connection_id', 'issued_at', 'failing_since'],
+        )
+        by_connection = {token.connection_id.id: token for token in tokens_sudo}
+        for connection in self:
+            token_sudo = by_connection.get(connection._origin.id)
+            if connection.state != 'connected' or not token_sudo or not token_sudo.issued_at:
+                connection.forecast = False
+                continue
+            end = connection._format_day(token_sudo.issued_at + IDLE_LIFE)
+            if token_sudo.failing_since:
+                connection.forecast = self.env._(
+                    "Could not be renewed since %(since)s; Odoo goes on trying. Otherwise it ends "
+                    "on %(end)s",
+                    since=connection._format_day(token_sudo.failing_since), end=end,
+                )
+            else:
+                connection.forecast = self.env._(
+                    "Renews itself; without any use it would end on %(end)s", end=end,
+                )
+
+    def _format_day(self, moment):
+        """Return a moment of the database as a day of the person's calendar, '21 December'."""
+        return format_date(self.env, moment, date_format='d MMMM')
 
     @api.depends_context('uid')
     def _compute_redirect_uri(self):
@@ -317,7 +363,11 @@ class ExactConnection(models.Model):
                     "The connection uses this client ID. Disconnect first, then change it and "
                     "connect again.",
                 ))
-        return super().write(vals)
+        result = super().write(vals)
+        if 'user_id' in vals:
+            for connection in self.filtered(lambda connection: connection.state == 'reconnect'):
+                connection.sudo()._activity_reconnect()
+        return result
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_linked(self):
@@ -368,6 +418,14 @@ class ExactConnection(models.Model):
             self.env['exact.token']._forget_tokens(connection)
         self._activity_done()
         self.write({'state': 'disconnected', 'reason': False, 'reason_date': False})
+        return True
+
+    def action_try_again(self):
+        """See whether the key that protects the secrets is the right one again."""
+        self.ensure_one()
+        self._check_may_connect()
+        if not self._recover():
+            raise UserError(self.state_reason)
         return True
 
     def action_refresh_divisions(self):
@@ -449,15 +507,58 @@ class ExactConnection(models.Model):
         """
         self.sudo().write({'reason': reason, 'reason_date': fields.Datetime.now()})
 
+    def _keep_consent(self, tokens):
+        """Store the pair of a new consent for good, whatever becomes of the caller's work.
+
+        The code is used up: a worker that refreshes the old pair at this moment must not cost the
+        new one.
+        """
+        self.ensure_one()
+        for _attempt in range(5):
+            try:
+                with self.env.registry.cursor() as cr:
+                    # First of all, so that what follows sees what another worker wrote meanwhile
+                    self.env['exact.token']._read_row(cr, self.id, lock=True)
+                    cr.execute(SQL(
+                        "SELECT 1 FROM exact_connection WHERE id = %s FOR NO KEY UPDATE", self.id,
+                    ), log_exceptions=False)
+                    return self.with_env(self.env(cr=cr))._consented(tokens)
+            except (LockNotAvailable, SerializationFailure):
+                continue
+            finally:
+                self.invalidate_recordset(flush=False)
+        raise Transient("the tokens are being refreshed")
+
     def _consented(self, tokens):
         """Store the pair of a new consent and be connected."""
         self.ensure_one()
         self.env['exact.token']._store_tokens(self, tokens)
+        self.sudo().connected_at = fields.Datetime.now()
+        self._works_again()
+
+    def _works_again(self):
+        """Be connected, and let everything go on that waited."""
+        self.ensure_one()
         self._activity_done()
-        self.sudo().write({
-            'state': 'connected', 'reason': False, 'reason_date': False,
-            'connected_at': fields.Datetime.now(),
-        })
+        self.sudo().write({'state': 'connected', 'reason': False, 'reason_date': False})
+        # sudo: the administrations may be other companies'
+        divisions_sudo = self.sudo().division_ids.filtered('company_id')
+        if divisions_sudo:
+            divisions_sudo._start_sync()
+            self.env['exact.export'].sudo()._enqueue(divisions_sudo)
+
+    def _recover(self):
+        """Be connected again if what stood in the way is gone without a new consent.
+
+        :return: whether the connection works
+        """
+        self.ensure_one()
+        if self.state != 'reconnect':
+            return self.state == 'connected'
+        if self.env['exact.token']._present_problem(self):
+            return False
+        self._works_again()
+        return True
 
     def _explore(self):
         """Read who we are and which administrations there are; 2 calls for up to 60 of them.
@@ -501,7 +602,8 @@ class ExactConnection(models.Model):
                 "UPDATE SKIP LOCKED",
                 self.id,
             ))
-            if not cr.fetchone():
+            # A new consent may have come in since the caller looked
+            if not cr.fetchone() or self.env['exact.token']._present_problem(self, cr) != reason:
                 return
             connection = self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True))
             connection.write(
@@ -511,19 +613,58 @@ class ExactConnection(models.Model):
         self.invalidate_recordset(['state', 'reason', 'reason_date'], flush=False)
         self.modified(['state', 'reason'])
 
-    def _activity_reconnect(self):
-        """Ask the responsible person to connect again, unless asked already."""
+    def _responsible(self):
+        """Return who has to be told: the responsible person, or whoever can connect if that person
+        has left.
+        """
         self.ensure_one()
-        activity_type = self.env.ref('mail.mail_activity_data_todo', raise_if_not_found=False)
+        managers = self.env.ref('account.group_account_manager').all_user_ids.filtered(
+            lambda user: user.active and not user.share and self.company_id in user.company_ids,
+        )
+        # Of several, the one who was here last
+        managers = managers.sorted(lambda user: (user.login_date or user.create_date, user.id))
+        return (
+            self.user_id.filtered('active') or self.create_uid.filtered('active') & managers
+            or managers[-1:] or self.create_uid
+        )
+
+    def _activity_reconnect(self):
+        """Ask the responsible person to connect again."""
+        self.ensure_one()
+        user = self._responsible()
+        lang_self = self.with_context(lang=user.lang)
+        self._ask_a_person(
+            user, lang_self.env._("Connect Odoo to Exact again"),
+            reason_text(lang_self.env, self.reason),
+        )
+        self.told_user_id = user
+
+    def _activity_failing(self, since, end):
+        """Tell the responsible person, once, that Exact has not been reached for days.
+
+        :param since: when the trouble began, in UTC
+        :param end: when the connection ends if that goes on, in UTC
+        """
+        self.ensure_one()
         if self.activity_search(['mail.mail_activity_data_todo']):
             return
-        user = self.user_id.filtered('active') or self.create_uid
-        lang_self = self.with_context(lang=user.lang)
+        user = self._responsible()
+        lang_self = self.with_context(lang=user.lang, tz=user.tz)
+        self._ask_a_person(user, lang_self.env._("Exact cannot be reached"), lang_self.env._(
+            "Odoo could not renew the connection to Exact since %(since)s and goes on trying. "
+            "Without renewal the connection ends on %(end)s and somebody has to connect again. "
+            "Check the internet connection of the server, and whether Exact reports a "
+            "disturbance.",
+            since=lang_self._format_day(since), end=lang_self._format_day(end),
+        ))
+
+    def _ask_a_person(self, user, summary, note):
+        """Leave one activity, in place of an earlier one."""
+        self._activity_done()
+        activity_type = self.env.ref('mail.mail_activity_data_todo', raise_if_not_found=False)
         self.activity_schedule(
             'mail.mail_activity_data_todo' if activity_type else '',
-            summary=lang_self.env._("Connect Odoo to Exact again"),
-            note=reason_text(lang_self.env, self.reason),
-            user_id=user.id,
+            summary=summary, note=note, user_id=user.id,
         )
 
     def _activity_done(self):
@@ -532,24 +673,40 @@ class ExactConnection(models.Model):
 
     @api.model
     def _cron_keep_alive(self):
-        """Renew links that nobody uses, long before Exact forgets them."""
-        due = self.search([('state', '=', 'connected')])
-        tokens_sudo = self.env['exact.token'].sudo().search([
-            ('connection_id', 'in', due.ids),
-            ('issued_at', '<=', (utcnow() - KEEP_ALIVE_AFTER).replace(tzinfo=None)),
-        ])
-        due = tokens_sudo.connection_id
-        self.env['ir.cron']._commit_progress(remaining=len(due))
-        for connection in due:
-            try:
-                connection._access_token()
-            except ExactError as error:
-                # NeedsReconnect is on the form by now; anything else is tried again tomorrow
-                _logger.info(
-                    "Exact connection %s is not renewed today: %s", connection.id,
-                    type(error).__name__,
-                )
+        """Renew links that nobody uses, long before Exact forgets them, and look after those that
+        need a person.
+        """
+        connections = self.search([('state', 'in', ('connected', 'reconnect'))])
+        self.env['ir.cron']._commit_progress(remaining=len(connections))
+        for connection in connections:
+            if connection.state == 'connected':
+                connection._keep_alive()
+            elif not connection._recover() and not connection.told_user_id.active:
+                # Who was told has left
+                connection._activity_reconnect()
             self.env['ir.cron']._commit_progress(1)
+
+    def _keep_alive(self):
+        """Renew the link if it is idle, or if that did not succeed lately."""
+        self.ensure_one()
+        token_sudo = self.env['exact.token'].sudo().search([('connection_id', '=', self.id)])
+        issued_at, failing_since = token_sudo.issued_at, token_sudo.failing_since
+        now = naive(utcnow())
+        idle = issued_at and now >= issued_at + KEEP_ALIVE_AFTER
+        if idle or failing_since or token_sudo.problem:
+            try:
+                self._access_token()
+            except NeedsReconnect:
+                return  # the form and the activity tell it
+            except ExactError as error:
+                _logger.info(
+                    "Exact connection %s is not renewed today: %s", self.id, type(error).__name__,
+                )
+                if failing_since and now >= failing_since + FAILING_WARNING:
+                    self._activity_failing(failing_since, issued_at + IDLE_LIFE)
+                return
+        # The warning, if there was one
+        self._activity_done()
 
     # === CALLING EXACT === #
 

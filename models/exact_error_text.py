@@ -82,9 +82,10 @@ REASONS = {
         "as used. Connect again; nothing is lost.",
     ),
     'key': _lt(
-        "The key that protects the stored secrets has changed. Restore it (the option "
-        "account_exact_secret_key, or the file account_exact.key in the data directory), or enter "
-        "the client secret again and connect.",
+        "This server does not have the key that protects the stored secrets. Put it back, the same "
+        "on every server (the option account_exact_secret_key of odoo.conf, or the file "
+        "account_exact.key in the data directory), then press Try Again; or enter the client "
+        "secret again and connect.",
     ),
     'not_connected': _lt(
         "Odoo is not connected to Exact. Connect first, under Accounting > Configuration > Exact.",
@@ -288,6 +289,12 @@ def _explain_limit(env, error):
             return env._(
                 "Exact refused several requests of this kind within an hour. Odoo pauses them "
                 "until %(time)s, before Exact locks them. Fix what was refused meanwhile.",
+                time=retry_at,
+            )
+        case 'token':
+            return env._(
+                "The tokens of the connection could not be renewed a moment ago. Odoo tries again "
+                "by itself at %(time)s.",
                 time=retry_at,
             )
         case _:

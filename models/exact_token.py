@@ -2,11 +2,13 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg2
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
@@ -33,16 +35,31 @@ EARLIEST_REFRESH = timedelta(seconds=570)
 IDLE_LIFE = timedelta(days=30)
 # Long before that, an idle link is refreshed for its own sake.
 KEEP_ALIVE_AFTER = timedelta(days=20)
-# After "too early" the present token is used a little longer before the next try.
+# After "too early" the present token is used a little longer before the next try: by Exact's count
+# it is younger than 570 s, so it lives for another 30 s at least.
 TOO_EARLY_PAUSE = timedelta(seconds=30)
+# A refresh that surely did not reach the tokens is tried again after (first pause, longest pause);
+# the pauses double.
+FAILED_PAUSES = (timedelta(seconds=30), EARLIEST_REFRESH)
+# A refresh without an answer may have used the token up, and only Exact can tell: it is asked again
+# with the same token, so often at most and with longer pauses.
+DOUBT_PAUSES = (timedelta(minutes=1), timedelta(hours=1))
+MAX_TRIES = 10
+# The token endpoint takes 200 calls per app, user and day (D 2021). A refresh every 570 s makes
+# 152; so many more may be made besides, which leaves a few for consents.
+SPARE_CALLS = 40
 # A refresh takes 35 s at most (5 to connect, 30 to read); who waits longer than this waits for
 # itself.
 LOCK_TIMEOUT = '60s'
+# The refresh is announced in a second cursor while the first holds the token: no long waits there.
+ANNOUNCE_TIMEOUT = '5s'
+# Seconds before each try to store a pair though the database lost the cursor that held its row.
+RESCUE_PAUSES = (0, 1, 2, 4, 8)
 
 
 class WrongKeyError(Exception):
-    """The key at hand does not open what is stored: another key file, another option, a copied
-    database.
+    """The key at hand does not open what is stored, or there is none: another key file, another
+    option, another server, a copied database.
     """
 
 
@@ -51,22 +68,44 @@ def utcnow():
     return datetime.now(timezone.utc)
 
 
+def aware(moment):
+    """Return a moment of the database, None if there is none."""
+    return moment and moment.replace(tzinfo=timezone.utc)
+
+
+def naive(moment):
+    """Return the moment as the database keeps it."""
+    return moment.astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def doubled(pauses, number):
+    """Return the pause after the so manieth failure.
+
+    :param pauses: (the first one, the longest one)
+    """
+    first, longest = pauses
+    return min(first * 2 ** min(number - 1, 20), longest)
+
+
 def ceil(moment):
     """Return the moment as the database keeps it, naive in UTC, at the next full second."""
-    moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    moment = naive(moment)
     return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
 
 
 # === SECRETS AT REST === #
 
 
-def _key_file():
-    """Return the path of the key file, made (mode 600) if there is none.
+def _read_key_file(make):
+    """Return the key of the key file.
 
-    The file appears whole or not at all: two workers that start together end up with one key.
+    The file appears whole (mode 600) or not at all: two workers that start together end up with one
+    key.
+
+    :param bool make: whether to make one if there is none. Never to open what another key closed.
     """
     path = Path(config['data_dir']) / 'account_exact.key'
-    if not path.exists():
+    if make and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         # mkstemp makes the file with mode 600
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix='.account_exact.key.')
@@ -78,21 +117,29 @@ def _key_file():
             # If another worker was first, its key counts
             with suppress(FileExistsError):
                 os.link(temporary, path)
+                _logger.info("Made the key of the secrets of Exact: %s. Keep a copy of it.", path)
         finally:
             os.unlink(temporary)
     if path.stat().st_mode & 0o077:
         _logger.warning("The key file %s can be read by other system users; closing it.", path)
         path.chmod(0o600)
-    return path
+    return path.read_bytes().strip()
 
 
-def _fernet():
+def _fernet(make=False):
     """Return the cipher. Several keys may be given, separated by commas: the first encrypts, all
     decrypt.
+
+    :param bool make: whether to make a key if there is none
+    :raise WrongKeyError: if there is no key, or none that can be used
     """
     option = (config.get('account_exact_secret_key') or '').strip()
     if not option:
-        return MultiFernet([Fernet(_key_file().read_bytes().strip())])
+        try:
+            return MultiFernet([Fernet(_read_key_file(make))])
+        except (OSError, ValueError) as error:
+            _logger.warning("The key of the secrets of Exact: %s", type(error).__name__)
+            raise WrongKeyError from None
     ciphers = []
     for text in filter(None, (part.strip() for part in option.split(','))):
         try:
@@ -105,8 +152,11 @@ def _fernet():
 
 
 def encrypt(text):
-    """Return the text as it may lie in the database."""
-    return _fernet().encrypt(text.encode()).decode() if text else False
+    """Return the text as it may lie in the database.
+
+    :raise WrongKeyError: if there is no key that can be used
+    """
+    return _fernet(make=True).encrypt(text.encode()).decode() if text else False
 
 
 def decrypt(stored):
@@ -151,6 +201,9 @@ class ExactToken(models.Model):
     not_before = fields.Datetime(
         copy=False, help="No refresh before: 570 s after the issue, or later if Exact said so.",
     )
+    retry_at = fields.Datetime(copy=False, help="No refresh before: the last one did not succeed.")
+    failures = fields.Integer(copy=False, help="Refreshes in a row that brought no tokens.")
+    failing_since = fields.Datetime(copy=False)
     problem = fields.Char(
         copy=False, help="Why only a new consent helps: a key of the reasons of the connection.",
     )
@@ -183,7 +236,9 @@ class ExactToken(models.Model):
         token_sudo = self._of(connection)
         cured = bool(secret and token_sudo.problem == 'client')
         values = {'client_secret': encrypt(secret)}
-        token_sudo._keep({**values, 'problem': False} if cured else values)
+        if cured:
+            values |= {'problem': False, 'retry_at': False}
+        token_sudo._keep(values)
         return cured
 
     @api.model
@@ -211,13 +266,15 @@ class ExactToken(models.Model):
     def _store_tokens(self, connection, tokens):
         """Store a pair of a new consent; what stood in the way of the old pair is gone."""
         self._of(connection)._keep(self._tokens_to_vals(tokens))
+        self.env['exact.token.refresh']._note_call(self.env.cr, connection.id)
 
     @api.model
     def _forget_tokens(self, connection):
         """Delete the tokens; the secret of the app stays, for the next consent."""
         self._of(connection)._keep({
             'access_token': False, 'refresh_token': False, 'issued_at': False,
-            'not_before': False, 'problem': False, 'nonce_hash': False,
+            'not_before': False, 'retry_at': False, 'failures': 0, 'failing_since': False,
+            'problem': False, 'nonce_hash': False,
         })
 
     @api.model
@@ -229,8 +286,19 @@ class ExactToken(models.Model):
             'expires_in': int(tokens.expires_in),
             # The client notes when it asked, Exact counts from when it answered
             'not_before': ceil(utcnow()) + EARLIEST_REFRESH,
+            'retry_at': False, 'failures': 0, 'failing_since': False,
             'problem': False,
         }
+
+    def _is_open(self):
+        """Tell whether the key at hand opens the stored secrets."""
+        self.ensure_one()
+        try:
+            decrypt(self.client_secret)
+            decrypt(self.refresh_token)
+        except WrongKeyError:
+            return False
+        return True
 
     # === THE CONSENT UNDER WAY === #
 
@@ -261,23 +329,35 @@ class ExactToken(models.Model):
         To be asked right before the call: a token fetched before a wait is stale after it.
 
         :raise NeedsReconnect: only a new consent of a person helps
+        :raise RateLimited: the last refresh did not succeed; with the moment of the next try
         :raise Unreachable: Exact cannot be reached now; nothing is lost
-        :raise Transient: Exact or another worker is busy with it; nothing is lost
+        :raise ExactError: Exact or another worker is busy with it; nothing is lost
         """
         # The snapshot of the business transaction may be older than the last refresh: look afresh
         with self.env.registry.cursor() as cr:
             row = self._read_row(cr, connection.id)
-        problem = self._problem(row)
-        if not problem:
-            tokens, problem = self._open_tokens(row)
-            if tokens and utcnow() < self._refresh_from(row, tokens):
-                return tokens.access_token
+        tokens, problem = self._open_row(row)
+        if tokens and utcnow() < self._not_before(row, tokens):
+            return tokens.access_token
         if not problem:
             token, problem = self._refresh(connection)
             if token:
                 return token
         connection._note_reconnect(problem)
         raise NeedsReconnect(f"connection {connection.id}: {problem}", reason=problem)
+
+    @api.model
+    def _present_problem(self, connection, cr=None):
+        """Return why only a person can help now, None if the tokens may be used.
+
+        :param cr: the cursor to look with; a fresh one if there is none
+        """
+        if cr is None:
+            with self.env.registry.cursor() as fresh:
+                row = self._read_row(fresh, connection.id)
+        else:
+            row = self._read_row(cr, connection.id)
+        return self._open_row(row)[1]
 
     def _refresh(self, connection):
         """Let one worker refresh and all others have its result.
@@ -287,104 +367,219 @@ class ExactToken(models.Model):
         for _attempt in range(5):
             try:
                 with self.env.registry.cursor() as cr:
-                    return self.with_env(self.env(cr=cr, su=True))._refresh_locked(connection.id)
+                    token, problem, error = self.with_env(
+                        self.env(cr=cr, su=True),
+                    )._refresh_locked(connection.id)
             except SerializationFailure:
                 continue  # another worker refreshed while this one waited: read again
             except LockNotAvailable:
                 break
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as failure:
+                # The database lost this cursor. A pair that had come was stored all the same.
+                _logger.info(
+                    "Exact connection %s: the refresh begins anew: %s",
+                    connection.id, type(failure).__name__,
+                )
+                continue
             finally:
                 self.env['exact.token'].invalidate_model(flush=False)
+            if error and not token:
+                raise error
+            return token, problem
         raise Transient("the token is being refreshed")
 
     def _refresh_locked(self, connection_id):
-        """Refresh while the row is held. Leaving normally commits the new pair, before anybody uses
-        it.
+        """Refresh while the row is held. The new pair is committed before anybody uses it.
+
+        :return: (access token that may be used, problem that only a person can solve, error of this
+            try), each None if there is none. Leaving normally keeps what was learned of a failure.
         """
         cr = self.env.cr
         cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
         # Taking the lock must be the first query: only then is the snapshot as young as the lock
         row = self._read_row(cr, connection_id, lock=True)
-        problem = self._problem(row)
+        tokens, problem = self._open_row(row)
         if problem:
-            return None, problem
-        tokens, problem = self._open_tokens(row)
-        if problem:
-            return None, problem
-        now = utcnow()
-        if now < self._refresh_from(row, tokens):
-            return tokens.access_token, None
+            return None, problem, None
+        token = self._usable(row, tokens)
+        if token:
+            return token, None, None
 
-        connection = self.env['exact.connection'].browse(connection_id)
         try:
-            oauth = connection._oauth()
+            oauth = self.env['exact.connection'].browse(connection_id)._oauth()
         except WrongKeyError:
-            return None, 'key'
-        spent = fingerprint(tokens.refresh_token)
+            return None, 'key', None
+        tries = self._tries(row, tokens)
+        if tries >= MAX_TRIES:
+            problem = 'lost' if row['failures'] else 'crashed'
+            return None, self._give_up(connection_id, problem), None
         tracker = self.env['exact.token.refresh']
-        tries = tracker._announce(connection_id, spent)
-        if tries > 2:
-            return None, self._give_up(connection_id, 'crashed')
+        tracker._announce(connection_id, fingerprint(tokens.refresh_token))
         try:
             fresh = oauth.refresh(tokens)
         except TooEarlyToRefresh:
             tracker._withdraw(connection_id)
-            not_before = (now + TOO_EARLY_PAUSE).replace(tzinfo=None)
-            self._update(connection_id, not_before=not_before)
-            return tokens.access_token, None
+            self._update(connection_id, not_before=naive(utcnow() + TOO_EARLY_PAUSE))
+            return tokens.access_token, None, None
         except ExactError as error:
-            if self._is_unspent(error):
-                tracker._withdraw(connection_id)
-                if now < tokens.expires_at:
-                    return tokens.access_token, None
-                raise
-            if isinstance(error, NeedsReconnect):
-                problem = 'crashed' if tries > 1 else error.reason
-            elif isinstance(error, OAuthRefused):
-                # Nothing was used up: with the right client secret the same pair works again
-                tracker._withdraw(connection_id)
-                problem = error.reason
+            return self._refresh_failed(connection_id, row, tokens, tries + 1, error)
+        values = self._tokens_to_vals(fresh)
+        try:
+            self._update(connection_id, **values)
+            cr.commit()
+        except Exception:
+            with suppress(psycopg2.Error):
+                cr.rollback()
+            self._rescue(connection_id, row['refresh_token'], values)
+            raise
+        return fresh.access_token, None, None
+
+    def _refresh_failed(self, connection_id, row, tokens, tries, error):
+        """Note what a refusal, or no answer, means for the pair.
+
+        :param int tries: how often this refresh token was sent by now without a known outcome
+        :return: as `_refresh_locked`
+        """
+        now = utcnow()
+        retry_at = now + doubled(FAILED_PAUSES, row['failures'] + 1)
+        problem = None
+        if self._is_unspent(error):
+            self.env['exact.token.refresh']._withdraw(connection_id)
+            retry_at = max(retry_at, getattr(error, 'retry_at', None) or retry_at)
+        elif isinstance(error, OAuthRefused):
+            # Nothing was used up: with the right client secret the same pair works again
+            self.env['exact.token.refresh']._withdraw(connection_id)
+            problem = error.reason
+        elif isinstance(error, NeedsReconnect):
+            problem = error.reason
+            if tries > 1 and problem != 'expired':
+                # It was Odoo itself that used the token, in a try whose answer nobody got
+                problem = 'lost' if row['failures'] else 'crashed'
+        elif tries >= MAX_TRIES:
+            problem = 'lost'
+        _logger.log(
+            logging.WARNING if problem else logging.INFO,
+            "Refreshing the tokens of Exact connection %s, try %s: %s, %s",
+            connection_id, row['failures'] + 1, type(error).__name__, problem or "tried again",
+        )
+        if problem:
+            return None, self._give_up(connection_id, problem), None
+        self._update(
+            connection_id, failures=row['failures'] + 1, retry_at=naive(retry_at),
+            failing_since=row['failing_since'] or naive(now),
+        )
+        return tokens.access_token if now < tokens.expires_at else None, None, error
+
+    def _rescue(self, connection_id, stored, values):
+        """Store a new pair though the cursor that held its row failed: nothing else knows it.
+
+        The announcement keeps other workers from sending the old token meanwhile.
+
+        :param str stored: the old refresh token as it lies in the database; only that is replaced
+        """
+        for pause in RESCUE_PAUSES:
+            time.sleep(pause)
+            try:
+                with self.env.registry.cursor() as cr:
+                    cr.execute(SQL("SET LOCAL lock_timeout = %s", ANNOUNCE_TIMEOUT))
+                    cr.execute(SQL(
+                        "UPDATE exact_token SET %s WHERE connection_id = %s AND refresh_token = %s",
+                        self._assignments(values), connection_id, stored,
+                    ))
+            except psycopg2.Error as failure:
+                _logger.info(
+                    "The new tokens of Exact connection %s are not stored yet: %s",
+                    connection_id, type(failure).__name__,
+                )
             else:
-                problem = 'lost'
-            _logger.warning(
-                "Refreshing the token of Exact connection %s: %s, %s",
-                connection_id, type(error).__name__, problem,
-            )
-            return None, self._give_up(connection_id, problem)
-        self._update(connection_id, **self._tokens_to_vals(fresh))
-        return fresh.access_token, None
+                return
+        _logger.error(
+            "The new tokens of Exact connection %s could not be stored and are lost.",
+            connection_id,
+        )
 
     # === HELPERS === #
 
     @api.model
     def _read_row(self, cr, connection_id, lock=False):
-        """Return the row as a dict, None if there is none, past all caches."""
+        """Return the row with its announcement as a dict, None if there is none, past all caches.
+        """
         cr.execute(SQL(
-            "SELECT access_token, refresh_token, issued_at, expires_in, not_before, problem"
-            "  FROM exact_token WHERE connection_id = %s %s",
-            connection_id, SQL("FOR NO KEY UPDATE") if lock else SQL(),
+            """
+            SELECT token.access_token, token.refresh_token, token.issued_at, token.expires_in,
+                   token.not_before, token.retry_at, token.problem, token.failing_since,
+                   COALESCE(token.failures, 0) AS failures,
+                   refresh.fingerprint, refresh.tries, refresh.started_at, refresh.paid_until
+              FROM exact_token AS token
+         LEFT JOIN exact_token_refresh AS refresh ON refresh.connection_id = token.connection_id
+             WHERE token.connection_id = %s %s
+            """,
+            connection_id, SQL("FOR NO KEY UPDATE OF token") if lock else SQL(),
         ), log_exceptions=not lock)
         rows = cr.dictfetchall()
         return rows[0] if rows else None
 
     @api.model
-    def _problem(self, row):
-        """Return why the row is of no use, None if it is."""
+    def _open_row(self, row):
+        """Return (tokens, None) or (None, the reason why only a person can help)."""
         if not row or not row['refresh_token'] or not row['issued_at']:
-            return 'not_connected'
-        return row['problem'] or None
-
-    @api.model
-    def _open_tokens(self, row):
-        """Return (tokens, None) or (None, reason)."""
+            return None, 'not_connected'
+        if row['problem']:
+            return None, row['problem']
         try:
             return Tokens(
                 access_token=decrypt(row['access_token']),
                 refresh_token=decrypt(row['refresh_token']),
-                issued_at=row['issued_at'].replace(tzinfo=timezone.utc),
+                issued_at=aware(row['issued_at']),
                 expires_in=row['expires_in'] or 600,
             ), None
         except WrongKeyError:
             return None, 'key'
+
+    @api.model
+    def _not_before(self, row, tokens):
+        """Return the moment from which on a refresh is due: 570 s after the issue, or later if
+        Exact said so. Until then Exact takes the access token.
+        """
+        return max(tokens.refreshable_at, aware(row['not_before']) or tokens.refreshable_at)
+
+    @api.model
+    def _usable(self, row, tokens):
+        """Return the access token if it is to be used as it is, None if a refresh is due.
+
+        :param dict row: read while it is held, so that no refresh is under way
+        :raise RateLimited: if a refresh is due and has to wait
+        """
+        now = utcnow()
+        if now < self._not_before(row, tokens):
+            return tokens.access_token
+        retry_at = self._retry_at(row, tokens)
+        if retry_at <= now:
+            return None
+        if now < tokens.expires_at:
+            return tokens.access_token
+        raise RateLimited("the refresh waits", retry_at=retry_at, scope='token')
+
+    @api.model
+    def _retry_at(self, row, tokens):
+        """Return the moment before which no refresh is tried again after one that failed, after one
+        whose end nobody knows, and when the token endpoint was asked often today.
+        """
+        moments = [tokens.refreshable_at]
+        if row['retry_at']:
+            moments.append(aware(row['retry_at']))
+        tries = self._tries(row, tokens)
+        if tries:
+            moments.append(aware(row['started_at']) + doubled(DOUBT_PAUSES, tries))
+        if row['paid_until']:
+            moments.append(aware(row['paid_until']) - SPARE_CALLS * EARLIEST_REFRESH)
+        return max(moments)
+
+    @api.model
+    def _tries(self, row, tokens):
+        """Return how often this refresh token was sent without a known outcome."""
+        announced = row['fingerprint'] == fingerprint(tokens.refresh_token)
+        return row['tries'] if announced else 0
 
     @api.model
     def _is_unspent(self, error):
@@ -395,27 +590,22 @@ class ExactToken(models.Model):
         )
 
     @api.model
-    def _refresh_from(self, row, tokens):
-        """Return the moment from which on a refresh is due: 570 s after the issue, or later if
-        Exact said so.
-        """
-        moments = [tokens.refreshable_at]
-        if row['not_before']:
-            moments.append(row['not_before'].replace(tzinfo=timezone.utc))
-        return max(moments)
-
-    @api.model
     def _update(self, connection_id, **values):
         """Write the held row, past the ORM: this cursor knows nothing else."""
         self.env.cr.execute(SQL(
-            "UPDATE exact_token SET %s, write_date = (now() AT TIME ZONE 'UTC') WHERE "
-            "connection_id = %s",
-            SQL(', ').join(
-                SQL("%s = %s", SQL.identifier(name), value if value is not False else None)
+            "UPDATE exact_token SET %s WHERE connection_id = %s",
+            self._assignments(values), connection_id,
+        ))
+
+    @api.model
+    def _assignments(self, values):
+        return SQL(', ').join([
+            *(
+                SQL("%s = %s", SQL.identifier(name), None if value is False else value)
                 for name, value in values.items()
             ),
-            connection_id,
-        ))
+            SQL("write_date = (now() AT TIME ZONE 'UTC')"),
+        ])
 
     @api.model
     def _give_up(self, connection_id, problem):
@@ -425,7 +615,7 @@ class ExactToken(models.Model):
 
 
 class ExactTokenRefresh(models.Model):
-    """Which refresh token is being sent, committed before it is.
+    """Which refresh token is being sent, committed before it is, and what the calls cost.
 
     A worker that dies between Exact's answer and its own commit leaves a pair that may be used up;
     without this row nobody would know. The row names the token by a digest: once a new pair is
@@ -440,6 +630,10 @@ class ExactTokenRefresh(models.Model):
     fingerprint = fields.Char(groups=fields.NO_ACCESS)
     tries = fields.Integer()
     started_at = fields.Datetime()
+    paid_until = fields.Datetime(
+        help="Each call to the token endpoint moves it on by 570 s, from now on at least. So many "
+             "calls are ahead of one every 570 s.",
+    )
 
     _connection_uniq = models.Constraint(
         'UNIQUE(connection_id)', "A connection is refreshed once at a time.",
@@ -447,28 +641,39 @@ class ExactTokenRefresh(models.Model):
 
     @api.model
     def _announce(self, connection_id, spent):
-        """Tell that this refresh token is sent now; return how often it was, this time included."""
+        """Tell that this refresh token is sent now, whatever becomes of the sender."""
         with self.env.registry.cursor() as cr:
-            cr.execute(SQL(
-                """
-                INSERT INTO exact_token_refresh AS old
-                            (connection_id, fingerprint, tries, started_at)
-                     VALUES (%(connection)s, %(spent)s, 1, %(now)s)
-                ON CONFLICT (connection_id) DO UPDATE
-                        SET tries = CASE WHEN old.fingerprint = %(spent)s
-                                         THEN old.tries + 1 ELSE 1 END,
-                            fingerprint = %(spent)s,
-                            started_at = %(now)s
-                  RETURNING tries
-                """,
-                connection=connection_id, spent=spent, now=utcnow().replace(tzinfo=None),
-            ))
-            return cr.fetchone()[0]
+            # Who deletes the connection meanwhile holds its row and waits for the token's
+            cr.execute(SQL("SET LOCAL lock_timeout = %s", ANNOUNCE_TIMEOUT))
+            self._note_call(cr, connection_id, spent)
+
+    @api.model
+    def _note_call(self, cr, connection_id, spent=None):
+        """Count a call to the token endpoint.
+
+        :param str spent: the fingerprint of the refresh token that it takes, if any
+        """
+        cr.execute(SQL(
+            """
+            INSERT INTO exact_token_refresh AS old
+                        (connection_id, fingerprint, tries, started_at, paid_until)
+                 VALUES (%(connection)s, %(spent)s, 1, %(now)s, %(now)s::timestamp + %(price)s)
+            ON CONFLICT (connection_id) DO UPDATE
+                    SET tries = CASE WHEN old.fingerprint = %(spent)s THEN old.tries + 1 ELSE 1 END,
+                        fingerprint = %(spent)s,
+                        started_at = %(now)s,
+                        paid_until = GREATEST(old.paid_until, %(now)s) + %(price)s
+            """,
+            connection=connection_id, spent=spent, now=naive(utcnow()), price=EARLIEST_REFRESH,
+        ), log_exceptions=False)
 
     @api.model
     def _withdraw(self, connection_id):
         """Tell that the token was surely not used."""
         with self.env.registry.cursor() as cr:
-            cr.execute(
-                SQL("DELETE FROM exact_token_refresh WHERE connection_id = %s", connection_id),
-            )
+            cr.execute(SQL("SET LOCAL lock_timeout = %s", ANNOUNCE_TIMEOUT))
+            cr.execute(SQL(
+                "UPDATE exact_token_refresh SET fingerprint = NULL, tries = 0"
+                " WHERE connection_id = %s",
+                connection_id,
+            ), log_exceptions=False)

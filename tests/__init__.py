@@ -8,6 +8,7 @@ from . import (
     test_oauth,
     test_sync,
     test_token,
+    test_token_workers,
     test_webhook,
 )
 from . import test_export, test_export_faults, test_export_lines, test_export_switches

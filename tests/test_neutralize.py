@@ -19,11 +19,6 @@ class TestNeutralize(TransactionCase):
         division = self.env['exact.division'].create({
             'connection_id': connection.id, 'code': 1, 'name': "Books",
         })
-        self.env.cr.execute(
-            "INSERT INTO exact_token_refresh (connection_id, fingerprint, tries) VALUES (%s, 'x', "
-            "1)",
-            [connection.id],
-        )
         self.env.flush_all()
         for query in neutralize.get_neutralization_queries(['account_exact']):
             self.env.cr.execute(query)

@@ -10,11 +10,8 @@ from unittest.mock import patch
 
 from cryptography.fernet import Fernet
 
-from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError
-from odoo.modules.registry import Registry
-from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
-from odoo.tests.common import get_db_name
+from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import config, mute_logger
 
 from odoo.addons.account_exact.exact_api import (
@@ -131,6 +128,16 @@ class TestToken(TransactionCase):
         except NeedsReconnect as error:
             return error
         self.fail(f"a reconnect was expected, not {token}")
+        return None
+
+    def assertRaisesKept(self, kind):
+        """Ask in vain, keeping what the workers wrote; see `refused`."""
+        try:
+            with mute_logger(TOKEN_LOGGER):
+                token = self.token()
+        except kind as error:
+            return error
+        self.fail(f"{kind.__name__} was expected, not {token}")
         return None
 
     def row(self):
@@ -297,29 +304,84 @@ class TestToken(TransactionCase):
         self.assertEqual(self.connection.state, 'connected')
         self.assertFalse(self.connection.activity_ids)
 
-    def test_a_lost_answer_asks_for_a_reconnect_and_never_sends_again(self):
-        self.clock.at(600)
+    def test_a_lost_answer_is_asked_for_once_more(self):
+        """Only Exact knows whether it used the token up; if it did, the chain is at its end."""
+        self.clock.at(602)
         self.oauth.answers = [OutcomeUnknown("no answer")]
-        for _call in range(2):
-            self.refused()
-        self.assertEqual(self.oauth.sent, ['refresh-0'])
-        self.assertEqual(self.connection.reason, 'lost')
+        self.assertRaisesKept(OutcomeUnknown)
+        self.oauth.next_pair('refresh-0')
+        self.assertEqual(self.connection.state, 'connected')
+        for seconds in (610, 630, 661):
+            self.clock.at(seconds)
+            self.assertRaisesKept(RateLimited)
+        self.assertEqual(self.oauth.sent, ['refresh-0'], "not before a minute is over")
+        self.clock.at(663)
+        for _call in range(3):
+            self.assertEqual(self.refused().reason, 'lost')
+        self.assertEqual(self.oauth.sent, ['refresh-0'] * 2)
+        self.assertEqual((self.connection.state, self.connection.reason), ('reconnect', 'lost'))
+
+    def test_a_lost_question_costs_nothing(self):
+        self.clock.at(580)
+        self.oauth.answers = [OutcomeUnknown("no answer"), OutcomeUnknown("no answer")]
+        self.assertEqual(self.token(), 'access-0', "it still lives for 20 seconds")
+        self.clock.at(641)
+        self.assertRaisesKept(OutcomeUnknown)
+        self.clock.at(700)
+        self.assertRaisesKept(RateLimited)
+        self.clock.at(762)
+        self.assertEqual(self.token(), 'access-1')
+        self.assertEqual(self.connection.state, 'connected')
+        self.assertFalse(self.row()['failures'])
+
+    def test_without_any_answer_it_ends_in_a_reconnect(self):
+        self.oauth.answers = [OutcomeUnknown("no answer")] * 100
+        for minute in range(10, 24 * 60):
+            self.clock.at(60 * minute)
+            try:
+                with mute_logger(TOKEN_LOGGER):
+                    self.token()
+            except (OutcomeUnknown, RateLimited):
+                continue
+            except NeedsReconnect as error:
+                self.assertEqual(error.reason, 'lost')
+                break
+        self.assertEqual(self.oauth.sent, ['refresh-0'] * exact_token.MAX_TRIES)
+        self.assertGreater(minute, 3 * 60, "a disturbance of hours ends no connection")
+        self.assertEqual((self.connection.state, self.connection.reason), ('reconnect', 'lost'))
 
     def test_exact_unreachable_is_no_reason_to_give_up(self):
+        seconds = 0
         for answer in (
             Unreachable("no route"), Transient("busy"), Forbidden("for a while"),
             OutcomeUnknown("closed", status=503),
             RateLimited("too many", retry_at=START),
         ):
             with self.subTest(answer=type(answer).__name__):
-                self.clock.at(580)
-                self.oauth.answers = [answer]
-                self.assertEqual(self.token(), 'access-0', "it still lives for 20 seconds")
-                self.clock.at(601)
-                self.oauth.answers = [answer]
-                with self.assertRaises(type(answer)):
-                    self.token()
+                self.clock.at(seconds + 580)
+                self.oauth.answers = [answer, answer]
+                token = self.token()
+                self.assertTrue(token, "it still lives for 20 seconds")
+                self.clock.at(seconds + 602)
+                self.assertRaisesKept(RateLimited)
+                self.clock.at(seconds + 612)
+                self.assertRaisesKept(type(answer))
                 self.assertEqual(self.connection.state, 'connected')
+                self.clock.at(seconds + 660)
+                self.assertRaisesKept(RateLimited)
+                self.clock.at(seconds + 673)
+                self.assertNotEqual(self.token(), token)
+                seconds += 673
+        self.assertEqual(self.connection.state, 'connected')
+
+    def test_exact_says_when_to_come_back(self):
+        self.clock.at(602)
+        later = START + timedelta(hours=3)
+        self.oauth.answers = [RateLimited("the day is used up", retry_at=later)]
+        self.assertRaisesKept(RateLimited)
+        self.clock.at(2 * 3600)
+        self.assertEqual(self.assertRaisesKept(RateLimited).retry_at, later)
+        self.clock.at(3 * 3600 + 1)
         self.assertEqual(self.token(), 'access-1')
 
     def test_a_renewed_client_secret_needs_no_consent(self):
@@ -368,139 +430,3 @@ class TestToken(TransactionCase):
         self.assertEqual(other.state, 'reconnect')
         self.assertEqual(self.connection.state, 'connected')
         self.assertEqual(exact_token.decrypt(self.row()['refresh_token']), 'refresh-1')
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-@tagged('post_install', '-at_install')
-class TestTokenForReal(BaseCase):
-    """What test cursors cannot show: workers with transactions of their own, and what a crash
-    leaves.
-    """
-
-    def setUp(self):
-        super().setUp()
-        self.registry = Registry(get_db_name())
-        self.enterContext(secret_key(Fernet.generate_key().decode()))
-        self.clock = Clock()
-        self.oauth = FakeOAuth(self.clock)
-        self.enterContext(patch.object(exact_token, 'utcnow', self.clock))
-        self.enterContext(patch.object(
-            self.registry['exact.connection'], '_oauth', lambda connection: self.oauth,
-        ))
-        with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            connection = env['exact.connection'].create({
-                'name': "Test of tokens", 'site': 'nl', 'client_id': 'an-app',
-            })
-            connection._consented(Tokens('access-0', 'refresh-0', START))
-            self.connection_id = connection.id
-        self.addCleanup(self.remove)
-
-    def remove(self):
-        with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            env['exact.connection'].browse(self.connection_id).unlink()
-
-    def ask(self, before=None):
-        """Ask for a token as a worker does, whose own work is rolled back afterwards."""
-        with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            connection = env['exact.connection'].browse(self.connection_id)
-            connection.name  # noqa: B018  the snapshot of the worker begins here
-            if before:
-                before(connection)
-            try:
-                return connection._access_token()
-            finally:
-                cr.rollback()
-
-    def state(self):
-        with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            connection = env['exact.connection'].browse(self.connection_id)
-            return connection.state, connection.reason
-
-    def test_many_workers_one_refresh(self):
-        # The test runner holds the lock of all registries, which every environment takes
-        self.enterContext(patch.object(Registry, '_lock', threading.RLock()))
-        answers, errors = [], []
-        start = threading.Barrier(6)
-
-        def work():
-            try:
-                for _round in range(8):
-                    start.wait(timeout=30)
-                    answers.append(self.ask())
-            except Exception as error:  # noqa: BLE001  a thread's errors are told by the test
-                errors.append(error)
-                start.abort()
-
-        def tick():
-            for number in range(8):
-                # The clock stands still while the workers run
-                self.clock.at(700 * (number + 1))
-                try:
-                    start.wait(timeout=30)
-                except threading.BrokenBarrierError:
-                    return
-                rounds = 5 * (number + 1)
-                for _wait in range(1000):
-                    if len(answers) >= rounds or errors:
-                        break
-                    threading.Event().wait(0.01)
-
-        threads = [threading.Thread(target=work) for _worker in range(5)]
-        threads.append(threading.Thread(target=tick))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=60)
-        self.assertFalse(errors)
-        self.assertEqual(len(answers), 40)
-        self.assertEqual(
-            self.oauth.sent, [f'refresh-{number}' for number in range(8)], "each token once",
-        )
-        self.assertEqual(self.state(), ('connected', False))
-
-    def test_a_worker_that_wrote_the_connection_does_not_wait_for_itself(self):
-        def write(connection):
-            connection.name = "Edited meanwhile"
-            connection.flush_recordset()
-
-        self.clock.at(700)
-        self.assertEqual(self.ask(before=write), 'access-1')
-        self.clock.at(1400)
-        self.oauth.answers = [NeedsReconnect("no", reason='rejected')]
-        with mute_logger(TOKEN_LOGGER), self.assertRaises(NeedsReconnect):
-            self.ask(before=write)
-        self.assertEqual(self.state()[0], 'connected', "the row was held: the next caller marks it")
-        with self.assertRaises(NeedsReconnect):
-            self.ask()
-        self.assertEqual(self.state(), ('reconnect', 'rejected'))
-
-    def test_a_crash_before_exact_did_anything_heals(self):
-        self.clock.at(700)
-        self.oauth.answers = [Crash()]
-        with self.assertRaises(Crash):
-            self.ask()
-        self.assertEqual(self.ask(), 'access-1')
-        self.assertEqual(self.state(), ('connected', False))
-
-    def test_a_crash_after_the_answer_asks_for_a_reconnect(self):
-        def lost(tokens):
-            self.oauth.sent.append(tokens.refresh_token)
-            self.oauth.next_pair(tokens.refresh_token)
-            raise Crash
-
-        self.clock.at(700)
-        with patch.object(self.oauth, 'refresh', lost), self.assertRaises(Crash):
-            self.ask()
-        self.assertEqual(self.state()[0], 'connected')
-        for _call in range(3):
-            with mute_logger(TOKEN_LOGGER), self.assertRaises(NeedsReconnect):
-                self.ask()
-        self.assertEqual(self.oauth.sent, ['refresh-0', 'refresh-0'], "one more try, no loop")
-        self.assertEqual(self.state(), ('reconnect', 'crashed'))
