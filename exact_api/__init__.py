@@ -23,6 +23,7 @@ from .errors import (
     Transient,
     Unreachable,
 )
+from .forecast import Window, finished_at
 from .limits import RateLimits
 from .oauth import OAuth, Tokens
 from .webhooks import NotificationRefusedError, read_notification

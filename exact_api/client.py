@@ -272,7 +272,8 @@ class ExactClient:
             method, resource, status or type(error).__name__, duration * 1000,
         )
         if self._after:
-            limits = RateLimits.from_headers({} if response is None else response.headers)
+            answered = {} if response is None else response.headers
+            limits = RateLimits.from_headers(answered, self._clock())
             path = urlsplit(url).path
             self._after(Call(method, resource, status, duration, limits, error, path))
         if error:
@@ -299,8 +300,9 @@ class ExactClient:
         if status == 401:
             raise NeedsReconnect("the access token is refused", reason='rejected', **where)
         if status == 429:
-            limits = RateLimits.from_headers(response.headers)
-            retry_at, scope = limits.blocked_until(response.headers, self._clock())
+            now = self._clock()
+            limits = RateLimits.from_headers(response.headers, now)
+            retry_at, scope = limits.blocked_until(response.headers, now)
             raise RateLimited(retry_at=retry_at, scope=scope, **where)
         raise _refused(response, where)
 

@@ -8,8 +8,11 @@ from email.utils import parsedate_to_datetime
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # On a 429 that does not say when: the length of the minute window.
 FALLBACK_WAIT = timedelta(seconds=60)
-# A reset that has passed by our clock: the clocks differ, so do not knock again at once.
+# Never knock again sooner after a 429.
 SHORTEST_WAIT = timedelta(seconds=5)
+# No window is longer: a reset that lies further ahead comes from a clock that differs from ours.
+# (One developer measured two minutes instead of one, after an overrun (O).)
+LONGEST = {'minute': timedelta(minutes=2), 'day': timedelta(hours=25)}
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class RateLimits:
     On a 429 only the headers of the used-up family are present (O). The daily family is
     `X-RateLimit-Limit|-Remaining|-Reset`, the other one `X-RateLimit-Minutely-...`; both count
     calls per app and division, resets are epoch milliseconds in UTC (D).
+
+    The resets are told by our own clock, see `from_headers`.
     """
 
     day_limit: int | None = None
@@ -29,21 +34,26 @@ class RateLimits:
     minute_reset: datetime | None = None
 
     @classmethod
-    def from_headers(cls, headers):
+    def from_headers(cls, headers, now):
         """Read the headers of an answer.
 
+        Exact says by its own clock when a window ends. Only how long that is from now can be
+        carried over to ours, so it is counted from the `Date` of the same answer (HTTP, RFC 9110
+        6.6.1). Where that is absent or cannot be meant, the two clocks are taken as equal.
+
         :param headers: mapping of names in any case to values
+        :param datetime now: when the answer came, aware
         """
         lowered = {str(name).lower(): value for name, value in headers.items()}
+        exact_now = _http_date(lowered.get('date'))
 
-        def number(name):
-            return _number(lowered.get(f'x-ratelimit-{name}'))
+        def family(prefix, window):
+            limit, remaining, reset = (
+                _number(lowered.get(f'{prefix}-{name}')) for name in ('limit', 'remaining', 'reset')
+            )
+            return limit, remaining, _by_our_clock(_moment(reset), exact_now, now, LONGEST[window])
 
-        return cls(
-            number('limit'), number('remaining'), _moment(number('reset')),
-            number('minutely-limit'), number('minutely-remaining'),
-            _moment(number('minutely-reset')),
-        )
+        return cls(*family('x-ratelimit', 'day'), *family('x-ratelimit-minutely', 'minute'))
 
     def blocked_until(self, headers, now):
         """Return (moment, scope) of a 429: when to try again, and which budget is used up.
@@ -67,6 +77,9 @@ class RateLimits:
         else:
             scope = 'day' if self.day_remaining == 0 != self.minute_remaining else 'minute'
             moment = _retry_after(headers, now) or now + FALLBACK_WAIT
+        if moment <= now:
+            # It is over, says Exact, and refuses nevertheless: whatever is meant, wait for a window
+            moment = now + FALLBACK_WAIT
         return max(moment, now + SHORTEST_WAIT), scope
 
 
@@ -83,15 +96,40 @@ def _moment(milliseconds):
         return None
 
 
+def _http_date(text):
+    """Return the moment of a date in a header, None if it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _by_our_clock(reset, exact_now, now, longest):
+    """Return when our clock will show the end of a window, at most `longest` from now.
+
+    With the time of the answer it may have passed: then the window is over.
+
+    :param exact_now: when the answer was given, by Exact's clock; None if unknown
+    """
+    if reset is None:
+        return None
+    wait = reset - (exact_now or now)
+    if exact_now and not -longest < wait <= longest:
+        # Not the same clock as that of the reset
+        exact_now, wait = None, reset - now
+    if not exact_now and wait <= timedelta():
+        # Exact's clock is behind ours, nobody knows how much of the window is left
+        wait = FALLBACK_WAIT
+    return now + min(wait, longest)
+
+
 def _retry_after(headers, now):
     """Return the moment of a `Retry-After` header, in seconds or as a date, None without one."""
     lowered = {str(name).lower(): value for name, value in headers.items()}
     text = lowered.get('retry-after')
     seconds = _number(text)
     try:
-        if seconds is not None:
-            return now + timedelta(seconds=seconds)
-        moment = parsedate_to_datetime(text)
-    except (OverflowError, TypeError, ValueError):
+        return now + timedelta(seconds=seconds) if seconds is not None else _http_date(text)
+    except OverflowError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -196,8 +196,9 @@ class OAuth:
         body = json_of(response)
         body = body if isinstance(body, dict) else {}
         if status == 429:
-            limits = RateLimits.from_headers(response.headers)
-            retry_at, scope = limits.blocked_until(response.headers, self._clock())
+            now = self._clock()
+            limits = RateLimits.from_headers(response.headers, now)
+            retry_at, scope = limits.blocked_until(response.headers, now)
             raise RateLimited(retry_at=retry_at, scope=scope, **where)
         if status >= 500:
             raise OutcomeUnknown(**where)

@@ -36,6 +36,7 @@ from . import (
     exact_export_change,
     exact_facts,
     exact_finding,
+    exact_division_budget,
     account_move,
     res_company,
 )

@@ -1,21 +1,25 @@
 import logging
+from contextlib import contextmanager
 from datetime import timedelta, timezone
+from uuid import uuid4
 
 import psycopg2
-from psycopg2.errors import SerializationFailure
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, TRANSACTION_STATUS_IDLE
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..exact_api import Forbidden, RateLimited
+from ..exact_api import Forbidden, RateLimited, RateLimits, Unreachable
 from .exact_error_text import DIVISION_REASONS
-from .exact_token import utcnow
+from .exact_token import ceil, utcnow
 
 _logger = logging.getLogger(__name__)
 
 # Exact locks an endpoint for an hour after 10 errors; half of that is left for people.
 FUSE_ERRORS = 5
 FUSE_HOUR = timedelta(hours=1)
+# So many in two hours, of which Exact's hour may be any part, and no hand closes the fuse again.
+MOST_ERRORS = 8
 # What each kind of work leaves of the minute and of the day for work that matters more.
 # A person who waits may use everything.
 RESERVES = {
@@ -25,22 +29,67 @@ RESERVES = {
     'master': (6, 100),
     'document': (8, 150),
 }
+# Windows of which the ends differ by less are the same: the end is known to the second.
+SAME_WINDOW = timedelta(seconds=20)
+# A call without an answer for so long is dead. What it cost, the next answer tells.
+CALL_LIFE = timedelta(minutes=2)
+# Where nobody can say when a call will be possible.
+SHORT_WAIT = timedelta(seconds=5)
 # 429 says that Exact's count is ahead of ours, and a failing gateway is nobody's error.
 NOT_ERRORS = (429, 502, 503, 504)
 
 
-def _naive(moment):
+def naive(moment):
+    """Return the moment as the database keeps it."""
     return moment and moment.astimezone(timezone.utc).replace(tzinfo=None)
 
 
+def epoch(moment):
+    """Return a naive moment as seconds, the way JSON can hold it."""
+    return moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+def left_of(limits, window, now):
+    """Return (calls left, end) of the 'minute' or 'day'; None where nothing is known.
+
+    :param limits: an `exact.call` without resource, or its row as a dict
+    """
+    end = limits[f'{window}_reset']
+    is_open = bool(end) and now < end
+    left = limits[f'{window}_remaining' if is_open else f'{window}_limit']
+    if left is not None:
+        oldest = epoch(now - CALL_LIFE)
+        left -= sum(moment > oldest for moment in (limits['under_way'] or {}).values())
+    return left, end if is_open else None
+
+
+def closed_until(endpoint, now):
+    """Return until when a resource is not called, None if it may be called.
+
+    :param endpoint: an `exact.call` with a resource, or its row as a dict
+    """
+    moments = [endpoint['paused_until']]
+    if (endpoint['errors'] or 0) >= (endpoint['fuse_errors'] or FUSE_ERRORS):
+        moments.append(endpoint['errors_since'] and endpoint['errors_since'] + FUSE_HOUR)
+    return max((moment for moment in moments if moment and moment > now), default=None)
+
+
 class ExactCall(models.Model):
-    """What Exact last said of the call budget of a division, and the errors of each resource.
+    """The call budget of a division, and the errors of each resource.
 
-    The row without a resource holds the limits; Exact's headers win over anything counted here. The
-    other rows hold the errors of one resource in the hour that began with the first of them.
+    The row without a resource holds what Exact last said of the two limits, and the calls that are
+    under way: those that its count may not hold yet. What may still be called is the one minus the
+    other. Before each call, one is reserved: it is put among those under way, or refused. The
+    answer takes it away again and brings Exact's own count, which wins over anything counted here.
+    A call that died is under way until it is surely counted (`CALL_LIFE`).
 
-    Written after each call in a cursor of its own: what a call cost stays true when the work is
-    rolled back.
+    The other rows hold the errors of one resource in the hour that began with the first of them.
+
+    Exact counts per app and division, so divisions that are connected twice with one app share the
+    rows of the first of them, see `exact.division._budget_divisions`.
+
+    All is written in cursors of their own: what a call cost stays true when the work is rolled
+    back.
     """
 
     _name = 'exact.call'
@@ -56,147 +105,280 @@ class ExactCall(models.Model):
     minute_limit = fields.Integer(string="Calls a Minute")
     minute_remaining = fields.Integer(string="Left This Minute")
     minute_reset = fields.Datetime(string="Minute Ends")
+    under_way = fields.Json(help="Calls without an answer: {ticket: second when it was reserved}.")
     errors_since = fields.Datetime()
     errors = fields.Integer()
+    errors_before = fields.Integer(help="Errors of the hour before.")
+    fuse_errors = fields.Integer(
+        default=FUSE_ERRORS, help="At so many errors in the hour the fuse is open.",
+    )
+    paused_until = fields.Datetime(help="Exact refused without saying why.")
     last_call = fields.Datetime()
 
     _division_resource_uniq = models.Constraint(
         'UNIQUE(division_id, resource)', "The budget of an administration is kept once.",
     )
 
-    # === ASKING === #
+    # === READING === #
 
-    def _left(self, family, now):
+    def _left(self, window, now):
         """Return how many calls of the 'day' or 'minute' are left, as far as known."""
         self.ensure_one()
-        reset = self[f'{family}_reset']
-        return self[f'{family}_remaining'] if reset and now < reset else self[f'{family}_limit']
+        return max(left_of(self, window, now)[0] or 0, 0)
 
-    @api.model
-    def _check(self, division_id, resource, priority):
-        """Refuse a call that Exact would refuse.
+    # === RESERVING === #
 
-        :param str priority: a key of RESERVES
-        :raise RateLimited: with the moment when it may be tried again
+    @contextmanager
+    def _own_cursor(self):
+        """Give a cursor whose statements wait for others, and then see what these wrote.
+
+        Odoo's own isolation would make all but one of several workers fail and begin anew.
         """
         with self.env.registry.cursor() as cr:
-            cr.execute(SQL(
-                "SELECT * FROM exact_call WHERE division_id = %s AND resource IN ('', %s)",
-                division_id, resource,
-            ))
-            rows = {row['resource']: row for row in cr.dictfetchall()}
-        now = _naive(utcnow())
-        errors = rows.get(resource) if resource else None
-        if errors and errors['errors'] >= FUSE_ERRORS and now < errors['errors_since'] + FUSE_HOUR:
-            raise self._limited(errors['errors_since'] + FUSE_HOUR, 'error_fuse')
-        limits = rows.get('')
-        if not limits:
-            return
-        for family, reserve in zip(('minute', 'day'), RESERVES[priority], strict=True):
-            reset = limits[f'{family}_reset']
-            remaining = limits[f'{family}_remaining']
-            if reset and now < reset and remaining is not None and remaining <= reserve:
-                raise self._limited(reset, family)
+            if cr.connection.get_transaction_status() == TRANSACTION_STATUS_IDLE:  # no test cursor
+                cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+            yield cr
+
+    @api.model
+    def _reserve(self, division_id, resource, priority):
+        """Take a call out of the budget, so that everybody sees it before it is made.
+
+        :param str priority: a key of RESERVES
+        :return: ticket for `_record`
+        :raise RateLimited: with the moment when it may be tried again; nothing is reserved then
+        """
+        ticket, now = uuid4().hex, naive(utcnow())
+        with self._own_cursor() as cr:
+            for _attempt in range(3):
+                if self._take(cr, division_id, resource, priority, ticket, now):
+                    return ticket
+                rows = self._rows(cr, division_id, resource)
+                if '' in rows:
+                    refusal = self._refusal(rows, resource, priority, now)
+                    if refusal:
+                        raise refusal
+                    # Given free between the two queries
+                elif self._take_first(cr, division_id, ticket, now):
+                    return ticket
+            if not rows:
+                # A division that is not committed yet: nobody else can call it
+                return ticket
+            raise self._limited(now + SHORT_WAIT, 'minute')
+
+    @api.model
+    def _take(self, cr, division_id, resource, priority, ticket, now):
+        """Reserve a call if there is one; tell whether there was. One statement, so that of any
+        number of workers each counts the calls of all before it.
+        """
+        minute_reserve, day_reserve = RESERVES[priority]
+        alive = SQL("value::float8 > %s", epoch(now - CALL_LIFE))
+        under_way = SQL("(SELECT COUNT(*) FROM jsonb_each(budget.under_way) WHERE %s)", alive)
+        cr.execute(SQL(
+            """
+            UPDATE exact_call budget
+               SET under_way = jsonb_build_object(%(ticket)s, %(second)s) || COALESCE((
+                       SELECT jsonb_object_agg(key, value)
+                         FROM jsonb_each(budget.under_way) WHERE %(alive)s
+                   ), '{}'),
+                   last_call = %(now)s
+             WHERE division_id = %(division)s AND resource = ''
+               AND (CASE WHEN minute_reset > %(now)s THEN minute_remaining ELSE minute_limit END
+                    - %(under_way)s > %(minute_reserve)s) IS NOT FALSE
+               AND (CASE WHEN day_reset > %(now)s THEN day_remaining ELSE day_limit END
+                    - %(under_way)s > %(day_reserve)s) IS NOT FALSE
+               AND NOT EXISTS (
+                       SELECT FROM exact_call endpoint
+                        WHERE endpoint.division_id = %(division)s
+                          AND endpoint.resource = %(resource)s AND endpoint.resource != ''
+                          AND (endpoint.paused_until > %(now)s
+                               OR (endpoint.errors >= COALESCE(endpoint.fuse_errors, %(fuse)s)
+                                   AND endpoint.errors_since > %(hour_ago)s))
+                   )
+            """,
+            ticket=ticket, second=epoch(now), alive=alive, under_way=under_way, now=now,
+            division=division_id, resource=resource, fuse=FUSE_ERRORS, hour_ago=now - FUSE_HOUR,
+            minute_reserve=minute_reserve, day_reserve=day_reserve,
+        ))
+        return bool(cr.rowcount)
+
+    @api.model
+    def _take_first(self, cr, division_id, ticket, now):
+        """Reserve the first call of a division: its limits are unknown."""
+        cr.execute(SQL(
+            """
+            INSERT INTO exact_call (division_id, resource, under_way, last_call)
+                 SELECT id, '', jsonb_build_object(%s, %s), %s FROM exact_division WHERE id = %s
+            ON CONFLICT (division_id, resource) DO NOTHING
+            """,
+            ticket, epoch(now), now, division_id,
+        ))
+        return bool(cr.rowcount)
+
+    @api.model
+    def _rows(self, cr, division_id, resource):
+        cr.execute(SQL(
+            "SELECT * FROM exact_call WHERE division_id = %s AND resource IN ('', %s)",
+            division_id, resource,
+        ))
+        return {row['resource']: row for row in cr.dictfetchall()}
+
+    @api.model
+    def _refusal(self, rows, resource, priority, now):
+        """Return the error that says why and until when a call is refused, None if it is not.
+
+        :param rows: dicts by resource
+        """
+        closed = resource in rows and resource and closed_until(rows[resource], now)
+        if closed:
+            return self._limited(closed, 'error_fuse')
+        # The day first: it is no use to wait for a minute of a day that is over
+        for window, reserve in zip(('day', 'minute'), reversed(RESERVES[priority]), strict=True):
+            left, end = left_of(rows[''], window, now)
+            if left is not None and left <= reserve:
+                return self._limited(end or now + SHORT_WAIT, window)
+        return None
 
     @api.model
     def _limited(self, retry_at, scope):
         return RateLimited(
-            f"{scope} budget", retry_at=retry_at.replace(tzinfo=timezone.utc), scope=scope,
+            f"{scope} budget", scope=scope,
+            # Timers know no fractions: never a moment too early
+            retry_at=ceil(retry_at.replace(tzinfo=timezone.utc)).replace(tzinfo=timezone.utc),
         )
 
     # === RECORDING === #
 
     @api.model
-    def _record(self, division_id, call):
+    def _record(self, division_id, call, ticket=None):
         """Keep what the answer said of the budget.
 
         :param call: the `Call` of `exact_api`
+        :param str ticket: what `_reserve` gave for the call
         """
-        now = _naive(utcnow())
-        limits = call.limits
-        # On a 429 Exact names only the family that is used up: the other one keeps what was known
-        known = {
-            name: value
-            for name, value in {
-                'day_limit': limits.day_limit,
-                'day_remaining': limits.day_remaining,
-                'day_reset': _naive(limits.day_reset),
-                'minute_limit': limits.minute_limit,
-                'minute_remaining': limits.minute_remaining,
-                'minute_reset': _naive(limits.minute_reset),
-            }.items()
-            if value is not None
+        now = naive(utcnow())
+        values = {
+            'last_call': now, 'under_way': SQL("under_way"),
+            **self._limit_values(call, now),
         }
+        if ticket and (call.status is not None or isinstance(call.error, Unreachable)):
+            # Counted in what Exact says, or never made. Of all others nobody knows
+            values['under_way'] = SQL("under_way - %s", ticket)
+        # Exact's own lock after too many errors may look like this (nobody has shown one)
+        locked = call.status == 429 and call.limits == RateLimits()
         failed = call.status is not None and call.status >= 400 and call.status not in NOT_ERRORS
-        for _attempt in range(5):
-            try:
-                with self.env.registry.cursor() as cr:
-                    self._upsert(cr, division_id, '', {**known, 'last_call': now})
-                    if failed:
-                        self._count_error(cr, division_id, call.resource, now)
-                break
-            except SerializationFailure:
-                continue  # another worker called at the same time; its answer may be younger
-        else:
-            _logger.info(
-                "The budget of division %s is busy; this answer is not counted.", division_id,
-            )
+        with self._own_cursor() as cr:
+            cr.execute(SQL(
+                "UPDATE exact_call SET %s WHERE division_id = %s AND resource = ''",
+                SQL(', ').join(
+                    SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items()
+                ),
+                division_id,
+            ))
+            if failed or locked:
+                pause = naive(call.error.retry_at) if locked else None
+                self._count_error(cr, division_id, call.resource, now, pause)
         # The meter of the division is computed from rows that another cursor wrote
         self.invalidate_model(flush=False)
-        self.env['exact.division'].browse(division_id).invalidate_recordset(
+        self.env['exact.division'].invalidate_model(
             ['call_ids', 'call_budget', 'day_share', 'minute_share', 'call_pauses'], flush=False,
         )
 
     @api.model
-    def _upsert(self, cr, division_id, resource, values):
-        """Write a row, made if there is none. A division that is not committed yet has none."""
-        cr.execute(SQL(
-            """
-            INSERT INTO exact_call (division_id, resource, %(names)s)
-                 SELECT id, %(resource)s, %(values)s FROM exact_division WHERE id = %(division)s
-            ON CONFLICT (division_id, resource) DO UPDATE SET %(updates)s
-            """,
-            names=SQL(', ').join(map(SQL.identifier, values)),
-            values=SQL(', ').join(SQL("%s", value) for value in values.values()),
-            updates=SQL(', ').join(
-                SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items()
-            ),
-            resource=resource, division=division_id,
-        ), log_exceptions=False)
+    def _limit_values(self, call, now):
+        """Return what an answer says of the limits, as expressions by column.
+
+        On a 429 Exact names only the family that is used up: the other one keeps what was known.
+        """
+        values = {}
+        refused = call.error.scope if isinstance(call.error, RateLimited) else None
+        for window in ('minute', 'day'):
+            limit, left, reset = (
+                getattr(call.limits, f'{window}_{name}') for name in ('limit', 'remaining', 'reset')
+            )
+            if limit is not None:
+                values[f'{window}_limit'] = limit
+            if window == refused and call.limits != RateLimits():
+                # Exact's word, whatever was known
+                values[f'{window}_remaining'] = 0
+                values[f'{window}_reset'] = naive(call.error.retry_at)
+            elif left is not None and reset:
+                values |= self._window_values(window, left, naive(reset), now)
+        return values
 
     @api.model
-    def _count_error(self, cr, division_id, resource, now):
+    def _window_values(self, window, left, reset, now):
+        """Return what is left of a window, as expressions by column.
+
+        Answers may come in another order than Exact gave them: within a window its count only goes
+        down, and what is said of a window that is over says nothing about the present one.
+        """
+        known_left = SQL.identifier(f'{window}_remaining')
+        known_reset = SQL.identifier(f'{window}_reset')
+        same = SQL(
+            "%s BETWEEN %s AND %s", known_reset, reset - SAME_WINDOW, reset + SAME_WINDOW,
+        )
+        other = (known_left, known_reset) if reset <= now else (left, reset)
+        return {
+            f'{window}_remaining': SQL(
+                "CASE WHEN %s THEN LEAST(%s, %s) ELSE %s END", same, known_left, left, other[0],
+            ),
+            # The earliest of what is thought of one moment; but it is not over while Exact says so
+            f'{window}_reset': SQL(
+                "CASE WHEN %s AND %s > %s THEN LEAST(%s, %s) WHEN %s THEN %s ELSE %s END",
+                same, known_reset, now, known_reset, reset, same, reset, other[1],
+            ),
+        }
+
+    @api.model
+    def _count_error(self, cr, division_id, resource, now, paused_until=None):
         """Count one more error of the resource; an hour after the first one, counting starts anew.
+
+        Exact's hour may begin at any moment: what the hour before had leaves less for this one.
         """
         cr.execute(SQL(
             """
-            INSERT INTO exact_call AS old (division_id, resource, errors, errors_since, last_call)
-                 SELECT id, %(resource)s, 1, %(now)s, %(now)s
+            INSERT INTO exact_call AS old (
+                division_id, resource, errors, errors_before, fuse_errors, errors_since,
+                paused_until, last_call
+            )
+                 SELECT id, %(resource)s, 1, 0, %(fuse)s, %(now)s, %(paused_until)s, %(now)s
                    FROM exact_division WHERE id = %(division)s
             ON CONFLICT (division_id, resource) DO UPDATE
-                    SET errors = CASE WHEN old.errors_since > %(hour_ago)s
-                                      THEN old.errors + 1 ELSE 1 END,
-                        errors_since = CASE WHEN old.errors_since > %(hour_ago)s
-                                            THEN old.errors_since ELSE %(now)s END,
+                    SET (errors, errors_before, fuse_errors, errors_since) = (
+                            SELECT old.errors + 1, COALESCE(old.errors_before, 0),
+                                   COALESCE(old.fuse_errors, %(fuse)s), old.errors_since
+                             WHERE old.errors_since > %(hour_ago)s
+                             UNION ALL
+                            SELECT 1, before, LEAST(%(fuse)s, GREATEST(%(most)s - before, 1)),
+                                   %(now)s
+                              FROM (SELECT CASE WHEN old.errors_since > %(two_hours_ago)s
+                                                THEN old.errors ELSE 0 END) hour (before)
+                             WHERE (old.errors_since > %(hour_ago)s) IS NOT TRUE
+                        ),
+                        paused_until = COALESCE(%(paused_until)s, old.paused_until),
                         last_call = %(now)s
             """,
-            division=division_id, resource=resource, now=now, hour_ago=now - FUSE_HOUR,
-        ), log_exceptions=False)
+            division=division_id, resource=resource, now=now, fuse=FUSE_ERRORS,
+            most=MOST_ERRORS + 1, paused_until=paused_until, hour_ago=now - FUSE_HOUR,
+            two_hours_ago=now - 2 * FUSE_HOUR,
+        ))
 
     # === HOOKS OF THE CLIENT === #
 
     @api.model
     def _hooks(self, division, priority):
         """Return the (before, after) hooks of an `ExactClient` for the division."""
-        division_id = division.id
+        budget_id = division._budget_divisions()[division].id
         was_unreachable = division.unreachable_reason
+        ticket = None
 
         def before(method, resource):
-            self._check(division_id, resource, priority)
+            nonlocal ticket
+            ticket = self._reserve(budget_id, resource, priority)
 
         def after(call):
             try:
-                self._record(division_id, call)
+                self._record(budget_id, call, ticket)
                 if isinstance(call.error, Forbidden) and call.error.reason in DIVISION_REASONS:
                     division._note_reachable(call.error.reason)
                 elif was_unreachable and call.error is None:
@@ -204,7 +386,7 @@ class ExactCall(models.Model):
             except psycopg2.Error as error:
                 # Bookkeeping about a call must never cost what the call brought
                 _logger.warning(
-                    "The call to division %s is not noted: %s", division_id, type(error).__name__,
+                    "The call to division %s is not noted: %s", budget_id, type(error).__name__,
                 )
 
         return before, after

@@ -788,7 +788,23 @@ class ExactConnection(models.Model):
         self.ensure_one()
         with ExactClient(
             self._base_url(), division, self._access_token, before=before, after=after,
+            clock=utcnow,
         ) as client:
+            yield client
+
+    @contextmanager
+    def _division_client(self, code):
+        """Give a client for a person who waits, within the budget of an administration that is
+        known already.
+
+        :param int code: the number of the administration
+        """
+        # sudo: the connection may be used by companies that do not see the administration
+        division_sudo = self.env['exact.division'].sudo().with_context(active_test=False).search([
+            ('connection_id', '=', self.id), ('code', '=', code),
+        ])
+        known = division_sudo._client('person') if division_sudo else self._client(code)
+        with known as client:
             yield client
 
     def _read_me(self, client):
@@ -811,7 +827,7 @@ class ExactConnection(models.Model):
         Needs the scope of organization administration; without it, the smaller list of
         hrm/Divisions, which needs no scope, has to do.
         """
-        with self._client(wire.as_int(me['CurrentDivision'])) as client:
+        with self._division_client(wire.as_int(me['CurrentDivision'])) as client:
             try:
                 return client.get('system/Divisions', select=[*DIVISION_FIELDS, 'DivisionMoveDate'])
             except Forbidden as error:
@@ -882,7 +898,7 @@ class ExactConnection(models.Model):
         :param int division: the number of the administration to try it in
         """
         missing = []
-        with self._client(division) as client:
+        with self._division_client(division) as client:
             for scope, resource, key, condition in RIGHTS_PROBES:
                 try:
                     client.get(resource, select=[key], filter=condition, top=1)

@@ -5,9 +5,8 @@ from psycopg2.errors import SerializationFailure
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import SQL, format_datetime, formatLang
+from odoo.tools import SQL
 
-from .exact_call import FUSE_ERRORS, FUSE_HOUR
 from .exact_error_text import division_reason_text, reason_text
 
 STATES = [
@@ -17,11 +16,6 @@ STATES = [
     ('hold', "On Hold"),
     ('unreachable', "Not Reachable"),
 ]
-
-
-def share_used(left, limit):
-    """Return how much of the limit is used, in percent."""
-    return 100 * (1 - left / limit) if limit else 0
 
 
 class ExactDivision(models.Model):
@@ -140,14 +134,6 @@ class ExactDivision(models.Model):
 
     can_use = fields.Boolean(compute='_compute_can_use')
 
-    # === CALL BUDGET === #
-
-    call_ids = fields.One2many('exact.call', 'division_id', readonly=True)
-    call_budget = fields.Char(string="Calls to Exact", compute='_compute_call_budget')
-    day_share = fields.Float(string="Used Today", compute='_compute_call_budget')
-    minute_share = fields.Float(string="Used This Minute", compute='_compute_call_budget')
-    call_pauses = fields.Char(string="Paused", compute='_compute_call_budget')
-
     _code_uniq = models.Constraint(
         'UNIQUE(connection_id, code)', "This administration is already on the connection.",
     )
@@ -232,42 +218,6 @@ class ExactDivision(models.Model):
             ['division_id'],
         )
         return self.browse(division.id for [division] in waiting)
-
-    @api.depends('call_ids.day_remaining', 'call_ids.minute_remaining', 'call_ids.errors')
-    @api.depends_context('lang', 'tz')
-    def _compute_call_budget(self):
-        now = fields.Datetime.now()
-        for division in self:
-            limits = division.call_ids.filtered(lambda call: not call.resource)
-            division.day_share = division.minute_share = 0
-            if not limits or (not limits.day_limit and not limits.minute_limit):
-                division.call_budget = self.env._("No calls yet")
-            else:
-                # When its time is over, Exact's counter is full again
-                day_left = limits._left('day', now)
-                minute_left = limits._left('minute', now)
-                division.call_budget = self.env._(
-                    "%(day_left)s of %(day_limit)s calls left today; %(minute_left)s of "
-                    "%(minute_limit)s this minute",
-                    day_left=formatLang(self.env, day_left, digits=0),
-                    day_limit=formatLang(self.env, limits.day_limit, digits=0),
-                    minute_left=minute_left, minute_limit=limits.minute_limit,
-                )
-                division.day_share = share_used(day_left, limits.day_limit)
-                division.minute_share = share_used(minute_left, limits.minute_limit)
-            paused = division.call_ids.filtered(
-                lambda call: call.resource and call.errors >= FUSE_ERRORS
-                and now < call.errors_since + FUSE_HOUR,
-            )
-            division.call_pauses = ', '.join(
-                self.env._(
-                    "%(resource)s until %(time)s", resource=call.resource,
-                    time=format_datetime(
-                        self.env, call.errors_since + FUSE_HOUR, dt_format='short',
-                    ),
-                )
-                for call in paused
-            )
 
     # === CRUD METHODS === #
 

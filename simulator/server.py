@@ -122,6 +122,12 @@ class Handler(BaseHTTPRequestHandler):
     def version_string(self):
         return 'ExactSimulator'
 
+    def date_time_string(self, timestamp=None):
+        """The time of an answer is that of the simulator, as its limits and its books are."""
+        if timestamp is None:
+            timestamp = self.server.application.clock().timestamp()
+        return super().date_time_string(timestamp)
+
 
 class HTTPServer(ThreadingHTTPServer):
     daemon_threads = True

@@ -1,4 +1,5 @@
 from . import (
+    test_call_budget,
     test_mapping,
     test_connection,
     test_export_wizards,

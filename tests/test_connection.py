@@ -1,8 +1,7 @@
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-import psycopg2
 import requests
 
 from odoo import Command
@@ -11,8 +10,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact import exact_api
-from odoo.addons.account_exact.models import exact_call, exact_connection, exact_token
-from odoo.addons.account_exact.models.exact_call import RESERVES
+from odoo.addons.account_exact.models import exact_connection, exact_token
 from odoo.addons.account_exact.models.exact_connection import BASE_URL_PARAMETER
 from odoo.addons.account_exact.models.exact_error_text import (
     DIVISION_REASONS,
@@ -351,7 +349,7 @@ class TestConnection(ExactTransactionCase):
     def test_other_companies_see_nothing(self):
         division = self.explore()[1234567]
         division.company_id = self.company
-        self.env['exact.call']._upsert(self.env.cr, division.id, '', {'minute_limit': 60})
+        self.env['exact.call'].create({'division_id': division.id, 'resource': ''})
         for model in ('exact.connection', 'exact.division', 'exact.call'):
             self.assertFalse(self.env[model].with_user(self.stranger).search([]), model)
             self.assertTrue(self.env[model].with_user(self.manager).search([]), model)
@@ -376,122 +374,6 @@ class TestConnection(ExactTransactionCase):
             self.env['exact.division'].with_user(self.manager).create({
                 'connection_id': self.connection.id, 'code': 1, 'name': "Own",
             })
-
-    # === CALL BUDGET === #
-
-    def test_budget_is_kept(self):
-        division = self.explore()[1234567]
-        self.assertEqual(division.call_budget, "No calls yet")
-        with division._client() as client:
-            for _call in range(3):
-                client.get('vat/VATCodes', select=['ID'], top=1)
-        self.assertRegex(
-            division.call_budget, r"^4,99\d of 5,000 calls left today; 5\d of 60 this minute$",
-        )
-        self.assertGreater(division.minute_share, 0)
-
-    def test_budget_is_not_overdrawn(self):
-        division = self.explore()[1234567]
-        calls = self.env['exact.call']
-        now = datetime.now(timezone.utc)
-        minute_end = (now + timedelta(seconds=30)).replace(tzinfo=None, microsecond=0)
-        day_end = (now + timedelta(hours=5)).replace(tzinfo=None, microsecond=0)
-        cases = [
-            # (left this minute, left today, priority, scope of the refusal)
-            (1, 4000, 'person', None),
-            (0, 4000, 'person', 'minute'),
-            (2, 4000, 'entry', 'minute'),
-            (3, 4000, 'entry', None),
-            (8, 4000, 'document', 'minute'),
-            (9, 4000, 'document', None),
-            (60, 0, 'person', 'day'),
-            (60, 100, 'master', 'day'),
-            (60, 101, 'master', None),
-        ]
-        for minute_left, day_left, priority, scope in cases:
-            with self.subTest(minute=minute_left, day=day_left, priority=priority):
-                calls._upsert(self.env.cr, division.id, '', {
-                    'minute_limit': 60, 'minute_remaining': minute_left, 'minute_reset': minute_end,
-                    'day_limit': 5000, 'day_remaining': day_left, 'day_reset': day_end,
-                })
-                if not scope:
-                    calls._check(division.id, 'crm/Accounts', priority)
-                    continue
-                error = self.attempt(calls._check, division.id, 'crm/Accounts', priority)
-                self.assertIsInstance(error, exact_api.RateLimited)
-                self.assertEqual(error.scope, scope)
-                self.assertEqual(
-                    error.retry_at.replace(tzinfo=None),
-                    minute_end if scope == 'minute' else day_end,
-                )
-        self.assertEqual(RESERVES['person'], (0, 0), "a person may use everything")
-        # When the time is over, Exact's counter is full again
-        calls._upsert(self.env.cr, division.id, '', {
-            'minute_remaining': 0, 'minute_reset': minute_end - timedelta(minutes=1),
-            'day_remaining': 0, 'day_reset': day_end - timedelta(days=1),
-        })
-        calls._check(division.id, 'crm/Accounts', 'document')
-        self.env.invalidate_all()
-        self.assertEqual(
-            division.call_budget, "5,000 of 5,000 calls left today; 60 of 60 this minute",
-        )
-
-    def test_a_429_keeps_the_other_family(self):
-        division = self.explore()[1234567]
-        with division._client() as client:
-            client.get('vat/VATCodes', select=['ID'], top=1)
-            self.simulator.switches.update({'minute_limit': 1})
-            self.addCleanup(self.simulator.switches.update, {'minute_limit': 60})
-            error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
-            self.assertEqual(error.scope, 'minute')
-            # Exact is not asked again
-            calls = len(self.simulator.store.query('SELECT at FROM call'))
-            self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
-            self.assertEqual(len(self.simulator.store.query('SELECT at FROM call')), calls)
-        limits = division.call_ids.filtered(lambda call: not call.resource)
-        self.assertEqual(limits.minute_remaining, 0)
-        self.assertGreater(limits.day_remaining, 4000)
-
-    def test_fuse(self):
-        division = self.explore()[1234567]
-        self.simulator.faults.add('status', resource='vat/VATCodes', status=400, times=5)
-        with division._client() as client:
-            for _call in range(5):
-                error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
-                self.assertNotIsInstance(error, exact_api.RateLimited)
-            error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
-            self.assertEqual(error.scope, 'error_fuse')
-            self.assertIn("pauses them until", explain(self.env, error))
-            # Only that one
-            self.assertTrue(client.get('financial/GLAccounts', select=['ID'], top=1))
-        self.assertIn('vat/VATCodes', division.call_pauses)
-        later = datetime.now(timezone.utc) + timedelta(minutes=61)
-        with patch.object(exact_call, 'utcnow', lambda: later):
-            self.env['exact.call']._check(division.id, 'vat/VATCodes', 'entry')
-            self.env['exact.call']._count_error(
-                self.env.cr, division.id, 'vat/VATCodes', later.replace(tzinfo=None),
-            )
-        self.env.invalidate_all()
-        errors = division.call_ids.filtered('resource')
-        self.assertEqual(errors.errors, 1, "counting starts anew after an hour")
-
-    @mute_logger('odoo.addons.account_exact.models.exact_call')
-    def test_bookkeeping_does_not_cost_the_answer(self):
-        division = self.explore()[1234567]
-        failing = patch.object(
-            self.env.registry['exact.call'], '_record', side_effect=psycopg2.OperationalError,
-        )
-        with failing, division._client() as client:
-            self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
-
-    def test_a_gateway_that_fails_is_not_an_error_of_ours(self):
-        division = self.explore()[1234567]
-        self.simulator.faults.add('status', resource='vat/VATCodes', status=503, times=6)
-        with division._client() as client:
-            for _call in range(6):
-                error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
-                self.assertIsInstance(error, exact_api.Transient)
-            self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
 
     # === WORDS === #
 

@@ -432,7 +432,10 @@ DAY = {
     ({'Retry-After': 'soon'}, 60, 'minute'),
     ({}, 60, 'minute'),
     ({'X-RateLimit-Remaining': '0'}, 60, 'day'),
-    (MINUTE | {'X-RateLimit-Minutely-Reset': '1767225500000'}, 5, 'minute'),
+    # It has passed by our clock, so Exact's is behind, nobody knows how far
+    (MINUTE | {'X-RateLimit-Minutely-Reset': '1767225500000'}, 60, 'minute'),
+    # Further ahead than a window is long: Exact's clock is ahead
+    (MINUTE | {'X-RateLimit-Minutely-Reset': '1767226500000'}, 120, 'minute'),
     (MINUTE | {'X-RateLimit-Minutely-Reset': 'x', 'Retry-After': '30'}, 30, 'minute'),
     (MINUTE | {'X-RateLimit-Minutely-Reset': '9' * 18}, 60, 'minute'),
 ])
@@ -446,7 +449,7 @@ def test_429_says_when_to_try_again(fake, client, headers, wait, scope):
 
 
 def test_an_absent_family_is_unknown_and_not_zero():
-    limits = RateLimits.from_headers(MINUTE)
+    limits = RateLimits.from_headers(MINUTE, NOW)
     assert (limits.day_limit, limits.day_remaining, limits.day_reset) == (None, None, None)
     assert (limits.minute_limit, limits.minute_remaining) == (60, 0)
     assert limits.minute_reset == datetime(2026, 1, 1, 0, 2, tzinfo=timezone.utc)
@@ -456,7 +459,7 @@ def test_headers_are_read_in_any_case_and_nonsense_is_unknown():
     headers = {
         'x-ratelimit-limit': ' 5000 ', 'X-RATELIMIT-REMAINING': '-1', 'X-RateLimit-Reset': '0',
     }
-    assert RateLimits.from_headers(headers) == RateLimits(day_limit=5000)
+    assert RateLimits.from_headers(headers, NOW) == RateLimits(day_limit=5000)
 
 
 # === THE TOKEN === #
@@ -627,7 +630,9 @@ def test_each_request_is_told_to_the_hook(fake):
         Answer(401), Answer(500, b''), Answer(200, LIST, headers=MINUTE),
     )
     tokens = iter(['a', 'b', 'c'])
-    client = ExactClient(fake.url, 1, lambda: next(tokens), after=calls.append)
+    client = ExactClient(
+        fake.url, 1, lambda: next(tokens), after=calls.append, clock=lambda: NOW,
+    )
     with pytest.raises(OutcomeUnknown):
         client.put('crm/Accounts', GUID, {})
     client.get('crm/Accounts', select='ID')
@@ -635,7 +640,7 @@ def test_each_request_is_told_to_the_hook(fake):
     assert [call.status for call in calls] == [401, 500, 200]
     assert calls[0].path == f"/api/v1/1/crm/Accounts(guid'{GUID}')"
     assert calls[2] == Call(
-        'GET', 'crm/Accounts', 200, calls[2].duration_s, RateLimits.from_headers(MINUTE), None,
+        'GET', 'crm/Accounts', 200, calls[2].duration_s, RateLimits.from_headers(MINUTE, NOW), None,
         '/api/v1/1/crm/Accounts',
     )
     assert all(0 <= call.duration_s < 5 for call in calls)
