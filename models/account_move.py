@@ -53,8 +53,9 @@ class AccountMove(models.Model):
         latest = {}
         if self.ids:
             # sudo: the state of a document is shown to everyone who sees the document.
-            for export in self.env['exact.export'].sudo().search(
-                [('move_id', 'in', self.ids)], order='id',
+            for export in self.env['exact.export'].sudo().search_fetch(
+                [('move_id', 'in', self.ids)],
+                ['move_id', 'state', 'display_state', 'entry_number_text'], order='id',
             ):
                 latest[export.move_id.id] = export
         for move in self:
