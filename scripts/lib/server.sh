@@ -196,3 +196,22 @@ start_odoo() {
     tail -n 20 "$out" "$log" >&2
     die "Odoo did not start." "Its log: $log"
 }
+
+# --- Rehearsals --------------------------------------------------------------------------------
+
+# rehearse DATABASE FOLDER ARGUMENTS...: runs on copies of DATABASE, which has the addons and nothing else.
+rehearse() {
+    local database=$1 folder=$2
+    shift 2
+    # Hashes of texts order sets: a run that is to be repeated needs the same ones.
+    run_child env PYTHONHASHSEED=0 PYTHONPATH="$ODOO:$LIB" ODOO_RC="$ODOO_CONFIG" "$PYTHON" -m rehearse \
+        --database "$database" --folder "$folder" "$@"
+}
+
+# drop_rehearsal DATABASE: with all that was made of it.
+drop_rehearsal() {
+    local name
+    for name in $(sql -d postgres -c "SELECT datname FROM pg_database WHERE datname LIKE '${1//_/\\_}%'"); do
+        drop_database "$name"
+    done
+}

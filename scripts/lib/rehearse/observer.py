@@ -1,0 +1,156 @@
+"""What is seen of a run from the side of Exact and in Odoo's log, while it happens."""
+
+import hashlib
+import json
+import logging
+import re
+from collections import Counter
+
+from odoo.addons.account_exact.simulator.errors import HttpError
+from odoo.addons.account_exact.simulator.oauth import TokenError
+
+GUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', re.IGNORECASE)
+# In Odoo's log, these are what a rehearsal provokes: two who write the same, a dead process.
+PROVOKED = re.compile(
+    r'could not serialize|lock timeout|could not obtain lock|connection already closed|'
+    r'cursor already closed|current transaction is aborted|timed out$|Forbidden server action',
+    re.IGNORECASE,
+)
+
+
+class Observer(logging.Handler):
+    """Listens to the simulator and to Odoo's log.
+
+    :param simulator: a running `SimulatorServer`
+    :param machine: the `Machine`, to know who makes a call
+    """
+
+    def __init__(self, simulator, machine):
+        super().__init__(logging.INFO)
+        self.simulator, self.machine = simulator, machine
+        self._digest = hashlib.sha256()
+        self.calls = Counter()
+        self.statuses = Counter()
+        self.limited = []           # calls above the limits
+        self.foreign = []           # GUIDs of another division, or of nothing
+        self.tokens = []            # (kind, moment) of each refresh that should not have been
+        self.secrets = set()
+        self.errors = []            # of Odoo's log
+        self.texts = []
+        self.changed_relations = {}     # (division, GUID): properties that we wrote
+        self.guids = {}             # division: GUIDs that it ever had
+        self._presented = {}        # refresh token: process that presented it
+        for (_kind, division), table in simulator.store.tables.items():
+            self._learn(division, table.rows.values())
+        simulator.store.on_commit(self._changed)
+        self._wrap_log(simulator.app.log)
+        self._wrap_limits(simulator.limits)
+        self._wrap_oauth(simulator.app.oauth)
+        logging.getLogger().addHandler(self)
+
+    @property
+    def digest(self):
+        """Of all requests so far: methods, addresses, bodies, answers' statuses."""
+        return self._digest.hexdigest()[:16]
+
+    # === THE SIMULATOR === #
+
+    def _learn(self, division, rows):
+        known = self.guids.setdefault(division, set())
+        for row in rows:
+            for value in row.values():
+                if isinstance(value, str) and GUID.fullmatch(value):
+                    known.add(value.lower())
+
+    def _changed(self, changes):
+        for action, kind, division, key in changes:
+            row = self.simulator.store.get(kind, division, key) if action != 'Delete' else None
+            if row:
+                self._learn(division, [row])
+
+    def _wrap_log(self, log):
+        write = log.write
+
+        def observed(method, path, query, headers, body, status):
+            text = json.dumps([method, path, query, body, status], sort_keys=True, default=str)
+            if 'oauth2' in path:
+                text = f'{method} {path} {status}'
+            self._digest.update(text.encode())
+            self.calls['all'] += 1
+            self.statuses[status] += 1
+            if '/api/v1/' in path:
+                self._look_at(method, path, query, body)
+            write(method, path, query, headers, body, status)
+
+        log.write = observed
+
+    def _look_at(self, method, path, query, body):
+        parts = path.split('/')
+        if not parts[3].isdigit():
+            return
+        division = int(parts[3])
+        known = self.guids.get(division, set()) | self.guids.get(0, set())
+        sent = json.dumps(body) if body else ''
+        for guid in GUID.findall(f'{path} {query} {sent}'):
+            if guid.lower() not in known:
+                self.foreign.append((method, path, guid))
+        if method in ('PUT', 'DELETE') and '/crm/Accounts(' in path:
+            guid = GUID.search(path)[0].lower()
+            self.changed_relations.setdefault((division, guid), set()).update(body or ['deleted'])
+
+    def _wrap_limits(self, limits):
+        check, check_errors = limits.check, limits.check_errors
+
+        def observed(app, division):
+            try:
+                return check(app, division)
+            except HttpError:
+                self.limited.append(('calls', division, self.machine.clock.naive()))
+                raise
+
+        def observed_errors(app, user, division, resource):
+            try:
+                check_errors(app, user, division, resource)
+            except HttpError:
+                self.limited.append((resource, division, self.machine.clock.naive()))
+                raise
+
+        limits.check, limits.check_errors = observed, observed_errors
+
+    def _wrap_oauth(self, oauth):
+        refresh, issue = oauth.refresh, oauth.issue
+
+        def observed(app, form):
+            token = form.get('refresh_token') or ''
+            before = self._presented.get(token)
+            self._presented[token] = self.machine.process
+            try:
+                return refresh(app, form)
+            except TokenError as error:
+                # Who was killed before the answer cannot know: its successor may ask once
+                excused = before is not None and before.dead
+                if 'Old refresh token' in (error.description or '') and not excused:
+                    self.tokens.append(('used twice', self.machine.clock.naive()))
+                if 'not expired' in (error.description or ''):
+                    self.tokens.append(('too early', self.machine.clock.naive()))
+                raise
+
+        def observed_issue(chain):
+            answer = issue(chain)
+            self.secrets |= {answer['access_token'], answer['refresh_token']}
+            return answer
+
+        oauth.refresh, oauth.issue = observed, observed_issue
+
+    # === ODOO'S LOG === #
+
+    def emit(self, record):
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            text += f' [{type(error).__name__}: {error}]'
+        self.texts.append(text)
+        process = self.machine.process
+        if record.levelno >= logging.ERROR and not PROVOKED.search(text):
+            if not (process and process.dead):
+                self.errors.append(f'{record.name}: {text}')

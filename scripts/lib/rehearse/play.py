@@ -1,0 +1,420 @@
+"""One run: python -m rehearse.play DATABASE BOOKS RESULT START SEED DOCUMENTS FAULTS [VERBOSE]
+
+DATABASE and BOOKS are copies of what `prepare` made, START is the moment at which it ended. RESULT
+becomes a JSON file with what was counted.
+"""
+
+import contextlib
+import heapq
+import json
+import logging
+import pathlib
+import random
+import sys
+import traceback
+from datetime import datetime, timedelta
+
+import freezegun.api
+import psycopg2
+
+import odoo
+from odoo import SUPERUSER_ID, api
+from odoo.exceptions import LockError, UserError
+from odoo.modules.registry import Registry
+
+from .prepare import DIVISIONS, consent
+
+# States in which the engine has nothing to do any more.
+AT_REST = ('blocked', 'refused', 'verified', 'changed', 'undone', 'superseded', 'deleted')
+# In real time; a step that takes longer never ends.
+STEP_SECONDS = 240
+WORKDAY = range(7, 18)
+PARAMETER = 'account_exact.exact_online_base_url'
+
+
+class World:
+    """Everything that takes part in a run, and the order of events."""
+
+    def __init__(self, machine, simulator, registry, seed, documents, faults, verbose=False):
+        from .observer import Observer
+        from .people import Bookkeeper, Office
+        from .weather import Weather
+
+        self.machine, self.simulator, self.registry = machine, simulator, registry
+        self.random = random.Random(f'world {seed}')
+        self.wanted, self.verbose = documents, verbose
+        self.count = 0
+        self.events, self._number = [], 0
+        self.documents = {}         # id: what the run knows of it
+        self.relations_changed_there = set()
+        self.odoo_failed = []       # what Exact must never be in the way of
+        self.refused = 0
+        self.kills = self.guests = self.conflicts = 0
+        self.at_rest, self.waited = AT_REST, []
+        self.documents_before = {
+            row['ID'] for code in DIVISIONS.values()
+            for row in simulator.store.all('Documents', code)
+        }
+        self.observer = Observer(simulator, machine)
+        with self.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env['ir.config_parameter'].set_param(PARAMETER, simulator.url)
+            self.admin_id = env.ref('base.user_admin').id
+            self.companies = {env.ref(name).id: code for name, code in DIVISIONS.items()}
+            self.crons = env['ir.cron'].search([('cron_name', 'like', 'Exact')], order='id').ids
+            self.export_crons = env['ir.cron'].browse(self.crons).filtered(
+                lambda cron: cron.model_id.model == 'exact.export',
+            ).ids
+            self.before = self.relations()
+        self.offices = [Office(self, *item) for item in self.companies.items()]
+        self.bookkeepers = [Bookkeeper(self, code) for code in self.companies.values()]
+        self.weather = Weather(self, faults)
+
+    # === NOTES === #
+
+    def say(self, text):
+        if self.verbose:
+            print(f'{self.machine.clock.naive():%m-%d %H:%M:%S} {text}', flush=True)
+
+    def note_document(self, move, asked):
+        self.documents[move.id] = {
+            'asked': asked, 'edited': None, 'payment_reference': move.payment_reference or '',
+        }
+
+    def note_asked(self, moves):
+        for move in moves:
+            self.documents[move.id]['asked'] = True
+
+    def note_edited(self, move):
+        self.documents[move.id]['edited'] = self.machine.clock.naive()
+
+    def note_undone(self, moves):
+        """Keep what the books say of those that were verified, for when they are done again."""
+        from .books import normal
+
+        for move in moves:
+            export = move.exact_export_id
+            lines = self.simulator.transaction_lines(
+                export.exact_guid, self.companies[move.company_id.id],
+            ) if export.state == 'verified' else ()
+            if lines:
+                self.documents[move.id]['undone'] = {
+                    'at': self.machine.clock.naive(), 'lines': normal(lines),
+                }
+
+    def relations(self):
+        """{(division, GUID): the card of the relation in Exact}"""
+        return {
+            (code, row['ID'].lower()): {
+                name: value for name, value in row.items()
+                if name not in ('Timestamp', '_at', 'Modified')
+            }
+            for code in self.companies.values()
+            for row in self.simulator.store.all('Accounts', code)
+        }
+
+    # === WHO ACTS === #
+
+    @contextlib.contextmanager
+    def cursor(self):
+        with self.registry.cursor() as cr:
+            yield cr
+
+    def later(self, delay, work, name):
+        self._number += 1
+        moment = self.machine.clock.naive() + delay
+        heapq.heappush(self.events, (moment, self._number, name, work))
+
+    def person(self, office, name, work):
+        """A person's click, in a request of its own; Odoo tries again where two wrote the same."""
+        for _attempt in range(3):
+            with self.machine.run('person') as process:
+                cr = self.registry.cursor()
+                try:
+                    env = api.Environment(cr, self.admin_id, {
+                        'allowed_company_ids': [office.company_id], 'lang': 'en_US',
+                        'tz': 'Europe/Amsterdam',
+                    })
+                    work(env)
+                    cr.commit()
+                    self.say(f'{office.code} {name}')
+                    return
+                except UserError as error:
+                    self.refused += 1
+                    self.say(f'{office.code} {name}: Odoo says no: {error}')
+                    return
+                except (psycopg2.OperationalError, LockError):
+                    pass
+                except Exception as error:  # noqa: BLE001  counted: Exact was in the way of Odoo
+                    self.odoo_failed.append(f'{name}: {type(error).__name__}: {error}')
+                    self.say(traceback.format_exc())
+                    return
+                finally:
+                    cr.close()
+            if process.dead:
+                break
+        # It would have waited for whoever holds the lock: once more a little later
+        self.later(timedelta(minutes=2), lambda: self.person(office, name, work), name)
+
+    def bookkeeper(self, name, work):
+        from odoo.addons.account_exact.simulator.control import ControlError
+        from odoo.addons.account_exact.simulator.messages import BusinessError
+
+        try:
+            work()
+            self.say(f'Exact: {name}')
+        except (BusinessError, ControlError) as error:
+            self.say(f'Exact: {name} refused: {type(error).__name__}')
+
+    def somebody(self):
+        """A random thing that somebody does."""
+        if self.random.random() < 0.7:
+            office = self.random.choice(self.offices)
+            name, work = office.pick()
+            self.person(office, name, work)
+        else:
+            bookkeeper = self.random.choice(self.bookkeepers)
+            self.bookkeeper(*bookkeeper.pick())
+
+    def guest(self):
+        """While a worker waits for Exact: somebody else acts, or another worker is at it."""
+        self.guests += 1
+        if self.random.random() < 0.5:
+            self.somebody()
+            return
+        self.say('another worker')
+        if self.random.random() < 0.4:
+            self.work(self.random.choice(self.crons), early=True)
+            return
+        with self.machine.run('worker'), self.cursor() as cr:
+            # As the scheduler of another host would
+            api.Environment(cr, SUPERUSER_ID, {})['exact.export']._cron_process()
+
+    def touch(self):
+        """Somebody writes on all exports that are free: who read them before, cannot write."""
+        self.conflicts += 1
+        with self.machine.run('person'), self.cursor() as cr:
+            cr.execute(
+                "UPDATE exact_export SET write_uid = write_uid WHERE id IN ("
+                " SELECT id FROM exact_export ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
+            )
+
+    def note_waiting(self, closed, since, until):
+        """Count documents of other divisions that waited because one was closed."""
+        with self.cursor() as cr:
+            cr.execute(
+                "SELECT move.name, export.state FROM exact_export AS export"
+                "  JOIN exact_division AS division ON division.id = export.division_id"
+                "  JOIN exact_connection AS connection ON connection.id = division.connection_id"
+                "  JOIN account_move AS move ON move.id = export.move_id"
+                " WHERE division.code != %s AND NOT COALESCE(division.hold, FALSE)"
+                "   AND connection.state = 'connected'"
+                "   AND export.create_date BETWEEN %s AND %s"
+                "   AND export.state IN ('proposed', 'ready', 'sending', 'uncertain')",
+                (closed, since, until),
+            )
+            for name, state in cr.fetchall():
+                self.waited.append(f'{name} is {state}, since division {closed} was closed')
+
+    def reconnect(self):
+        """The responsible person consents again, if Odoo asks for it."""
+        with self.machine.run('person'), self.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            for connection in env['exact.connection'].search([('state', '=', 'reconnect')]):
+                consent(connection, self.simulator)
+                self.say('connected again')
+
+    # === WORKERS === #
+
+    def next_moment(self):
+        """When a scheduled action is due next."""
+        with self.cursor() as cr:
+            cr.execute(
+                "SELECT min(at) FROM ("
+                "  SELECT call_at AS at FROM ir_cron_trigger WHERE cron_id IN %(ids)s"
+                "  UNION ALL SELECT nextcall FROM ir_cron WHERE id IN %(ids)s AND active"
+                ") AS moments", {'ids': tuple(self.crons)},
+            )
+            return cr.fetchone()[0]
+
+    def ready(self):
+        with self.cursor() as cr:
+            jobs = odoo.addons.base.models.ir_cron.IrCron._get_all_ready_jobs(cr)
+            return [job['id'] for job in jobs if job['id'] in self.crons]
+
+    def work(self, cron_id, early=False):
+        """Run a scheduled action as the scheduler does, unless another worker has it.
+
+        :param early: also if it is not due, as an administrator does by hand
+        :return: whether it came to its end.
+        """
+        with self.machine.run('worker') as process:
+            cr = self.registry.cursor()
+            try:
+                cron = self.registry['ir.cron']
+                job = cron._acquire_one_job(cr, cron_id, include_not_ready=early)
+                if job:
+                    with self._watched(process, job['cron_name']):
+                        cron._process_job(cr, job)
+                    cr.commit()
+            except psycopg2.OperationalError:
+                cr.rollback()
+            finally:
+                cr.close()
+        if process.dead:
+            # The next process begins with empty caches
+            self.registry.clear_all_caches()
+            self.registry.cache_invalidated.clear()
+        return not process.dead
+
+    def _watched(self, process, name):
+        if process.guest:
+            return contextlib.nullcontext()
+        return self.machine.watch(STEP_SECONDS, name)
+
+    def unsettled(self):
+        """How many exports the engine still has something to do with."""
+        with self.cursor() as cr:
+            cr.execute(
+                "SELECT count(*) FROM exact_export WHERE pending_action IS NOT NULL"
+                " OR NOT (state IN %s OR (state = 'sent' AND has_difference))", (AT_REST,),
+            )
+            return cr.fetchone()[0]
+
+    def _skip_idle(self):
+        """The interval of an action that has nothing to do passes without it."""
+        now = self.machine.clock.naive()
+        if self.unsettled():
+            return
+        with self.cursor() as cr:
+            cr.execute(
+                "UPDATE ir_cron SET nextcall = nextcall + interval '10 minutes' * ceil(extract("
+                "  epoch FROM (%s - nextcall)) / 600 + 0.001) WHERE id IN %s AND nextcall <= %s"
+                " AND interval_type = 'minutes'"
+                " AND NOT EXISTS (SELECT 1 FROM ir_cron_trigger WHERE cron_id = ir_cron.id"
+                "                 AND call_at <= %s)",
+                (now, tuple(self.export_crons), now, now),
+            )
+
+    def work_all(self):
+        """All scheduled actions that are due now."""
+        self._skip_idle()
+        for cron_id in self.ready():
+            if not self.work(cron_id):
+                self.say(f'worker of action {cron_id} was killed')
+                self.machine.clock.tick(self.random.uniform(1, 90))
+
+    def pass_time(self, until):
+        """Let time pass, and everything be done that is due meanwhile."""
+        clock = self.machine.clock
+        while True:
+            moment = self.next_moment()
+            if moment is None or moment > until:
+                clock.move_to(until)
+                return
+            clock.move_to(moment)
+            self.work_all()
+
+    # === THE RUN === #
+
+    def plan(self):
+        """Documents in working hours, other things between them."""
+        moment = self.machine.clock.naive()
+        made = 0
+        while made < self.wanted:
+            moment += timedelta(minutes=self.random.expovariate(1 / 12))
+            while moment.hour not in WORKDAY:
+                moment += timedelta(hours=1)
+            count = min(self.random.choice([1, 2, 3, 4, 8]), self.wanted - made)
+            made += count
+            office = self.random.choice(self.offices)
+            self.at(moment, 'documents', lambda office=office, count=count: self.person(
+                office, f'{count} documents', lambda env: office.new_documents(env, count),
+            ))
+            for _number in range(self.random.choice([0, 1, 1, 2])):
+                between = moment + timedelta(minutes=self.random.uniform(0, 60))
+                self.at(between, 'somebody', self.somebody)
+        self.weather.plan(self.machine.clock.naive(), moment)
+        reconnect = self.machine.clock.naive()
+        while reconnect < moment:
+            self.at(reconnect, 'reconnect', self.reconnect)
+            reconnect += timedelta(hours=2)
+
+    def at(self, moment, name, work):
+        self._number += 1
+        heapq.heappush(self.events, (moment, self._number, name, work))
+
+    def play(self):
+        self.plan()
+        while self.events:
+            moment, _number, _name, work = heapq.heappop(self.events)
+            self.pass_time(moment)
+            work()
+        self.say('the weather clears')
+        self.weather.clear()
+        self.settle()
+
+    def settle(self):
+        """People do what only people can do; then the queue is worked until nothing is due."""
+        self.reconnect()
+        for office in self.offices:
+            self.person(office, 'release', office.release)
+        clock = self.machine.clock
+        limit = clock.naive() + timedelta(days=4)
+        while self.unsettled() and clock.naive() < limit:
+            self.pass_time(clock.naive() + timedelta(minutes=10))
+            self.reconnect()
+        # What happened in Exact is read once more, and what follows from it is done
+        for _turn in range(2):
+            for office in self.offices:
+                self.person(office, 'refresh', office.refresh)
+            self.pass_time(clock.naive() + timedelta(minutes=65))
+        while self.unsettled() and clock.naive() < limit:
+            self.pass_time(clock.naive() + timedelta(minutes=10))
+
+
+def main(database, books, result, start, seed, documents, faults, verbose=''):
+    started = freezegun.api.real_perf_counter()
+    odoo.tools.config.parse_config([])
+    logging.getLogger().setLevel(logging.WARNING)
+    for name in ('odoo.addons.account_exact', 'odoo.addons.base.models.ir_cron'):
+        logging.getLogger(name).setLevel(logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.WARNING if verbose else logging.CRITICAL)
+    registry = Registry(database)
+    registry['ir.actions.report']._render_qweb_pdf = _printed
+    from .books import INVARIANTS, count
+    from .machine import Machine, start_simulator
+
+    machine = Machine(seed, datetime.fromisoformat(start))
+    simulator = start_simulator(books, machine.clock)
+    try:
+        world = World(
+            machine, simulator, registry, seed, int(documents), faults, bool(verbose),
+        )
+        failure = ''
+        try:
+            world.play()
+        except BaseException as error:  # noqa: BLE001  whatever it is, the run has failed by it
+            failure = f'{type(error).__name__}: {error}'
+            traceback.print_exc()
+        world.machine.processes.clear()
+        counted = count(world)
+        counted |= {
+            'titles': INVARIANTS, 'seed': seed, 'failure': failure, 'digest': world.observer.digest,
+            'seconds': round(freezegun.api.real_perf_counter() - started, 1),
+        }
+        pathlib.Path(result).write_text(json.dumps(counted, default=str, indent=1))
+    finally:
+        simulator.stop()
+
+
+def _printed(_report, _name, res_ids=None, data=None):
+    """Instead of wkhtmltopdf, which takes seconds: what is printed is not what is rehearsed."""
+    from .people import PDF
+
+    return PDF, 'pdf'
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
