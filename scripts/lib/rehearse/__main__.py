@@ -33,6 +33,7 @@ def arguments():
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument('--twice', action='store_true')
     parser.add_argument('--verbose', action='store_true')
+    parser.add_argument('--line', type=pathlib.Path, help="file for the last line")
     return parser.parse_args()
 
 
@@ -206,8 +207,13 @@ def main():
     if shown:
         table(shown, shown.get('titles', {}))
     good = sum(not failed(result) for result in results)
-    print(f'{"rehearse":8} {good} passed, {len(results) - good} failed, 0 errors, 0 skipped'
-          f' in {time.monotonic() - started:.0f} s')
+    line = (
+        f'{"rehearse":8} {good} passed, {len(results) - good} failed, 0 errors, 0 skipped'
+        f' in {time.monotonic() - started:.0f} s'
+    )
+    print(line)
+    if options.line:
+        options.line.write_text(f'{line}\n')
     sys.exit(bool(bad) or not results)
 
 

@@ -6,7 +6,6 @@ process dies.
 """
 
 import contextlib
-import logging
 import random
 import signal
 from datetime import timezone

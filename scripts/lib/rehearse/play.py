@@ -69,6 +69,27 @@ class World:
         self.offices = [Office(self, *item) for item in self.companies.items()]
         self.bookkeepers = [Bookkeeper(self, code) for code in self.companies.values()]
         self.weather = Weather(self, faults)
+        self.choose_terms()
+
+    def choose_terms(self):
+        """What companies and administrations differ in, and what nobody knows of Exact."""
+        random_ = self.random
+        self.simulator.switches.update({
+            'too_early': random_.choice([400, 401]),
+            'error_fuse': random_.choice(['429', '429', '403', '500']),
+            'expires_in': random_.choice(['string', 'number']),
+            'envelope_top1': random_.choice(['flat', 'results']),
+            'sync_lag': random_.choice([0, 0, 20]),
+        })
+        with self.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            for code in self.companies.values():
+                env['exact.division'].search([('code', '=', code)]).write({
+                    'numbering': random_.choice(['odoo', 'odoo', 'exact']),
+                    'auto_export_sale': random_.random() < 0.5,
+                    'auto_export_purchase': random_.random() < 0.5,
+                    'send_documents': random_.random() < 0.6,
+                })
 
     # === NOTES === #
 

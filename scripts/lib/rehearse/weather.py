@@ -191,7 +191,7 @@ class Weather:
         if where != 'execute':
             if self._happens(self.level['kill'] / 5):
                 self.kill(process, where)
-        elif query.startswith('UPDATE "exact_export" ') and not process.guest:
+        elif not process.guest and query.lstrip().startswith('UPDATE "exact_export"'):
             if self._happens(self.level['conflict']):
                 self.world.touch()
             if self._happens(self.level['kill'] / 5):
