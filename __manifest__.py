@@ -34,6 +34,7 @@
         # Wizards
         'wizards/exact_export_document_wizard_views.xml',
         'wizards/exact_export_wizard_views.xml',
+        'wizards/exact_link_wizard_views.xml',
         'wizards/exact_undo_wizard_views.xml',
         # Views of Odoo's own models, which use the wizards
         'views/account_move_views.xml',

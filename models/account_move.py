@@ -141,6 +141,13 @@ class AccountMove(models.Model):
                 return self.env._(
                     "The connection to Exact is down; the document waits until it is back.",
                 ), False
+            if (
+                export.state == 'ready' and export.next_try and export.kind == 'sale'
+                and export.division_id.numbering == 'exact'
+            ):
+                return self.env._(
+                    "Waits for an earlier document, since Exact gives the numbers in order.",
+                ), False
             if export.state == 'uncertain' and export.finding_ids:
                 return export.finding_ids[:1].message, False
             if export.state == 'uncertain':
@@ -537,6 +544,31 @@ class AccountMove(models.Model):
             'res_id': self.exact_export_id.id,
             'view_mode': 'form',
             'views': [(False, 'form')],
+        }
+
+    def action_exact_link(self):
+        """Look which of these documents Exact has already, and show them before they are linked."""
+        self.env['exact.export'].browse()._check_may_act()
+        self.check_access('write')
+        # sudo: whether a document has an entry is shown to everyone who sees the document.
+        booked = self.env['exact.export'].sudo().search([
+            ('move_id', 'in', self.ids),
+            ('state', 'in', ['sent', 'verified', 'changed', 'sending', 'uncertain']),
+        ]).move_id
+        moves = self.filtered(lambda move: move.state == 'posted') - booked.sudo(False)
+        if not moves:
+            raise UserError(self.env._(
+                "Choose posted documents that have not been exported to Exact yet.",
+            ))
+        wizard = self.env['exact.link.wizard']._look_for(moves)
+        return {
+            'type': 'ir.actions.act_window',
+            'name': self.env._("Link to Entries in Exact"),
+            'res_model': 'exact.link.wizard',
+            'res_id': wizard.id,
+            'view_mode': 'form',
+            'views': [(False, 'form')],
+            'target': 'new',
         }
 
     def action_exact_undo_wizard(self):

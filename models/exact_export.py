@@ -1,10 +1,15 @@
 import json
+import logging
+
+from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
 
 from .exact_booking_builder import kind_of
+
+_logger = logging.getLogger(__name__)
 
 # Which of these a person sees on the document: four colours are enough.
 DISPLAY_STATES = {
@@ -376,12 +381,27 @@ class ExactExport(models.Model):
             if overrides is not None:
                 values['overrides'] = overrides
             retried.write(values)
-        # sudo: people ask for exports, only the engine writes them.
-        created = self.sudo().with_context(
-            mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True,
-        ).create(new)
+        created = self._create_once(new)
         (created | retried)._trigger_worker()
         return created | again
+
+    @api.model
+    def _create_once(self, vals_list):
+        """Make exports; where somebody else asks for the same document at the same moment, theirs
+        counts.
+        """
+        # sudo: people ask for exports, only the engine writes them.
+        exports_sudo = self.sudo().with_context(
+            mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True,
+        )
+        try:
+            with self.env.cr.savepoint(), mute_logger('odoo.sql_db'):
+                return exports_sudo.create(vals_list)
+        except UniqueViolation:
+            if len(vals_list) == 1:
+                _logger.info("Exact: move %s is being exported already", vals_list[0]['move_id'])
+                return exports_sudo.browse()
+        return exports_sudo.union(*(self._create_once([vals]) for vals in vals_list))
 
     def _trigger_worker(self):
         """Wake the workers for these exports: they run in transactions of their own."""

@@ -49,7 +49,10 @@ class ExactExport(models.Model):
 
     @api.model
     def _do_pending(self, division, client):
-        """Undo, reverse and update, one committed document at a time."""
+        """Undo, reverse and update, one committed document at a time.
+
+        :return: whether time ran out before all were done
+        """
         for export in self._due(
             division, [('pending_action', 'in', ['undo', 'reverse', 'update'])], order='id',
         ):
@@ -79,7 +82,8 @@ class ExactExport(models.Model):
                 export._log_attempt(action, 'refused', export.finding_ids[:1].message)
                 export.pending_action = False
             if not self._commit():
-                return
+                return True
+        return False
 
     def _unanswered(self, action, error):
         """Do it again in a minute, but not for ever: then a person has to look."""
@@ -97,6 +101,10 @@ class ExactExport(models.Model):
     def _do_undo(self, client):
         """Delete the entry, then its document; both may be gone already, or never have come."""
         body = self.env._("The export is withdrawn; its document is deleted in Exact.")
+        if self.is_linked:
+            # Somebody else booked it: their entry is theirs to delete.
+            self._unlink_entry()
+            return
         if self.exact_guid:
             self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
             body = self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number)
@@ -110,6 +118,24 @@ class ExactExport(models.Model):
         self._undone(body)
         if kept:
             self._set_findings([Problem('document_kept', 'warns', {'message': kept})])
+
+    def _unlink_entry(self):
+        """Let go of an entry that a person linked: it stays in Exact, and is remembered."""
+        booking = from_dict(self.booking)
+        self.env['exact.entry'].create({
+            'division_id': self.division_id.id,
+            'exact_guid': self.exact_guid,
+            'entry_number': self.entry_number,
+            'journal_code': booking.journal,
+            'reference': booking.your_ref,
+            'relation_guid': booking.relation,
+            'date': booking.entry_date,
+            'currency_code': booking.currency,
+            'amount': float(booking.total * -booking.debit_sign),
+        })
+        number = self.entry_number
+        self.write({'exact_guid': False, 'is_linked': False})
+        self._undone(self.env._("No longer linked to entry %s; it stays in Exact.", number))
 
     @api.model
     def _delete(self, client, path, guid):

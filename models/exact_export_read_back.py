@@ -3,7 +3,7 @@
 
 import json
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -19,11 +19,11 @@ from ..booking import (
     from_dict,
     identity_differences,
     is_equal,
-    is_identity,
     is_ledger_only,
     owed,
     read_entry,
 )
+from ..booking.adopt import link_differences
 from ..exact_api import (
     MalformedAnswer,
     NotFound,
@@ -147,6 +147,7 @@ class ExactExport(models.Model):
             'exact_guid': entry.entry_id,
             'entry_number': entry.entry_number or 0,
             'invoice_number': entry.invoice_number or 0,
+            'claimed_at': self.claimed_at or fields.Datetime.now(),
             'sent_at': fields.Datetime.now(),
             'next_try': False,
             'has_difference': False,
@@ -155,6 +156,40 @@ class ExactExport(models.Model):
             ('division_id', '=', self.division_id.id), ('exact_guid', '=', entry.entry_id),
         ]).unlink()
         self._log_attempt('look_up', 'done', str(entry.entry_number or ''))
+
+    def _link_to(self, one, guid, number, relation_guid):
+        """Take an entry that a person chose for this document's; nothing is sent.
+
+        :param Built one: the document as it would be booked
+        :param guid: of the entry, and `number`, `relation_guid` as Exact has them
+        """
+        self.ensure_one()
+        booking = one.booking
+        relation = self.env['exact.relation'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', relation_guid),
+        ], limit=1)
+        if booking.relation in one.new_relations.values() and relation:
+            # The person has just said who the partner is in Exact.
+            booking = replace(booking, relation=relation.exact_guid)
+            self.env['exact.partner.mapping']._remember(
+                self.division_id, self.move_id.commercial_partner_id, relation,
+            )
+        self.finding_ids.unlink()
+        self.write({
+            **self._booking_values(replace(one, booking=booking)),
+            'state': 'sent',
+            'is_linked': True,
+            'exact_guid': guid,
+            'entry_number': number,
+            'relation_id': relation.id,
+            'claimed_at': fields.Datetime.now(),
+            'sent_at': fields.Datetime.now(),
+            'next_try': False,
+            'has_difference': False,
+        })
+        self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', guid),
+        ]).unlink()
 
     def _ask_which(self, found):
         """Entries that may be this document's, or another's: a person looks at them."""
@@ -316,6 +351,8 @@ class ExactExport(models.Model):
 
         Many entries are read by what changed in the journals, up to 1,000 lines with one call; few,
         and those that the journals do not show as meant, by their ids.
+
+        :return: whether time ran out before all were compared
         """
         sent = self._due(
             division,
@@ -332,14 +369,15 @@ class ExactExport(models.Model):
                     entries, is_final=False,
                 )
                 if not self._commit():
-                    return
+                    return True
             sent = sent.filtered(lambda export: export.state == 'sent')
         for batch in sent._batches(READ_BATCH):
             batch._compare(
                 self._read_entries(client, division, set(batch.mapped('exact_guid'))),
             )
             if not self._commit():
-                return
+                return True
+        return False
 
     def _compare(self, entries, *, is_final=True):
         """Compare what was meant with what Exact has; each export ends verified or with findings.
@@ -371,7 +409,7 @@ class ExactExport(models.Model):
         booking = from_dict(self.booking)
         differences = compare(booking, read)
         if self.is_linked:
-            differences = tuple(d for d in differences if is_identity(booking, d))
+            return link_differences(booking, read)
         if not differences and self._is_no_credit_note(booking, read):
             return (Difference('credit_note_type', None, read.type),)
         return differences
@@ -453,14 +491,25 @@ class ExactExport(models.Model):
         for export in self:
             export._number_document()
         self.move_id._message_log_batch(bodies={
-            export.move_id.id: self.env._(
-                "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; "
-                "read back and equal.",
-                number=export.entry_number, journal=export.journal_id.code,
-                division=export.division_id.display_name,
-            )
-            for export in self
+            export.move_id.id: export._verified_text() for export in self
         })
+
+    def _verified_text(self):
+        """What the document's chatter says when its entry is proved."""
+        self.ensure_one()
+        values = {
+            'number': self.entry_number, 'journal': self.journal_id.code,
+            'division': self.division_id.display_name,
+        }
+        if self.is_linked:
+            return self.env._(
+                "Linked to entry %(number)s in Exact, journal %(journal)s of %(division)s; "
+                "relation and amounts are equal.", **values,
+            )
+        return self.env._(
+            "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; "
+            "read back and equal.", **values,
+        )
 
     def _number_document(self):
         """Where Exact numbers, its number is what the customer pays by."""

@@ -57,18 +57,26 @@ class ExactExport(models.Model):
 
     @api.model
     def _send_ready(self, division, client):
-        """Send what is ready, the documents of a journal in the order of their numbers."""
-        started = time.monotonic()
+        """Send what is ready, the documents of a journal in the order of their numbers.
+
+        :return: whether time ran out before the queue was empty
+        """
+        started, tried = time.monotonic(), set()
         # A batch at a time: the queue may be long, and a turn ends with the minute's calls.
-        while ready_ids := self._next_ready(division):
+        while ready_ids := [
+            export_id for export_id in self._next_ready(division) if export_id not in tried
+        ]:
             if self._look_is_due(division):
                 # What is in Exact already is not booked once more.
                 self._look_through_journals(division, client)
                 continue
             for export_id in ready_ids:
+                if division.hold:
+                    return False
                 # Each alone: a record that is read along would be read anew after each commit.
                 export = self.browse(export_id)
-                if division.hold or not export._claim():
+                tried.add(export_id)
+                if not export._claim():
                     continue
                 try:
                     export._send(division, client)
@@ -81,9 +89,8 @@ class ExactExport(models.Model):
                         ('kind', '=', export.kind),
                     ]).next_try = error.retry_at.replace(tzinfo=None)
                 if not self._commit() or time.monotonic() - started > TURN:
-                    return
-            if division.hold:
-                return
+                    return True
+        return False
 
     @api.model
     def _next_ready(self, division, limit=SEND_BATCH):
@@ -295,14 +302,7 @@ class ExactExport(models.Model):
                 raise MalformedAnswer(self.env._("Exact answered without a relation."))
             self._log_attempt('relation', 'done', partner.display_name)
         relation = self.env['exact.relation']._adopt(self.division_id, guid, values)
-        if mapping:
-            mapping.relation_id = relation
-        else:
-            mapping_model.with_context(tracking_disable=True).create({
-                'division_id': self.division_id.id,
-                'partner_id': partner.id,
-                'relation_id': relation.id,
-            })
+        mapping_model._remember(self.division_id, partner, relation)
         # A relation in Exact is a fact, whatever becomes of this document.
         self._commit()
         return relation

@@ -84,9 +84,9 @@ class ExactExport(models.Model):
             tracking_disable=True,
         )
         division = division.with_env(worker.env)
-        retry_at = False
+        retry_at = more = False
         try:
-            worker._process_division(division)
+            more = worker._process_division(division)
         except RateLimited as error:
             self.env.cr.rollback()
             retry_at = error.retry_at.replace(tzinfo=None)
@@ -106,26 +106,32 @@ class ExactExport(models.Model):
             retry_at = None
         worker.env['exact.export.queue']._of(division)._served(retry_at)
         self._commit()
-        return self._next_moment(division)
+        moment = self._next_moment(division)
+        # What a turn left as it was is no reason to begin the next one at once.
+        return moment if more or not moment else max(moment, fields.Datetime.now() + BUSY)
 
     @api.model
     def _process_division(self, division):
-        """All that is due in one division, each step committed."""
+        """All that is due in one division, each step committed.
+
+        :return: whether time ran out before all was done
+        """
         self._recover_claims(division)
-        self._check_proposed(division)
+        more = self._check_proposed(division)
         self._recheck_changed(division)
         if division.connection_id.sudo().state != 'connected' or not self._due_in(division):
-            return
+            return more
         with division._client() as client:
             self._resolve_uncertain(division, client)
             self._look_at_deleted(division, client)
             if self._verify_first(division):
                 # At the limit of calls a large queue takes many turns: nobody waits for the last.
-                self._verify_sent(division, client)
+                more |= self._verify_sent(division, client)
             if not division.hold:
-                self._do_pending(division, client)
-                self._send_ready(division, client)
-            self._verify_sent(division, client)
+                more |= self._do_pending(division, client)
+                more |= self._send_ready(division, client)
+            more |= self._verify_sent(division, client)
+        return more
 
     @api.model
     def _verify_first(self, division):
@@ -170,7 +176,10 @@ class ExactExport(models.Model):
 
     @api.model
     def _check_proposed(self, division):
-        """Build the bookings of what is proposed and check them by Exact's own rules."""
+        """Build the bookings of what is proposed and check them by Exact's own rules.
+
+        :return: whether more wait to be checked
+        """
         proposed = self.search([
             ('division_id', '=', division.id), ('state', '=', 'proposed'),
         ], order='id', limit=CHECK_AT_ONCE)
@@ -182,7 +191,9 @@ class ExactExport(models.Model):
                 lambda exports: exports._check(division),
                 lambda export, error: export._check_failed(error),
             )
-            self._commit()
+            if not self._commit():
+                return True
+        return len(proposed) == CHECK_AT_ONCE
 
     def _each_by_itself(self, work, failed):
         """Do the work on all of them; where that fails, on each alone: one document's trouble is no

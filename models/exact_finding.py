@@ -222,6 +222,8 @@ class ExactFinding(models.Model):
         if model == 'res.partner' and not self.env.user.has_group('account.group_account_manager'):
             # Who may not map can still choose the relation for this export.
             return self.move_id.action_exact_adjust()
+        if model == 'exact.entry':
+            return self.move_id.action_exact_link()
         if model in MAPPINGS:
             return self.division_id._open_mapping(model, res_id)
         return {

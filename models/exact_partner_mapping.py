@@ -42,6 +42,19 @@ class ExactPartnerMapping(models.Model):
     def _state_depends(self):
         return [*super()._state_depends(), 'relation_id.is_blocked']
 
+    @api.model
+    def _remember(self, division, partner, relation):
+        """Keep which relation a partner is."""
+        mapping = self.search([
+            ('division_id', '=', division.id), ('partner_id', '=', partner.id),
+        ], limit=1)
+        if mapping:
+            mapping.relation_id = relation
+            return
+        self.with_context(tracking_disable=True).create({
+            'division_id': division.id, 'partner_id': partner.id, 'relation_id': relation.id,
+        })
+
     # === SUGGESTIONS === #
 
     def _find_suggestions(self, division):

@@ -13,3 +13,4 @@ from . import (
     test_webhook,
 )
 from . import test_export, test_export_faults, test_export_lines, test_export_switches
+from . import test_export_once

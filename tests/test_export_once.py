@@ -1,0 +1,337 @@
+"""One entry per document: whoever booked it, whatever was forgotten or came late."""
+
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.account_exact.exact_api import ExactClient
+
+from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed
+
+
+@tagged('post_install', '-at_install')
+class TestExportOnce(ExactFaultCase):
+
+    def forget(self, export):
+        """A backup is restored that is older than this export."""
+        export.flush_recordset()
+        self.env.cr.execute("DELETE FROM exact_export WHERE id = %s", [export.id])
+        self.env['exact.export.queue'].sudo().search([]).write({
+            'looked_at': False, 'looked_until': False,
+        })
+        self.env.invalidate_all()
+
+    def typed(self, move, **values):
+        """An accountant books this document in Exact by hand."""
+        header = {
+            'Customer': self.relation(move), 'Journal': '70', 'YourRef': move.name,
+            'EntryDate': '2026-01-15', 'ReportingYear': 2026, 'ReportingPeriod': 1,
+            'SalesEntryLines': [{
+                'GLAccount': self.env['exact.account.mapping'].search([
+                    ('division_id', '=', self.division.id), ('account_id', '=', self.revenue.id),
+                ]).gl_account_id.exact_guid,
+                'AmountFC': move.amount_untaxed, 'VATCode': self.env['exact.tax.mapping'].search([
+                    ('division_id', '=', self.division.id), ('tax_id', '=', self.tax_21.id),
+                ]).vat_code_id.code,
+            }],
+        }
+        return self.simulator.control.run(
+            'add_entry', {'kind': 'sale', 'values': {**header, **values}},
+        )['EntryID']
+
+    def relation(self, move):
+        """The relation of the partner in Exact, made by a first export."""
+        mapping = self.env['exact.partner.mapping'].search([
+            ('division_id', '=', self.division.id), ('partner_id', '=', move.partner_id.id),
+        ])
+        if not mapping.relation_id:
+            self.export(self.invoice(1, partner=move.partner_id))
+            mapping = self.env['exact.partner.mapping'].search([
+                ('division_id', '=', self.division.id), ('partner_id', '=', move.partner_id.id),
+            ])
+        return mapping.relation_id.exact_guid
+
+    def wizard(self, moves):
+        action = moves.action_exact_link()
+        return self.env['exact.link.wizard'].browse(action['res_id'])
+
+    # === CRASHES === #
+
+    def test_worker_that_died_before_asking_has_done_nothing(self):
+        """Nothing was asked, so nothing has to be looked up or waited for."""
+        self.division.send_documents = True
+        move = self.invoice()
+        move.action_exact_export()
+        with patch.object(type(move), '_exact_files', side_effect=Killed):
+            self.killed()
+        export = move.exact_export_id
+        self.assertFalse(export.asked_at)
+        self.division.send_documents = False
+        self.work()
+        self.assertBooked(move)
+        self.assertNotIn('look_up', export.attempt_ids.mapped('action'))
+        self.assertEqual(len(self.entries(move.name)), 1)
+
+    def test_worker_that_died_after_asking_finds_its_entry_at_once(self):
+        move = self.invoice()
+        post = ExactClient.post
+
+        def killed(client, resource, body):
+            post(client, resource, body)
+            raise Killed
+
+        move.action_exact_export()
+        self.relation(move)
+        with patch.object(ExactClient, 'post', killed):
+            move.action_exact_undo()
+            self.work()
+            move.action_exact_export()
+            self.killed()
+        self.assertEqual(move.exact_export_id.state, 'sending')
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(len(self.entries(move.name)), 1)
+
+    def test_what_cannot_be_seen_yet_is_not_sent_again(self):
+        """The request is on its way still: Exact shows nothing, and that means nothing."""
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        move = self.invoice()
+        export = self.export(move)
+        self.assertEqual(export.state, 'uncertain')
+        export.sudo().next_try = False
+        self.work()
+        self.assertEqual(export.state, 'uncertain')
+        self.assertGreater(export.next_try, fields.Datetime.now())
+        # It arrives while we wait.
+        with self.division._client() as client:
+            client.post(ENTRIES, self.payload(export))
+        self.age(export)
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(len(self.entries(move.name)), 1)
+
+    # === RESTORED BACKUP === #
+
+    def test_restored_backup_books_nothing_twice(self):
+        moves = self.invoice(1) | self.invoice(2) | self.invoice(3)
+        exports = self.export(moves)
+        before = {export.move_id: export.exact_guid for export in exports}
+        for export in exports:
+            self.forget(export)
+        self.assertEqual(set(moves.mapped('exact_state')), {'not_exported'})
+        moves.action_exact_export()
+        self.work()
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+            self.assertEqual(move.exact_export_id.exact_guid, before[move])
+            self.assertEqual(len(self.entries(move.name)), 1)
+
+    def test_what_was_ready_in_the_backup_is_not_sent_again(self):
+        move = self.invoice()
+        self.relation(move)
+        move.action_exact_export()
+        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+            self.work()
+        self.assertEqual(move.exact_export_id.state, 'ready')
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        # What was sent after the backup is in Exact only.
+        guid = self.typed(move)
+        self.work()
+        self.work()
+        self.assertEqual(list(self.entries(move.name)), [guid])
+
+    # === TYPED BY AN ACCOUNTANT === #
+
+    def test_other_amount_under_our_number_is_a_question(self):
+        move = self.invoice()
+        self.typed(self.invoice(90), YourRef=move.name)
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        export = self.export(move)
+        self.work()
+        self.assertEqual((move.exact_state, export.finding_ids.mapped('code')), (
+            'blocked', ['entry_exists'],
+        ))
+        self.assertIn("108.90", move.exact_message)
+        self.assertEqual(len(self.entries(move.name)), 1)
+        # Retrying does not change it; a person decides.
+        move.action_exact_retry()
+        self.work()
+        self.assertEqual(move.exact_state, 'blocked')
+        wizard = self.wizard(move)
+        self.assertEqual(wizard.line_ids.how, 'differs')
+        wizard.line_ids.is_chosen = True
+        with self.assertRaisesRegex(UserError, "another amount or relation"):
+            wizard.action_link()
+        wizard.action_book_beside()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(
+            sorted(map(float, self.entries(move.name).values())), [108.9, 121],
+        )
+
+    def test_typed_entries_are_shown_then_linked(self):
+        first, second, third = self.invoice(10), self.invoice(20), self.invoice(30)
+        guid = self.typed(first)
+        # Without a reference, on the same day.
+        loose = self.typed(second, YourRef='', Journal='71')
+        wizard = self.wizard(first | second | third)
+        lines = {line.move_id: line for line in wizard.line_ids}
+        self.assertEqual(
+            {move: (line.how, line.is_chosen) for move, line in lines.items()},
+            {first: ('equal', True), second: ('date', False)},
+        )
+        self.assertEqual(wizard.missing_count, 1)
+        self.assertFalse((first | second | third).exact_export_ids, "nothing before the button")
+        lines[second].is_chosen = True
+        wizard.action_link()
+        posts = self.requests('POST', ENTRIES)
+        self.work()
+        self.assertEqual(self.requests('POST', ENTRIES), posts, "nothing is sent")
+        for move, entry in ((first, guid), (second, loose)):
+            self.assertEqual((move.exact_state, move.exact_export_id.exact_guid), (
+                'verified', entry,
+            ))
+        self.assertIn("Linked to entry", first.message_ids[0].body)
+        # Undo lets go of it; it is the accountant's entry.
+        first.action_exact_undo()
+        self.work()
+        self.assertEqual(first.exact_state, 'undone')
+        self.assertIn(guid, self.entries(first.name))
+        # And exporting finds it again instead of booking it once more.
+        self.export(first)
+        self.work()
+        self.assertEqual(list(self.entries(first.name)), [guid])
+
+    def test_linked_entry_of_another_amount_is_never_verified(self):
+        move = self.invoice()
+        guid = self.typed(move)
+        wizard = self.wizard(move)
+        wizard.action_link()
+        self.simulator.control.run('edit_entry', {'entry': guid, 'lines': {1: {'AmountFC': 99}}})
+        self.work()
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertTrue(move.exact_export_id.has_difference)
+
+    def test_several_entries_are_all_named(self):
+        move = self.invoice()
+        self.relation(move)
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        export = self.export(move)
+        self.assertEqual(export.state, 'uncertain')
+        with self.division._client() as client:
+            numbers = [client.post(ENTRIES, self.payload(export))['EntryNumber'] for _i in range(2)]
+        self.age(export)
+        self.work()
+        self.assertEqual(export.state, 'refused')
+        for number in numbers:
+            self.assertIn(str(number), move.exact_message)
+        self.assertEqual(move.exact_button_label, "Compare and Link")
+        action = move.action_exact_fix()
+        wizard = self.env['exact.link.wizard'].browse(action['res_id'])
+        self.assertEqual(set(wizard.line_ids.mapped('how')), {'several'})
+        wizard.line_ids[0].is_chosen = True
+        wizard.action_link()
+        self.work()
+        self.assertEqual(move.exact_state, 'verified')
+
+    def requests(self, method, resource):
+        """How many calls of a kind Exact has had."""
+        return self.simulator.store.query(
+            'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', method, resource,
+        )[0][0]
+
+    # === HOLD === #
+
+    def test_hold_stops_between_two_documents(self):
+        moves = self.invoice(1) | self.invoice(2)
+        self.relation(moves[0])
+        post = ExactClient.post
+        division = self.division
+
+        def held(client, resource, body):
+            answer = post(client, resource, body)
+            division.action_hold()
+            division.flush_recordset()
+            return answer
+
+        moves.action_exact_export()
+        with patch.object(ExactClient, 'post', held):
+            self.work()
+        self.assertEqual(sorted(moves.exact_export_ids.mapped('state')), ['ready', 'verified'])
+        division.action_release()
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+
+    def test_many_differences_hold_the_queue(self):
+        self.division.hold_after = 2
+        moves = self.invoice(1) | self.invoice(2)
+        self.relation(moves[0])
+        self.simulator.faults.add(
+            'drop', method='POST', resource=ENTRIES, times=2, properties=['YourRef'],
+        )
+        self.export(moves)
+        self.assertTrue(self.division.hold)
+        self.assertIn("2 documents", self.division.hold_reason)
+        self.assertEqual(len(self.division.activity_ids), 1)
+        later = self.invoice(3)
+        self.export(later)
+        self.assertEqual(later.exact_export_id.state, 'ready')
+        self.assertFalse(self.entries(later.name))
+        self.division.action_release()
+        self.work()
+        self.assertBooked(later)
+        self.assertFalse(self.division.hold, "the old differences are known")
+
+    def test_entry_in_another_division_holds_at_once(self):
+        move = self.invoice()
+        self.relation(move)
+        get = ExactClient.get
+
+        def elsewhere(client, resource, **kwargs):
+            rows = get(client, resource, **kwargs)
+            return [{**row, 'Division': 1234568} for row in rows]
+
+        move.action_exact_export()
+        with patch.object(ExactClient, 'get', elsewhere):
+            self.work()
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertTrue(self.division.hold)
+        self.assertIn("another administration", self.division.hold_reason)
+
+    # === READ-BACK IN BULK === #
+
+    @mute_logger(*WORKER)
+    def test_many_entries_are_read_back_with_few_calls(self):
+        moves = self.env['account.move'].union(*(self.invoice(n) for n in range(1, 61)))
+        self.relation(moves[0])
+        before = self.requests('GET', 'bulk/Financial/TransactionLines')
+        self.export(moves)
+        for move in moves:
+            self.assertEqual(move.exact_state, 'verified')
+        self.assertLessEqual(
+            self.requests('GET', 'bulk/Financial/TransactionLines') - before, 2,
+        )
+
+    def test_numbers_of_exact_are_given_in_order(self):
+        """Where Exact numbers, a blocked document holds back those behind it, and no others."""
+        self.division.numbering = 'exact'
+        first, second = self.invoice(1), self.invoice(2)
+        self.relation(first)
+        (first | second).action_exact_export()
+        first.exact_export_id.sudo().write({'state': 'blocked'})
+        bill = self.document('in_invoice', [(3, self.tax_in_21)])
+        self.export(bill)
+        self.assertBooked(bill)
+        self.assertEqual(second.exact_export_id.state, 'ready')
+        self.assertGreater(second.exact_export_id.next_try, fields.Datetime.now())
+        self.assertIn("in order", second.exact_message)
+        first.action_exact_retry()
+        self.age(second.exact_export_id)
+        self.work()
+        numbers = [int(move.exact_entry_number) for move in (first, second)]
+        self.assertEqual(numbers, sorted(numbers))

@@ -1,0 +1,284 @@
+from collections import defaultdict
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import split_every
+from odoo.tools.misc import formatLang
+
+from ..booking import READ_FIELDS, from_dict, owed, read_entry, reference_of, to_dict
+from ..booking.adopt import OFFERED, match
+from ..exact_api import ExactError, odata
+from ..models.exact_booking_builder import BookingBuilder
+from ..models.exact_error_text import explain
+from ..models.exact_export import ENDED_STATES
+from ..models.exact_export_worker import CHECK_BATCH
+from ..models.exact_finding import field_label
+
+# An accountant's date may be that of the receipt.
+DATE_MARGIN = timedelta(days=31)
+# Calls that one look may take of the minute's 60.
+MAX_PAGES = 40
+# Documents that a person can look through.
+MAX_DOCUMENTS = 2000
+
+HOW = [
+    ('equal', "Equal"),
+    ('reference', "Same Reference"),
+    ('date', "Same Date"),
+    ('several', "Several Entries"),
+    ('differs', "Other Amount or Relation"),
+]
+
+
+class ExactLinkWizard(models.TransientModel):
+    """Documents that somebody has typed into Exact already: what was found, before it is linked."""
+
+    _name = 'exact.link.wizard'
+    _description = "Link to Entries in Exact"
+
+    division_id = fields.Many2one('exact.division', required=True, readonly=True)
+    line_ids = fields.One2many('exact.link.wizard.line', 'wizard_id')
+    document_count = fields.Integer(readonly=True)
+    missing_count = fields.Integer(string="Not in Exact", readonly=True)
+    chosen_count = fields.Integer(compute='_compute_chosen_count')
+    asked_for_id = fields.Many2one('account.move', readonly=True)
+
+    @api.depends('line_ids.is_chosen')
+    def _compute_chosen_count(self):
+        for wizard in self:
+            wizard.chosen_count = len(wizard.line_ids.filtered('is_chosen'))
+
+    # === LOOKING === #
+
+    @api.model
+    def _look_for(self, moves):
+        """Ask Exact which of these documents it has; nothing is changed.
+
+        :param moves: posted `account.move` of one company that have no entry yet
+        :return: the wizard with what was found
+        :raise UserError: if that cannot be asked now
+        """
+        moves.check_access('read')
+        company = moves.company_id
+        # sudo: people export without rights on the administration; it is their company's.
+        division_sudo = self.env['exact.division'].sudo().search([
+            ('company_id', 'in', company.ids),
+        ])
+        if len(company) != 1 or not division_sudo:
+            raise UserError(self.env._("Choose documents of one company that is linked to Exact."))
+        if len(moves) > MAX_DOCUMENTS:
+            raise UserError(self.env._(
+                "These are %(count)s documents. Choose at most %(limit)s at a time, by month for "
+                "instance.",
+                count=len(moves), limit=MAX_DOCUMENTS,
+            ))
+        bookings, unknown = self._bookings(division_sudo, moves)
+        try:
+            entries = self._entries(division_sudo, bookings.values())
+        except ExactError as error:
+            raise UserError(explain(self.env, error)) from error
+        found = match(bookings, entries, unknown)
+        wizard = self.create({
+            'division_id': division_sudo.id,
+            'document_count': len(moves),
+            'missing_count': len(moves) - len(found),
+            'asked_for_id': moves.id if len(moves) == 1 else False,
+        })
+        self.env['exact.link.wizard.line'].create([
+            {
+                'wizard_id': wizard.id,
+                'move_id': move.id,
+                'how': one.how,
+                'is_chosen': one.how in OFFERED[:2] and bookings[move].relation not in unknown,
+                'booking': to_dict(bookings[move]),
+                'entry_number': entry.entry_number or 0,
+                'exact_guid': entry.entry_id,
+                'entry_reference': reference_of(entry),
+                'entry_journal': entry.journal,
+                'entry_date': entry.entry_date,
+                'entry_amount': abs(float(owed(entry))),
+                'relation_guid': entry.relation,
+                'differences': [
+                    [d.field, self._kept(d.meant), self._kept(d.found)] for d in one.differences
+                ],
+            }
+            for move, one in found.items() for entry in one.entries
+        ])
+        return wizard
+
+    @api.model
+    def _kept(self, value):
+        return self.env['exact.export'].sudo()._kept(value)
+
+    @api.model
+    def _bookings(self, division_sudo, moves):
+        """What these documents would be booked as.
+
+        :return: ({move: Booking}, stand-ins of relations that Exact does not have)
+        """
+        bookings, unknown = {}, set()
+        for batch_ids in split_every(CHECK_BATCH, moves.ids):
+            # sudo: master data and mappings are read for the documents' own company.
+            batch = self.env['account.move'].sudo().browse(batch_ids)
+            builder = BookingBuilder(division_sudo, batch)
+            for move_sudo in batch:
+                one = builder.build(move_sudo)
+                if one.booking:
+                    bookings[moves.browse(move_sudo.id)] = one.booking
+                    unknown.update(one.new_relations.values())
+        return bookings, unknown
+
+    @api.model
+    def _entries(self, division_sudo, bookings):
+        """Entries in the journals of these bookings, around their dates, that are nobody's yet."""
+        if not bookings:
+            return []
+        export_model = self.env['exact.export'].sudo()
+        days = [booking.entry_date for booking in bookings]
+        rows = []
+        with division_sudo._client('person') as client:
+            for codes in odata.batches(division_sudo._looked_through()):
+                pages = client.pages(
+                    'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+                    filter=odata.all_of(
+                        odata.any_of('JournalCode', codes),
+                        odata.ge('Date', min(days) - DATE_MARGIN),
+                        odata.le('Date', max(days) + DATE_MARGIN),
+                    ),
+                )
+                for number, page in enumerate(pages, 1):
+                    rows += page
+                    if number > MAX_PAGES:
+                        raise UserError(self.env._(
+                            "Exact has very many entries in that time. Choose documents of a "
+                            "shorter time.",
+                        ))
+        by_entry = export_model._rows_by_entry(rows)
+        taken = export_model.search([
+            '|', ('exact_guid', 'in', list(by_entry)), ('reversal_guid', 'in', list(by_entry)),
+        ])
+        taken = {*taken.mapped('exact_guid'), *taken.mapped('reversal_guid')}
+        gl_types = export_model._gl_types(division_sudo)
+        entries = [
+            read_entry(entry, gl_types) for guid, entry in by_entry.items() if guid not in taken
+        ]
+        return [entry for entry in entries if entry]
+
+    # === LINKING === #
+
+    def action_link(self):
+        """Link the chosen documents: nothing is sent, the entries are read back and compared."""
+        self.ensure_one()
+        chosen = self.line_ids.filtered('is_chosen')
+        if not chosen:
+            raise UserError(self.env._("Tick the documents to link first."))
+        if len(chosen.move_id) < len(chosen):
+            raise UserError(self.env._("A document can be linked to one entry only."))
+        wrong = chosen.filtered(lambda line: line.how == 'differs')
+        if wrong:
+            raise UserError(self.env._(
+                "%s has another amount or relation in Exact and cannot be linked. Correct it in "
+                "Odoo or in Exact first.", wrong[0].move_id.display_name,
+            ))
+        exports = chosen._link()
+        return self.env['account.move']._exact_reload(self.env._(
+            "%s documents are linked; their entries are read back now.", len(exports),
+        ))
+
+    def action_book_beside(self):
+        """Book the document as a new entry: those that were found are somebody else's."""
+        self.ensure_one()
+        move = self.asked_for_id
+        move.check_access('write')
+        self.env['exact.export']._check_may_act()
+        guids = self.line_ids.mapped('exact_guid')
+        # sudo: people ask, only the engine writes exports.
+        export_sudo = self.env['exact.export'].sudo().search([
+            ('move_id', '=', move.id), ('state', 'not in', ENDED_STATES),
+        ], limit=1)
+        overrides = dict(export_sudo.overrides or {})
+        overrides['book_beside'] = sorted({*overrides.get('book_beside', ()), *guids})
+        self.env['exact.export']._propose(move, overrides=overrides)
+        return self.env['account.move']._exact_reload(
+            self.env._("%s is booked as an entry of its own.", move.display_name),
+        )
+
+
+class ExactLinkWizardLine(models.TransientModel):
+    """One document and the entry that may be its."""
+
+    _name = 'exact.link.wizard.line'
+    _description = "Document and Its Entry in Exact"
+    _order = 'how, id'
+
+    wizard_id = fields.Many2one('exact.link.wizard', required=True, ondelete='cascade')
+    move_id = fields.Many2one('account.move', string="Document", required=True, readonly=True)
+    partner_id = fields.Many2one(related='move_id.commercial_partner_id')
+    currency_id = fields.Many2one(related='move_id.currency_id')
+    date = fields.Date(related='move_id.invoice_date', string="Date")
+    amount_total = fields.Monetary(related='move_id.amount_total')
+    how = fields.Selection(HOW, string="Found By", readonly=True)
+    is_chosen = fields.Boolean(string="Link")
+    booking = fields.Json(readonly=True)
+    exact_guid = fields.Char(readonly=True)
+    relation_guid = fields.Char(readonly=True)
+    entry_number = fields.Integer(string="Entry", readonly=True)
+    entry_journal = fields.Char(string="Journal", readonly=True)
+    entry_reference = fields.Char(string="Reference in Exact", readonly=True)
+    entry_date = fields.Date(string="Date in Exact", readonly=True)
+    entry_amount = fields.Monetary(string="Total in Exact", readonly=True)
+    differences = fields.Json(readonly=True)
+    difference_text = fields.Char(string="Booked Otherwise", compute='_compute_difference_text')
+
+    @api.depends('differences')
+    @api.depends_context('lang')
+    def _compute_difference_text(self):
+        for line in self:
+            line.difference_text = "; ".join(
+                self.env._(
+                    "%(field)s: %(found)s, in Odoo %(meant)s",
+                    field=field_label(self.env, name), found=self._shown(found),
+                    meant=self._shown(meant),
+                )
+                for name, meant, found in line.differences or ()
+            )
+
+    @api.model
+    def _shown(self, value):
+        return formatLang(self.env, value) if isinstance(value, (int, float)) else value
+
+    def _link(self):
+        """Make exports of the entries that were chosen.
+
+        :return: the exports, as superuser; the worker reads them back
+        """
+        moves = self.move_id
+        moves.check_access('write')
+        export_model = self.env['exact.export']
+        export_model._check_may_act()
+        exports_sudo = export_model._propose(moves)
+        by_move = {export.move_id.id: export for export in exports_sudo}
+        builders = defaultdict(lambda: None)
+        for line in self:
+            export_sudo = by_move[line.move_id.id]
+            if export_sudo.exact_guid or export_sudo.state in ('sending', 'uncertain'):
+                raise UserError(self.env._(
+                    "%s is on its way to Exact by now.", line.move_id.display_name,
+                ))
+            division_sudo = export_sudo.division_id
+            if builders[division_sudo] is None:
+                builders[division_sudo] = BookingBuilder(division_sudo, moves.sudo())
+            one = builders[division_sudo].build(line.move_id.sudo(), export_sudo.overrides)
+            if not one.booking or to_dict(one.booking) != to_dict(from_dict(line.booking)):
+                raise UserError(self.env._(
+                    "%s was changed meanwhile. Look for its entry again.",
+                    line.move_id.display_name,
+                ))
+            export_sudo._link_to(one, line.exact_guid, line.entry_number, line.relation_guid)
+            export_sudo._log_attempt('look_up', 'done', self.env._(
+                "Linked to entry %(number)s by %(user)s. %(differences)s",
+                number=line.entry_number, user=self.env.user.name,
+                differences=line.difference_text or '',
+            ))
+        return exports_sudo
