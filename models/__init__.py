@@ -38,5 +38,6 @@ from . import (
     exact_finding,
     exact_division_budget,
     account_move,
+    ir_cron,
     res_company,
 )

@@ -126,11 +126,12 @@ class ExactExport(models.Model):
     # === WHAT WAS SENT === #
 
     overrides = fields.Json(readonly=True)
-    booking = fields.Json(readonly=True)
+    booking = fields.Json(readonly=True, prefetch=False)
     fingerprint = fields.Char(readonly=True)
-    payload = fields.Text(readonly=True)
-    answer = fields.Text(readonly=True)
-    read_back = fields.Text(readonly=True)
+    # Large, and read one by one: no list has to carry them along.
+    payload = fields.Text(readonly=True, prefetch=False)
+    answer = fields.Text(readonly=True, prefetch=False)
+    read_back = fields.Text(readonly=True, prefetch=False)
     reference = fields.Char(string="Sent As", readonly=True, index='btree_not_null')
     journal_id = fields.Many2one('exact.journal', readonly=True)
     relation_id = fields.Many2one('exact.relation', readonly=True)
@@ -235,8 +236,8 @@ class ExactExport(models.Model):
         (exports_sudo - again).write({'has_difference': False, 'next_try': False})
         # A person who asks need not wait until the worker would try by itself.
         self.env['exact.export.queue'].sudo().search([
-            ('division_id', 'in', exports_sudo.division_id.ids), ('failures', '!=', 0),
-        ]).retry_at = False
+            ('division_id', 'in', exports_sudo.division_id.ids),
+        ])._try_now()
         self._trigger_worker()
 
     def action_undo(self):
@@ -420,17 +421,24 @@ class ExactExport(models.Model):
         :param problems: list of `Problem`.
         """
         self.ensure_one()
-        self.finding_ids.unlink()
+        self._set_all_findings({self: problems})
+
+    def _set_all_findings(self, problems_by_export):
+        """Replace the findings of many exports.
+
+        :param problems_by_export: {export: list of `Problem`}
+        """
+        self.env['exact.finding'].search([('export_id', 'in', self.ids)]).unlink()
         self.env['exact.finding'].create([
             {
-                'export_id': self.id,
+                'export_id': export.id,
                 'code': problem.code,
                 'severity': problem.severity,
                 'params': problem.params,
                 'res_model': problem.target[0] if problem.target else False,
                 'res_id': problem.target[1] if problem.target else False,
             }
-            for problem in problems
+            for export, problems in problems_by_export.items() for problem in problems
         ])
 
     def _document_text(self):

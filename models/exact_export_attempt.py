@@ -11,7 +11,9 @@ class ExactExportAttempt(models.Model):
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
-    company_id = fields.Many2one(related='export_id.company_id', store=True, index=True)
+    company_id = fields.Many2one(
+        related='export_id.company_id', store=True, precompute=True, index=True,
+    )
     date = fields.Datetime(default=fields.Datetime.now, required=True, readonly=True)
     action = fields.Selection(
         [

@@ -257,7 +257,9 @@ class ExactExport(models.Model):
         if not line_guids and (what.put or what.post or what.delete):
             # Exact has other lines than we sent, so none of them can be named: all anew.
             what = replace(what, action='replace')
-        values = self._booking_values(one) | {'relation_id': self.relation_id.id}
+        ids = self._ids_in_exact(division, [one])
+        values = self._booking_values(one, ids) | {'relation_id': self.relation_id.id}
+        self._keep_lines({self: one}, ids)
         # Exact may give the lines new ids: reading back learns them.
         self.entry_line_ids.unlink()
         if what.action == 'replace':

@@ -11,7 +11,9 @@ class ExactExportLine(models.Model):
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
-    company_id = fields.Many2one(related='export_id.company_id', store=True, index=True)
+    company_id = fields.Many2one(
+        related='export_id.company_id', store=True, precompute=True, index=True,
+    )
     currency_id = fields.Many2one(related='export_id.currency_id')
     sequence = fields.Integer(readonly=True)
     move_line_id = fields.Many2one(
@@ -43,5 +45,7 @@ class ExactExportEntryLine(models.Model):
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
-    company_id = fields.Many2one(related='export_id.company_id', store=True, index=True)
+    company_id = fields.Many2one(
+        related='export_id.company_id', store=True, precompute=True, index=True,
+    )
     exact_guid = fields.Char(required=True, index=True, readonly=True)

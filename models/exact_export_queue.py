@@ -52,6 +52,10 @@ class ExactExportQueue(models.Model):
             'division_id': division.id,
         })
 
+    def _try_now(self):
+        """End the pause after failures; that of the limits is kept by the budget itself."""
+        self.filtered('failures').retry_at = False
+
     def _served(self, retry_at=False):
         """Note that the division was served, and how that went.
 
@@ -83,16 +87,41 @@ class ExactExport(models.Model):
               JOIN exact_division division ON division.id = export.division_id
               JOIN exact_connection connection ON connection.id = division.connection_id
          LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
-             WHERE division.company_id IS NOT NULL
-               AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
-               AND (export.next_try IS NULL OR export.next_try <= %(now)s)
-               AND (%(due)s)
+             WHERE %s
           GROUP BY division.id
           ORDER BY MIN(queue.served_at) NULLS FIRST, division.id
             """,
-            now=fields.Datetime.now(), due=self._due_sql(),
+            self._due_now_sql(),
         ))
         return self.env['exact.division'].browse(row[0] for row in rows)
+
+    @api.model
+    def _due_rows(self):
+        """(state, pending action, number) of what the workers could do now."""
+        return self.env.execute_query(SQL(
+            """
+            SELECT export.state, export.pending_action, COUNT(*)
+              FROM exact_export export
+              JOIN exact_division division ON division.id = export.division_id
+              JOIN exact_connection connection ON connection.id = division.connection_id
+         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+             WHERE %s GROUP BY 1, 2 ORDER BY 1, 2
+            """,
+            self._due_now_sql(),
+        ))
+
+    @api.model
+    def _due_now_sql(self):
+        """Condition on `export`, `division`, `connection` and `queue`: a worker can do it now."""
+        return SQL(
+            """
+            division.company_id IS NOT NULL
+            AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
+            AND (export.next_try IS NULL OR export.next_try <= %(now)s)
+            AND (%(due)s)
+            """,
+            now=fields.Datetime.now(), due=self._due_sql(),
+        )
 
     @api.model
     def _due_sql(self):

@@ -175,8 +175,11 @@ class ExactExport(models.Model):
                 self.division_id, self.move_id.commercial_partner_id, relation,
             )
         self.finding_ids.unlink()
+        one = replace(one, booking=booking)
+        ids = self._ids_in_exact(self.division_id, [one])
+        self._keep_lines({self: one}, ids)
         self.write({
-            **self._booking_values(replace(one, booking=booking)),
+            **self._booking_values(one, ids),
             'state': 'sent',
             'is_linked': True,
             'exact_guid': guid,

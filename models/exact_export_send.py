@@ -46,6 +46,11 @@ MAX_ATTACHMENT = 25 * 1024 * 1024
 SEND_BATCH = 200
 # Seconds after which another division has its turn.
 TURN = 60
+# What sending looks at, read with one query.
+_SENT_BY = [
+    'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
+    'overrides', 'document_guid', 'document_step', 'pending_action', 'has_difference',
+]
 # How long a document that must follow another is left alone while that one cannot go.
 HELD_BACK = timedelta(minutes=10)
 
@@ -143,7 +148,7 @@ class ExactExport(models.Model):
         except (LockError, SerializationFailure):
             self.env.cr.rollback()
             return False
-        self.invalidate_recordset(['state'])
+        self.fetch(_SENT_BY)
         if self.state != 'ready' or self.exact_guid:
             return False
         self.write({
@@ -163,17 +168,19 @@ class ExactExport(models.Model):
         self.ensure_one()
         step, asked = 'relation', False
         try:
-            booking = self._ensure_relations(client, from_dict(self.booking))
+            meant = from_dict(self.booking)
+            booking = self._ensure_relations(client, meant)
             step = 'document'
             booking = replace(booking, document=self._ensure_document(client, booking))
             step = 'entry'
             body = payload(booking, explicit_type=division.credit_note_style == 'explicit')
             # Kept before the call: without an answer this is what the entry is looked up by.
             self.write({
-                'payload': json.dumps(body, default=plain_text), 'booking': to_dict(booking),
+                'payload': json.dumps(body, default=plain_text),
                 'asked_at': fields.Datetime.now(),
+                **({} if booking == meant else {'booking': to_dict(booking)}),
             })
-            self._commit()
+            self._commit_half()
             asked = True
             answer = client.post(resource(booking), body)
         except Rejected as error:
@@ -214,7 +221,7 @@ class ExactExport(models.Model):
             self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1].message)
             self.write({'state': 'uncertain' if asked else 'refused', 'next_try': False})
             return
-        self._booked(booking, answer)
+        self._booked(answer)
 
     def _state_or_give_up(self, state, error):
         """After some attempts a person has to look."""
@@ -230,7 +237,7 @@ class ExactExport(models.Model):
         self._set_findings([Problem('refused', params={'message': message})])
         self.write({'state': 'refused', 'answer': "\n".join(error.messages) or message})
 
-    def _booked(self, booking, answer):
+    def _booked(self, answer):
         """Exact took it: keep what it became before anything else happens."""
         guid = wire.as_guid(answer.get('EntryID'))
         if not guid:
@@ -239,7 +246,6 @@ class ExactExport(models.Model):
             return
         self.write({
             'state': 'sent',
-            'booking': to_dict(booking),
             'exact_guid': guid,
             'entry_number': wire.as_int(answer.get('EntryNumber')) or 0,
             'invoice_number': wire.as_int(answer.get('InvoiceNumber')) or 0,
@@ -257,16 +263,33 @@ class ExactExport(models.Model):
 
         :return: the booking with real relations.
         """
+        wanted = {booking.relation} | {line.relation for line in booking.lines}
+        # What the check found is there; only the rest can be a stand-in.
+        known = self.relation_id
+        missing = wanted - {'', known.exact_guid}
+        if missing:
+            booking, known = self._make_relations(client, booking, missing)
+        if known:
+            self._fit_relation(client, known, booking.kind)
+            if known != self.relation_id:
+                self.relation_id = known
+        return booking
+
+    def _make_relations(self, client, booking, missing):
+        """Put real relations in the place of stand-ins.
+
+        :param missing: GUIDs that the booking names and that may be stand-ins
+        :return: (booking, relation of the entry)
+        """
         move = self.move_id
         partners = (
             move.commercial_partner_id
             | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
         )
         real = {}
-        wanted = {booking.relation} | {line.relation for line in booking.lines}
         for partner in partners:
-            if stand_in(partner.id) in wanted:
-                self._commit()
+            if stand_in(partner.id) in missing:
+                self._commit_half()
                 relation = self._create_relation(client, partner, booking.kind)
                 real[stand_in(partner.id)] = relation.exact_guid
         booking = replace(
@@ -277,13 +300,9 @@ class ExactExport(models.Model):
                 for line in booking.lines
             ),
         )
-        relation = self.env['exact.relation'].search([
+        return booking, self.env['exact.relation'].search([
             ('division_id', '=', self.division_id.id), ('exact_guid', '=', booking.relation),
         ], limit=1) if booking.relation else self.env['exact.relation']
-        if relation:
-            self._fit_relation(client, relation, booking.kind)
-            self.relation_id = relation
-        return booking
 
     def _create_relation(self, client, partner, kind):
         """The relation of a partner: one made meanwhile, one that Exact has, or a new one."""
@@ -304,7 +323,7 @@ class ExactExport(models.Model):
         relation = self.env['exact.relation']._adopt(self.division_id, guid, values)
         mapping_model._remember(self.division_id, partner, relation)
         # A relation in Exact is a fact, whatever becomes of this document.
-        self._commit()
+        self._commit_half()
         return relation
 
     def _find_remote_relation(self, client, partner, values):
@@ -353,7 +372,7 @@ class ExactExport(models.Model):
             values['IsSupplier'] = True
         if not values:
             return
-        self._commit()
+        self._commit_half()
         client.put('crm/Accounts', relation.exact_guid, values)
         relation.write({
             'status': values.get('Status', relation.status),
@@ -382,7 +401,7 @@ class ExactExport(models.Model):
             self._set_findings(kept + problems)
         if not files:
             return self.document_guid or ''
-        self._commit()
+        self._commit_half()
         done = dict(self.document_step or {})
         if not self.document_guid:
             # Subject: what a person looks for in Exact; with the relation it is also our key.
@@ -406,7 +425,7 @@ class ExactExport(models.Model):
                 if not guid:
                     raise MalformedAnswer(self.env._("Exact answered without a document."))
             self.document_guid = guid
-            self._commit()
+            self._commit_half()
         elif self.attempt_count > 1:
             rows = client.get(
                 'documents/DocumentAttachments', select=['ID', 'FileName'],
@@ -421,7 +440,7 @@ class ExactExport(models.Model):
             })
             done[name] = wire.as_guid(answer.get('ID'))
             self.document_step = done
-            self._commit()
+            self._commit_half()
         return self.document_guid
 
     @api.model

@@ -5,6 +5,7 @@ run can go on from; what may have reached Exact is looked up before it is ever s
 """
 
 import logging
+from collections import defaultdict
 from datetime import timedelta
 
 from psycopg2 import OperationalError
@@ -57,26 +58,40 @@ class ExactExport(models.Model):
         divisions = self._due_divisions()
         cron = self.env['ir.cron']
         cron._commit_progress(remaining=len(divisions))
+        # Many divisions have to be looked at again at the same moment: woken for it once.
+        again = defaultdict(self.env['exact.division'].browse)
         for division in divisions:
-            self._work(division)
+            moment = self._turn(division)
+            if moment:
+                again[moment] |= division
             if not cron._commit_progress(1):
-                self._enqueue(divisions)
+                again[fields.Datetime.now()] |= divisions
                 break
+        for moment, waiting in again.items():
+            self._enqueue(waiting, moment)
 
     @api.model
     def _work(self, division):
-        """Do all that is due in one division; its trouble is its own.
+        """Do all that is due in one division, and have it served again when more is.
 
-        :return: when it has to be served again, None if nothing waits; it has been enqueued.
+        :return: that moment, None if nothing waits
         """
-        with self._serving(division) as mine:
-            moment = self._work_alone(division) if mine else fields.Datetime.now() + BUSY
+        moment = self._turn(division)
         if moment:
             self._enqueue(division, moment)
         return moment
 
     @api.model
-    def _work_alone(self, division):
+    def _turn(self, division):
+        """Do all that is due in one division; its trouble is its own.
+
+        :return: when it has to be served again, None if nothing waits
+        """
+        with self._serving(division) as mine:
+            return self._turn_alone(division) if mine else fields.Datetime.now() + BUSY
+
+    @api.model
+    def _turn_alone(self, division):
         company = division.company_id
         worker = self.with_company(company).with_context(
             allowed_company_ids=company.ids, lang=company.partner_id.lang,
@@ -172,6 +187,10 @@ class ExactExport(models.Model):
         # A step that counts: Odoo gives up on actions that are killed again and again without any.
         return self.env['ir.cron']._commit_progress(1)
 
+    def _commit_half(self):
+        """Make a fact of what was written in the middle of a step, which goes on."""
+        self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
+
     # === BUILD AND CHECK === #
 
     @api.model
@@ -243,21 +262,22 @@ class ExactExport(models.Model):
         built = {export: builder.build(export.move_id, export.overrides) for export in self}
         facts = division._booking_facts(builder, list(built.values()))
         suspects = self._suspects(division, built)
+        ids = self._ids_in_exact(division, built.values())
+        all_problems = {}
         for export, one in built.items():
-            problems = export._problems(division, one, facts)
             state, more = export._suspicion(one, suspects.get(export))
-            problems += more
-            export._set_findings(problems)
+            problems = export._problems(division, one, facts) + more
             blocked = any(problem.severity == 'blocks' for problem in problems)
-            values = {
+            export.write({
                 'state': 'blocked' if blocked else state,
                 'name': export.move_id.name,
                 'next_try': False,
                 'asked_at': False,
-            }
-            if one.booking:
-                values |= export._booking_values(one)
-            export.write(values)
+                **(export._booking_values(one, ids) if one.booking else {}),
+            })
+            all_problems[export] = problems
+        self._set_all_findings(all_problems)
+        self._keep_lines(built, ids)
 
     @api.model
     def _problems(self, division, one, facts):
@@ -336,58 +356,70 @@ class ExactExport(models.Model):
             return ('account.payment.term', move.invoice_payment_term_id.id)
         return None
 
-    def _booking_values(self, one):
-        """What an export keeps of a built booking: the data, and lines for people to read."""
-        self.ensure_one()
+    @api.model
+    def _booking_values(self, one, ids):
+        """What an export keeps of a built booking.
+
+        :param dict ids: of `_ids_in_exact`
+        """
         booking = one.booking
-        division_domain = [('division_id', '=', self.division_id.id)]
-        model = {
-            'journal_id': ('exact.journal', 'code', [booking.journal]),
-            'relation_id': ('exact.relation', 'exact_guid', [booking.relation]),
-        }
-        values = {
+        return {
             'booking': to_dict(booking),
             'fingerprint': fingerprint(booking),
             'reference': booking.your_ref,
             'kind': booking.kind,
+            'journal_id': ids['exact.journal'].get(booking.journal),
+            'relation_id': ids['exact.relation'].get(booking.relation),
         }
-        for name, (comodel, field, keys) in model.items():
-            values[name] = self.env[comodel].search(
-                [*division_domain, (field, 'in', keys)], limit=1,
-            ).id
-        ledgers = self._by_key('exact.gl.account', 'exact_guid', {
-            line.gl_account for line in booking.lines
-        })
-        vat_codes = self._by_key('exact.vat.code', 'code', {
-            line.vat_code for line in booking.lines if line.vat_code
-        })
-        projects = self._by_key('exact.project', 'exact_guid', {
-            line.project for line in booking.lines if line.project
-        })
-        values['line_ids'] = [fields.Command.clear()] + [
-            fields.Command.create({
+
+    def _keep_lines(self, built, ids):
+        """Keep the lines of the bookings, for people to read.
+
+        :param built: {export: Built}
+        :param dict ids: of `_ids_in_exact`
+        """
+        self.env['exact.export.line'].search([('export_id', 'in', self.ids)]).unlink()
+        self.env['exact.export.line'].create([
+            {
+                'export_id': export.id,
                 'sequence': position,
                 'move_line_id': one.sources[position][0],
                 'chosen_by': one.sources[position][1],
                 'name': line.description,
-                'gl_account_id': ledgers.get(line.gl_account),
+                'gl_account_id': ids['exact.gl.account'].get(line.gl_account),
                 'amount': float(line.amount),
-                'vat_code_id': vat_codes.get(line.vat_code),
+                'vat_code_id': ids['exact.vat.code'].get(line.vat_code),
                 'vat_amount': float(line.vat_amount or 0),
                 'cost_center': line.cost_center,
                 'cost_unit': line.cost_unit,
-                'project_id': projects.get(line.project),
-            })
-            for position, line in enumerate(booking.lines)
-        ]
-        return values
+                'project_id': ids['exact.project'].get(line.project),
+            }
+            for export, one in built.items() if one.booking
+            for position, line in enumerate(one.booking.lines)
+        ])
 
-    def _by_key(self, model, field, keys):
-        if not keys:
-            return {}
+    @api.model
+    def _ids_in_exact(self, division, built):
+        """Ids of the master data that bookings name, in a query per kind of it.
+
+        :param built: `Built` of one division
+        :return: {model: {code or GUID: id}}
+        """
+        bookings = [one.booking for one in built if one.booking]
+        lines = [line for booking in bookings for line in booking.lines]
+        named = {
+            'exact.journal': ('code', {booking.journal for booking in bookings}),
+            'exact.relation': ('exact_guid', {booking.relation for booking in bookings}),
+            'exact.gl.account': ('exact_guid', {line.gl_account for line in lines}),
+            'exact.vat.code': ('code', {line.vat_code for line in lines}),
+            'exact.project': ('exact_guid', {line.project for line in lines}),
+        }
         return {
-            record[field]: record.id
-            for record in self.env[model].with_context(active_test=False).search([
-                ('division_id', '=', self.division_id.id), (field, 'in', list(keys)),
-            ])
+            model: {
+                record[field]: record.id
+                for record in self.env[model].with_context(active_test=False).search_fetch([
+                    ('division_id', '=', division.id), (field, 'in', list(keys - {'', None})),
+                ], [field])
+            } if keys - {'', None} else {}
+            for model, (field, keys) in named.items()
         }

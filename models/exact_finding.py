@@ -196,9 +196,15 @@ class ExactFinding(models.Model):
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
-    division_id = fields.Many2one(related='export_id.division_id', store=True)
-    company_id = fields.Many2one(related='export_id.company_id', store=True, index=True)
-    move_id = fields.Many2one(related='export_id.move_id', store=True, index=True)
+    division_id = fields.Many2one(
+        related='export_id.division_id', store=True, precompute=True,
+    )
+    company_id = fields.Many2one(
+        related='export_id.company_id', store=True, precompute=True, index=True,
+    )
+    move_id = fields.Many2one(
+        related='export_id.move_id', store=True, precompute=True, index=True,
+    )
     severity = fields.Selection(SEVERITIES, required=True, default='blocks', readonly=True)
     code = fields.Char(required=True, index=True, readonly=True)
     params = fields.Json(readonly=True)

@@ -8,6 +8,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient
+from odoo.addons.base.models import ir_cron
 
 from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed
 
@@ -302,6 +303,18 @@ class TestExportOnce(ExactFaultCase):
         self.assertEqual(move.exact_state, 'blocked')
         self.assertTrue(self.division.hold)
         self.assertIn("another administration", self.division.hold_reason)
+
+    # === FINISHING === #
+
+    def test_run_at_once_finishes_all_that_is_due(self):
+        """A scheduled run ends after some seconds; a person who presses Run wants all of it."""
+        moves = self.env['account.move'].union(*(self.invoice(n) for n in range(1, 16)))
+        moves.action_exact_export()
+        with patch.object(ir_cron, 'MIN_TIME_PER_JOB', 0), patch.object(
+            ir_cron, 'MIN_RUNS_PER_JOB', 1,
+        ):
+            self.work()
+        self.assertEqual(set(moves.mapped('exact_state')), {'verified'})
 
     # === READ-BACK IN BULK === #
 
