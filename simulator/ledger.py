@@ -22,6 +22,11 @@ def money(value):
     return Decimal(str(value or 0)).quantize(CENT, ROUND_HALF_UP)
 
 
+def multiple(value, unit):
+    """A decimal as the nearest multiple of a unit, half away from zero."""
+    return (value / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
+
+
 def exact(value):
     """A number as an exact decimal, not rounded."""
     return Decimal(str(value or 0))
@@ -537,7 +542,9 @@ class Ledger:
         if given == 0 and self.switches.vat_amount_zero == 'omitted':
             given = None
         line['_vat_given'] = given
-        self.amounts(line, code, percentage, header.get(kind.rate) or 1, kind)
+        self.amounts(
+            line, code, percentage, header.get(kind.rate) or 1, kind, self.unit(call, header),
+        )
         if kind.own_parties:
             line['EntryNumber'] = header['EntryNumber']
         line['Modified'] = self.clock.wall()
@@ -650,7 +657,14 @@ class Ledger:
                     return row['Code']
         return None
 
-    def amounts(self, line, code, percentage, rate, kind):
+    def unit(self, call, header):
+        """What computed amounts in the currency of an entry are whole multiples of."""
+        if self.switches.vat_rounding == 'cent':
+            return CENT
+        currency = self.store.get('Currencies', call.division, header['Currency'])
+        return exact(currency['AmountPrecision'])
+
+    def amounts(self, line, code, percentage, rate, kind, unit):
         """Net amount, VAT and base of a line in both currencies; per-line rounding, half away from
         zero.
         """
@@ -664,10 +678,10 @@ class Ledger:
             vat = money(given)
             net = money(entered) - vat if including else money(entered)
         elif including:
-            net = money(entered / (1 + percentage))
+            net = multiple(entered / (1 + percentage), unit)
             vat = money(entered) - net
         else:
-            net, vat = money(entered), money(entered * percentage)
+            net, vat = money(entered), multiple(entered * percentage, unit)
         rate = exact(rate)
         line['_net'], line['_vat'], line['_charged'] = number(net), number(vat), charged
         line['_net_dc'], line['_vat_dc'] = number(money(net * rate)), number(money(vat * rate))

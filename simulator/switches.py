@@ -31,6 +31,11 @@ SWITCHES = {
         ('given', 'omitted'),
         'line VATAmountFC 0: overrides to no VAT, or not given',
     ),
+    'vat_rounding': (
+        'cent',
+        ('cent', 'currency'),
+        'computed VAT in a currency without cents: to the cent, or to its AmountPrecision',
+    ),
     'period_zero': (
         'omitted',
         ('omitted', 'given'),

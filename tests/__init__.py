@@ -1,5 +1,6 @@
 from . import (
     test_call_budget,
+    test_cents,
     test_mapping,
     test_connection,
     test_export_wizards,

@@ -21,6 +21,31 @@ READ_ROWS = [
 ]
 
 
+class ExplicitTypeMixin:
+    """For administrations that want credit notes as positive amounts with Type 21 or 31.
+
+    `Type` in a POST is read-only in the reference, so these requests have a log of their own.
+    """
+
+    simulator_switches = {'rate_limits': False, 'credit_note': 'explicit'}
+
+    @classmethod
+    def start_simulator(cls):
+        log = os.environ.pop('ACCOUNT_EXACT_REQUEST_LOG', None)
+        if log:
+            os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = f'{log}.explicit'
+        try:
+            return super().start_simulator()
+        finally:
+            if log:
+                os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = log
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.division.credit_note_style = 'explicit'
+
+
 @tagged('post_install', '-at_install')
 class ExactExportCase(ExactConnectedCase):
     """Documents of a Dutch company against the simulator: synchronised, suggestions accepted.

@@ -1,10 +1,8 @@
-import os
-
 from odoo.tests import tagged
 
 from odoo.addons.account_exact.exact_api import odata
 
-from .export_common import ExactExportCase
+from .export_common import ExactExportCase, ExplicitTypeMixin
 
 ENTRY_RESOURCES = {
     'sale': 'salesentry/SalesEntries', 'purchase': 'purchaseentry/PurchaseEntries',
@@ -76,29 +74,8 @@ class TestCreditNotesBySign(ExactSwitchCase):
 
 
 @tagged('post_install', '-at_install')
-class TestCreditNotesByType(ExactSwitchCase):
-    """Positive amounts with Type 21 or 31.
-
-    `Type` in a POST is read-only in the reference, so these requests have a log of their own.
-    """
-
-    simulator_switches = {'rate_limits': False, 'credit_note': 'explicit'}
-
-    @classmethod
-    def start_simulator(cls):
-        log = os.environ.pop('ACCOUNT_EXACT_REQUEST_LOG', None)
-        if log:
-            os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = f'{log}.explicit'
-        try:
-            return super().start_simulator()
-        finally:
-            if log:
-                os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = log
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.division.credit_note_style = 'explicit'
+class TestCreditNotesByType(ExplicitTypeMixin, ExactSwitchCase):
+    """Positive amounts with Type 21 or 31."""
 
     def test_credit_notes(self):
         self.check_credit_notes(121, 48.4)
