@@ -16,6 +16,9 @@ STATES = [
     ('undone', "Undone"),
     ('deleted', "Deleted in Exact"),
 ]
+# Who reads exports; and who sees how far a document is: whoever works here, never its customer.
+ACCOUNTING_GROUPS = 'account.group_account_invoice,account.group_account_readonly'
+PEOPLE = 'base.group_user'
 
 
 class AccountMove(models.Model):
@@ -23,27 +26,30 @@ class AccountMove(models.Model):
 
     # Not stored: a worker never writes on rows that people edit.
     exact_export_ids = fields.One2many(
-        'exact.export', 'move_id', string="Exact Exports", copy=False,
+        'exact.export', 'move_id', string="Exact Exports", copy=False, groups=ACCOUNTING_GROUPS,
     )
     exact_export_id = fields.Many2one(
         'exact.export', string="Exact Export", compute='_compute_exact_export',
+        groups=ACCOUNTING_GROUPS,
     )
     exact_state = fields.Selection(
         STATES, string="Exact", compute='_compute_exact_export', search='_search_exact_state',
+        groups=PEOPLE,
     )
     exact_entry_number = fields.Char(
         string="Exact Entry", compute='_compute_exact_export', search='_search_exact_entry_number',
+        groups=PEOPLE,
     )
-    exact_journal = fields.Char(compute='_compute_exact_details')
-    exact_division = fields.Char(compute='_compute_exact_details')
-    exact_verified_at = fields.Datetime(compute='_compute_exact_details')
-    exact_message = fields.Char(compute='_compute_exact_message')
-    exact_button_label = fields.Char(compute='_compute_exact_message')
+    exact_journal = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
+    exact_division = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
+    exact_verified_at = fields.Datetime(compute='_compute_exact_details', groups=PEOPLE)
+    exact_message = fields.Char(compute='_compute_exact_message', groups=PEOPLE)
+    exact_button_label = fields.Char(compute='_compute_exact_message', groups=PEOPLE)
     exact_printed_number = fields.Char(compute='_compute_exact_details')
-    exact_is_booked = fields.Boolean(compute='_compute_exact_details')
-    exact_may_reverse = fields.Boolean(compute='_compute_exact_details')
-    exact_may_withdraw = fields.Boolean(compute='_compute_exact_details')
-    exact_is_linked = fields.Boolean(compute='_compute_exact_is_linked')
+    exact_is_booked = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
+    exact_may_reverse = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
+    exact_may_withdraw = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
+    exact_is_linked = fields.Boolean(compute='_compute_exact_is_linked', groups=PEOPLE)
 
     # === COMPUTE METHODS === #
 
@@ -72,7 +78,7 @@ class AccountMove(models.Model):
     def _compute_exact_details(self):
         for move in self:
             # sudo: what the bar says of this document needs no rights on master data.
-            export = move.exact_export_id.sudo()
+            export = move.sudo().exact_export_id
             move.exact_journal = export.journal_id.code
             move.exact_division = export.division_id.display_name
             move.exact_verified_at = export.verified_at
@@ -94,7 +100,7 @@ class AccountMove(models.Model):
     def _compute_exact_message(self):
         for move in self:
             # sudo: as above; the sentence speaks of this document alone.
-            export = move.exact_export_id.sudo()
+            export = move.sudo().exact_export_id
             move.exact_message, move.exact_button_label = move._exact_sentence(export)
 
     def _exact_sentence(self, export):
@@ -537,6 +543,7 @@ class AccountMove(models.Model):
 
     def action_exact_open_export(self):
         self.ensure_one()
+        self.exact_export_id.check_access('read')
         return {
             'type': 'ir.actions.act_window',
             'name': self.env._("Exact Export"),
@@ -582,6 +589,7 @@ class AccountMove(models.Model):
     def action_exact_adjust(self):
         """Choose relation, journal, ledgers and VAT codes for this export alone."""
         self.ensure_one()
+        self.check_access('write')
         return {
             **self.env['ir.actions.actions']._for_xml_id(
                 'account_exact.exact_export_document_wizard_action',

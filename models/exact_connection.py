@@ -25,6 +25,7 @@ from ..exact_api import (
     Unreachable,
     wire,
 )
+from .exact_engine_fields import refuse_engine_fields
 from .exact_error_text import explain, reason_text, rights_of
 from .exact_token import IDLE_LIFE, KEEP_ALIVE_AFTER, WrongKeyError, naive, utcnow
 
@@ -296,7 +297,9 @@ class ExactConnection(models.Model):
 
     def _compute_webhook_address(self):
         for connection in self:
-            connection.webhook_address = connection._webhook_address() if connection.ids else False
+            # Who only shares the connection has no use for it
+            keeps = bool(connection.ids) and connection.has_access('write')
+            connection.webhook_address = connection._webhook_address() if keeps else False
 
     @api.depends('reason')
     @api.depends_context('lang')
@@ -345,7 +348,19 @@ class ExactConnection(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_engine_fields(self, vals)
+        return super().create(vals_list)
+
     def write(self, vals):
+        refuse_engine_fields(self, vals)
+        if 'company_id' in vals and not self.env.su:
+            # Record rules look at the company that was, not at the one that comes
+            company = self.env['res.company'].browse(vals['company_id'])
+            if company not in self.env.user.company_ids:
+                raise AccessError(self.env._("You can only choose among your own companies."))
         if 'site' in vals and any(
             connection.connected_at and connection.site != vals['site'] for connection in self
         ):
@@ -417,7 +432,8 @@ class ExactConnection(models.Model):
         for connection in self:
             self.env['exact.token']._forget_tokens(connection)
         self._activity_done()
-        self.write({'state': 'disconnected', 'reason': False, 'reason_date': False})
+        # sudo: the state is the engine's; that the person may was checked
+        self.sudo().write({'state': 'disconnected', 'reason': False, 'reason_date': False})
         return True
 
     def action_try_again(self):
@@ -437,7 +453,8 @@ class ExactConnection(models.Model):
         except ExactError as error:
             raise UserError(explain(self.env, error)) from error
         if self.reason and self.state == 'connected':
-            self.write({'reason': False, 'reason_date': False})
+            # sudo: as above
+            self.sudo().write({'reason': False, 'reason_date': False})
         return True
 
     def action_probe_rights(self):
@@ -453,6 +470,7 @@ class ExactConnection(models.Model):
     def action_view_divisions(self):
         """Open the administrations of this connection."""
         self.ensure_one()
+        self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id(
             'account_exact.exact_division_action',
         )

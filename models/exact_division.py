@@ -5,8 +5,9 @@ from psycopg2.errors import SerializationFailure
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, plaintext2html
 
+from .exact_engine_fields import refuse_engine_fields
 from .exact_error_text import division_reason_text, reason_text
 
 STATES = [
@@ -222,6 +223,7 @@ class ExactDivision(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
+        refuse_engine_fields(self, vals)
         if 'company_id' not in vals:
             return super().write(vals)
         company = self.env['res.company'].browse(vals['company_id'] or [])
@@ -285,7 +287,9 @@ class ExactDivision(models.Model):
 
     def action_hold(self):
         """Stop sending until someone releases the hold."""
-        self.write({
+        self.check_access('write')
+        # sudo: the reason is written along with the hold, never alone
+        self.sudo().write({
             'hold': True,
             'hold_reason': self.env._(
                 "Held by %(user)s; nothing is sent meanwhile.", user=self.env.user.name,
@@ -295,7 +299,9 @@ class ExactDivision(models.Model):
 
     def action_release(self):
         """Let the waiting documents go."""
-        self.write({
+        self.check_access('write')
+        # sudo: as above
+        self.sudo().write({
             'hold': False, 'hold_reason': False, 'released_at': fields.Datetime.now(),
         })
         self.activity_unlink(['mail.mail_activity_data_todo'])
@@ -341,7 +347,7 @@ class ExactDivision(models.Model):
         self.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=self.with_context(lang=user.lang).env._("Exact: sending is on hold"),
-            note=self.hold_reason,
+            note=plaintext2html(self.hold_reason or ''),
             user_id=user.id,
         )
 

@@ -116,9 +116,10 @@ class ExactDivision(models.Model):
                 if not target:
                     continue
                 if target.division_id != division:
+                    # Nameless: the id may have been typed by who may not see it
                     raise ValidationError(self.env._(
-                        "%(target)s belongs to another administration of Exact.",
-                        target=target.display_name,
+                        "The default “%(field)s” belongs to another administration of Exact.",
+                        field=division._fields[name]._description_string(self.env),
                     ))
                 wrong = (
                     target.journal_type != DEFAULT_JOURNAL_TYPES[name]
@@ -277,6 +278,7 @@ class ExactDivision(models.Model):
     def action_open_mappings(self):
         """The mapping list of one kind, given as `mapping_kind` in the context."""
         self.ensure_one()
+        self.check_access('read')
         kind = self.env.context.get('mapping_kind', 'account')
         _model, domain, xmlid = MAPPING_KINDS[kind]
         action = self.env['ir.actions.act_window']._for_xml_id(f'account_exact.{xmlid}')

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
+from .exact_engine_fields import refuse_engine_fields
+
 REASONS = [
     ('same_code', "Same code"),
     ('same_name', "Same name"),
@@ -22,6 +24,8 @@ REASONS = [
 ]
 # States in which Exact has, or may have, the entry of a document already.
 EXPORTED_STATES = ('sending', 'sent', 'uncertain', 'verified', 'changed')
+# Who chose what, and whose it is, is not for people to write.
+_KEPT = {'state', 'company_id', 'mapped_by_id', 'mapped_on'}
 
 
 class ExactMappingMixin(models.AbstractModel):
@@ -100,10 +104,8 @@ class ExactMappingMixin(models.AbstractModel):
         """
         self.ensure_one()
         if target.division_id != self.division_id:
-            return self.env._(
-                "%(target)s belongs to another administration of Exact.",
-                target=target.display_name,
-            )
+            # Nameless: the id may have been typed by who may not see it
+            return self.env._("the choice belongs to another administration of Exact.")
         if not target.active:
             return self.env._(
                 "%(target)s is not in Exact any more.", target=target.display_name,
@@ -289,6 +291,7 @@ class ExactMappingMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
+            refuse_engine_fields(self, vals.keys() & _KEPT)
             if any(vals.get(name) for name in self._target_fields):
                 vals.setdefault('suggestion_reason', 'manual')
                 vals.update(self._chosen_values())
@@ -299,6 +302,8 @@ class ExactMappingMixin(models.AbstractModel):
         return mappings
 
     def write(self, vals):
+        # Record rules look at the administration that was, not at the one that comes
+        refuse_engine_fields(self, vals.keys() & {*_KEPT, 'division_id'}, 'division_id')
         chosen = [name for name in self._target_fields if name in vals]
         if not chosen:
             return super().write(vals)

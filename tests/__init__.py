@@ -8,6 +8,7 @@ from . import (
     test_master_data,
     test_neutralize,
     test_oauth,
+    test_security,
     test_sync,
     test_token,
     test_token_workers,

@@ -14,7 +14,7 @@ class ExactExportDocumentWizard(models.TransientModel):
     _description = "Export a Document to Exact"
 
     move_id = fields.Many2one('account.move', string="Document", required=True, readonly=True)
-    company_id = fields.Many2one(related='move_id.company_id')
+    company_id = fields.Many2one(related='move_id.company_id', related_sudo=False)
     division_id = fields.Many2one('exact.division', string="Administration", readonly=True)
     kind = fields.Selection(
         [
@@ -23,15 +23,19 @@ class ExactExportDocumentWizard(models.TransientModel):
         ],
         string="Booked As", readonly=True,
     )
-    partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")
+    partner_id = fields.Many2one(
+        related='move_id.commercial_partner_id', related_sudo=False, string="Partner",
+    )
     relation_id = fields.Many2one('exact.relation', string="Relation")
     create_relation = fields.Boolean(string="Create the Relation in Exact")
     journal_id = fields.Many2one('exact.journal', string="Journal")
     journal_type = fields.Char(compute='_compute_journal_type')
-    currency_id = fields.Many2one(related='move_id.currency_id')
-    amount_total = fields.Monetary(related='move_id.amount_total', string="Total")
+    currency_id = fields.Many2one(related='move_id.currency_id', related_sudo=False)
+    amount_total = fields.Monetary(
+        related='move_id.amount_total', related_sudo=False, string="Total",
+    )
     line_ids = fields.One2many('exact.export.document.wizard.line', 'wizard_id', string="Lines")
-    findings_html = fields.Html(string="Findings", readonly=True, sanitize=False)
+    findings_html = fields.Html(string="Findings", readonly=True)
     is_blocked = fields.Boolean(readonly=True)
 
     @api.depends('kind')
@@ -39,6 +43,13 @@ class ExactExportDocumentWizard(models.TransientModel):
         types = {'sale': '20', 'purchase': '22', 'general': '90', 'bank': '12', 'cash': '10'}
         for wizard in self:
             wizard.journal_type = types.get(wizard.kind)
+
+    @api.constrains('move_id', 'division_id', 'relation_id', 'journal_id')
+    def _check_visible(self):
+        """An id that is made up must not show the name of what the person may not see."""
+        # Odoo checks with sudo; this is about the person
+        for name in ('move_id', 'division_id', 'relation_id', 'journal_id'):
+            self.sudo(False)[name].check_access('read')
 
     @api.model
     def default_get(self, fields):
@@ -206,3 +217,8 @@ class ExactExportDocumentWizardLine(models.TransientModel):
     vat_amount = fields.Monetary(string="VAT", readonly=True)
     gl_account_id = fields.Many2one('exact.gl.account', string="Ledger")
     vat_code_id = fields.Many2one('exact.vat.code', string="VAT Code")
+
+    @api.constrains('wizard_id', 'move_line_id', 'gl_account_id', 'vat_code_id')
+    def _check_visible(self):
+        for name in ('wizard_id', 'move_line_id', 'gl_account_id', 'vat_code_id'):
+            self.sudo(False)[name].check_access('read')

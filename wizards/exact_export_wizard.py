@@ -26,7 +26,7 @@ class ExactExportWizard(models.TransientModel):
         'exact.division', string="Administration", required=True,
         default=lambda self: self._default_division(),
     )
-    company_id = fields.Many2one(related='division_id.company_id')
+    company_id = fields.Many2one(related='division_id.company_id', related_sudo=False)
     scope = fields.Selection(
         [('all', "Everything"), ('sale', "Sales Only"), ('purchase', "Purchases Only")],
         string="Documents", required=True, default='all',
@@ -42,6 +42,12 @@ class ExactExportWizard(models.TransientModel):
     ready_percentage = fields.Float(compute='_compute_ready_percentage')
     is_checked = fields.Boolean(readonly=True)
     line_ids = fields.One2many('exact.export.wizard.line', 'wizard_id', readonly=True)
+
+    @api.constrains('division_id')
+    def _check_visible(self):
+        """An id that is made up must not show the name of what the person may not see."""
+        # Odoo checks with sudo; this is about the person
+        self.sudo(False).division_id.check_access('read')
 
     @api.model
     def _default_division(self):

@@ -10,6 +10,7 @@ from ..booking import READ_FIELDS, from_dict, owed, read_entry, reference_of, to
 from ..booking.adopt import OFFERED, match
 from ..exact_api import ExactError, odata
 from ..models.exact_booking_builder import BookingBuilder
+from ..models.exact_engine_fields import refuse_engine_fields
 from ..models.exact_error_text import explain
 from ..models.exact_export import ENDED_STATES
 from ..models.exact_export_worker import CHECK_BATCH
@@ -49,6 +50,19 @@ class ExactLinkWizard(models.TransientModel):
         for wizard in self:
             wizard.chosen_count = len(wizard.line_ids.filtered('is_chosen'))
 
+    # === CRUD METHODS === #
+
+    # What was found is not for people to write: who links an entry may delete it afterwards.
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_engine_fields(self, vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_engine_fields(self, vals)
+        return super().write(vals)
+
     # === LOOKING === #
 
     @api.model
@@ -79,13 +93,14 @@ class ExactLinkWizard(models.TransientModel):
         except ExactError as error:
             raise UserError(explain(self.env, error)) from error
         found = match(bookings, entries, unknown)
-        wizard = self.create({
+        # sudo: what was found is not for people to write; the wizard is the person's all the same.
+        wizard = self.sudo().create({
             'division_id': division_sudo.id,
             'document_count': len(moves),
             'missing_count': len(moves) - len(found),
             'asked_for_id': moves.id if len(moves) == 1 else False,
         })
-        self.env['exact.link.wizard.line'].create([
+        self.env['exact.link.wizard.line'].sudo().create([
             {
                 'wizard_id': wizard.id,
                 'move_id': move.id,
@@ -105,7 +120,7 @@ class ExactLinkWizard(models.TransientModel):
             }
             for move, one in found.items() for entry in one.entries
         ])
-        return wizard
+        return wizard.sudo(False)
 
     @api.model
     def _kept(self, value):
@@ -214,10 +229,10 @@ class ExactLinkWizardLine(models.TransientModel):
 
     wizard_id = fields.Many2one('exact.link.wizard', required=True, ondelete='cascade')
     move_id = fields.Many2one('account.move', string="Document", required=True, readonly=True)
-    partner_id = fields.Many2one(related='move_id.commercial_partner_id')
-    currency_id = fields.Many2one(related='move_id.currency_id')
-    date = fields.Date(related='move_id.invoice_date', string="Date")
-    amount_total = fields.Monetary(related='move_id.amount_total')
+    partner_id = fields.Many2one(related='move_id.commercial_partner_id', related_sudo=False)
+    currency_id = fields.Many2one(related='move_id.currency_id', related_sudo=False)
+    date = fields.Date(related='move_id.invoice_date', related_sudo=False, string="Date")
+    amount_total = fields.Monetary(related='move_id.amount_total', related_sudo=False)
     how = fields.Selection(HOW, string="Found By", readonly=True)
     is_chosen = fields.Boolean(string="Link")
     booking = fields.Json(readonly=True)
@@ -247,6 +262,17 @@ class ExactLinkWizardLine(models.TransientModel):
     @api.model
     def _shown(self, value):
         return formatLang(self.env, value) if isinstance(value, (int, float)) else value
+
+    # As above: a person ticks, and nothing else.
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_engine_fields(self, vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_engine_fields(self, vals)
+        return super().write(vals)
 
     def _link(self):
         """Make exports of the entries that were chosen.

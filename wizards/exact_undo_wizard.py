@@ -77,10 +77,14 @@ class ExactUndoWizardLine(models.TransientModel):
     wizard_id = fields.Many2one('exact.undo.wizard', required=True, ondelete='cascade')
     move_id = fields.Many2one('account.move', string="Document", readonly=True)
     export_id = fields.Many2one('exact.export', readonly=True)
-    entry_number = fields.Char(related='export_id.entry_number_text', string="Exact Entry")
-    partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")
-    currency_id = fields.Many2one(related='move_id.currency_id')
-    amount_total = fields.Monetary(related='move_id.amount_total')
+    entry_number = fields.Char(
+        related='export_id.entry_number_text', related_sudo=False, string="Exact Entry",
+    )
+    partner_id = fields.Many2one(
+        related='move_id.commercial_partner_id', related_sudo=False, string="Partner",
+    )
+    currency_id = fields.Many2one(related='move_id.currency_id', related_sudo=False)
+    amount_total = fields.Monetary(related='move_id.amount_total', related_sudo=False)
     will = fields.Selection(
         [
             ('delete', "Entry and document are deleted in Exact"),
@@ -90,3 +94,10 @@ class ExactUndoWizardLine(models.TransientModel):
         ],
         string="What Will Happen", readonly=True,
     )
+
+    @api.constrains('move_id', 'export_id')
+    def _check_visible(self):
+        """An id that is made up must not show the name of what the person may not see."""
+        # Odoo checks with sudo; this is about the person
+        self.sudo(False).move_id.check_access('read')
+        self.sudo(False).export_id.check_access('read')

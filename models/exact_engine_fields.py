@@ -1,0 +1,23 @@
+from odoo.exceptions import AccessError
+
+
+def refuse_engine_fields(records, vals, *more):
+    """Refuse to people what the engine alone writes: `readonly` binds the screen, not RPC.
+
+    :param vals: as given to `create` or `write`
+    :param more: names of further fields that people do not write
+    :raise AccessError: for a stored field that is read-only on the model
+    """
+    if records.env.su:
+        return
+    names = [
+        name for name in vals
+        if name in more or (
+            (field := records._fields.get(name)) and field.store and field.readonly
+        )
+    ]
+    if names:
+        raise AccessError(records.env._(
+            "%(fields)s: this comes from Exact or is kept by Odoo itself, and nobody writes it.",
+            fields=", ".join(names),
+        ))
