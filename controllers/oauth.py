@@ -149,7 +149,8 @@ class ExactOAuthController(http.Controller):
             _logger.info(
                 "Exact connection %s: rights not tried: %s", connection.id, type(problem).__name__,
             )
-        return None
+        connection.invalidate_recordset(flush=False)
+        return connection._explored_reason() or None
 
     # === ANSWERS === #
 

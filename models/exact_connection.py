@@ -27,7 +27,14 @@ from ..exact_api import (
 )
 from .exact_engine_fields import refuse_engine_fields
 from .exact_error_text import explain, reason_text, rights_of
-from .exact_token import IDLE_LIFE, KEEP_ALIVE_AFTER, WrongKeyError, naive, utcnow
+from .exact_token import (
+    IDLE_LIFE,
+    KEEP_ALIVE_AFTER,
+    LOCK_TIMEOUT,
+    WrongKeyError,
+    naive,
+    utcnow,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -38,8 +45,9 @@ WEBHOOK_SCOPE = 'account_exact.webhook'
 CONSENT_SCOPE = 'account_exact.consent'
 CONSENT_LIFE = timedelta(minutes=10)
 SESSION_MARKER = 'account_exact_consent'
-# A disturbance of Exact or of the network that lasts longer than this is told to a person.
-FAILING_WARNING = timedelta(days=2)
+# A disturbance of Exact or of the network that lasts longer than this is told to a person: the
+# third daily try finds it so.
+FAILING_WARNING = timedelta(hours=36)
 
 DIVISION_FIELDS = [
     'Code', 'Description', 'CustomerName', 'Country', 'Currency', 'Status', 'VATNumber',
@@ -452,9 +460,10 @@ class ExactConnection(models.Model):
             self._explore()
         except ExactError as error:
             raise UserError(explain(self.env, error)) from error
-        if self.reason and self.state == 'connected':
+        reason = self._explored_reason()
+        if self.state == 'connected' and self.reason != reason:
             # sudo: as above
-            self.sudo().write({'reason': False, 'reason_date': False})
+            self.sudo().write({'reason': reason, 'reason_date': reason and fields.Datetime.now()})
         return True
 
     def action_probe_rights(self):
@@ -529,12 +538,16 @@ class ExactConnection(models.Model):
         """Store the pair of a new consent for good, whatever becomes of the caller's work.
 
         The code is used up: a worker that refreshes the old pair at this moment must not cost the
-        new one.
+        new one. The caller must not have written the connection itself.
+
+        :raise Transient: if others hold the tokens for too long
         """
         self.ensure_one()
+        self.flush_recordset()
         for _attempt in range(5):
             try:
                 with self.env.registry.cursor() as cr:
+                    cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
                     # First of all, so that what follows sees what another worker wrote meanwhile
                     self.env['exact.token']._read_row(cr, self.id, lock=True)
                     cr.execute(SQL(
@@ -560,10 +573,7 @@ class ExactConnection(models.Model):
         self._activity_done()
         self.sudo().write({'state': 'connected', 'reason': False, 'reason_date': False})
         # sudo: the administrations may be other companies'
-        divisions_sudo = self.sudo().division_ids.filtered('company_id')
-        if divisions_sudo:
-            divisions_sudo._start_sync()
-            self.env['exact.export'].sudo()._enqueue(divisions_sudo)
+        self.sudo().division_ids._go_on()
 
     def _recover(self):
         """Be connected again if what stood in the way is gone without a new consent.
@@ -589,6 +599,16 @@ class ExactConnection(models.Model):
         rows = self._read_divisions(me)
         self._write_me(me)
         self._write_divisions(rows)
+
+    def _explored_reason(self):
+        """Return 'gone' if a company is linked to an administration that the Exact user does not
+        see, False if all is well.
+        """
+        # sudo: the administrations may be other companies'
+        return any(
+            division.company_id and division.unreachable_reason == 'gone'
+            for division in self.sudo().division_ids
+        ) and 'gone'
 
     def _explore_rights(self):
         """Try what the app and the user may read; 13 calls.
@@ -897,6 +917,8 @@ class ExactConnection(models.Model):
             }
             if changed:
                 division.write(changed)
+            if 'unreachable_reason' in changed:
+                division._go_on()
         gone = divisions_sudo.union(
             *(division for code, division in known.items() if code not in seen),
         )

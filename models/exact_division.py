@@ -8,7 +8,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, plaintext2html
 
 from .exact_engine_fields import refuse_engine_fields
-from .exact_error_text import division_reason_text, reason_text
+from .exact_error_text import division_reason_text, hold_reason_text, reason_text
 
 STATES = [
     ('free', "Not Linked"),
@@ -168,7 +168,7 @@ class ExactDivision(models.Model):
                 division.state = 'unreachable'
             elif division.hold:
                 division.state = 'hold'
-                division.state_reason = division.hold_reason
+                division.state_reason = hold_reason_text(self.env, division.hold_reason)
             else:
                 division.state = 'syncing' if division in syncing else 'ready'
             if division.unreachable_reason and not division.state_reason:
@@ -371,6 +371,14 @@ class ExactDivision(models.Model):
         with self_sudo.connection_id._client(self.code, before=before, after=after) as client:
             yield client
 
+    def _go_on(self):
+        """Exact lets us in again: send and read at once what waited."""
+        # sudo: the queue and the cursors are the engine's
+        linked_sudo = self.sudo().filtered('company_id')
+        if linked_sudo:
+            linked_sudo._start_sync()
+            linked_sudo.env['exact.export.queue']._resume(linked_sudo)
+
     def _note_reachable(self, reason):
         """Keep whether Exact lets us in, in a cursor of its own; never wait for somebody's edit.
 
@@ -387,6 +395,9 @@ class ExactDivision(models.Model):
             row = cr.fetchone()
             if not row or (row[0] or False) == reason:
                 return
-            self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True)).unreachable_reason = reason
+            division = self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True))
+            division.unreachable_reason = reason
+            if not reason:
+                division._go_on()
         self.invalidate_recordset(['unreachable_reason'], flush=False)
         self.modified(['unreachable_reason'])

@@ -60,6 +60,11 @@ REASONS = {
         "Exact gave its consent but did not show the administrations. Press Refresh List; if it "
         "stays empty, check the rights of the Exact user and the scopes of the app.",
     ),
+    'gone': _lt(
+        "The Exact user who gave access does not see an administration that a company is linked "
+        "to; its documents wait. Give that user access in Exact and press Refresh List, or "
+        "connect again with another user.",
+    ),
     # The tokens
     'refused': _lt(
         "Exact no longer accepts the stored tokens: access was withdrawn, a password or user was "
@@ -122,6 +127,16 @@ DIVISION_REASONS = {
         "The connected Exact user is inactive. Activate it in Exact or connect with another user.",
     ),
     'BlockedCustomer': _lt("Exact has blocked this customer. Contact Exact; documents wait."),
+}
+
+# Why an administration is on hold: the codes of `exact.division.hold_reason`, which is a sentence
+# where people or the engine gave it
+HOLD_REASONS = {
+    # See data/neutralize.sql
+    'neutralized': _lt(
+        "This is a copy of another database, and the original sends these documents. Release the "
+        "hold only where they cannot reach the real books.",
+    ),
 }
 
 # What does not work without a scope of the app registration
@@ -203,6 +218,11 @@ def reason_text(env, reason):
 def division_reason_text(env, reason):
     """Return the sentence for a code of `exact.division.unreachable_reason`."""
     return _translate(env, DIVISION_REASONS.get(reason) or DIVISION_REASONS['NoDivisionAccess'])
+
+
+def hold_reason_text(env, reason):
+    """Return the sentence for a code of `exact.division.hold_reason`, or the sentence itself."""
+    return _translate(env, HOLD_REASONS.get(reason) or reason or '')
 
 
 def rights_of(env, missing):

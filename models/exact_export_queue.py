@@ -69,6 +69,14 @@ class ExactExportQueue(models.Model):
             retry_at = now + min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
         self.write({'served_at': now, 'retry_at': retry_at, 'failures': failures})
 
+    @api.model
+    def _resume(self, divisions):
+        """Forget what made these divisions wait, and serve them at once."""
+        self.search([
+            ('division_id', 'in', divisions.ids), ('retry_at', '!=', False),
+        ]).write({'retry_at': False, 'failures': 0})
+        self.env['exact.export']._enqueue(divisions)
+
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
@@ -79,7 +87,7 @@ class ExactExport(models.Model):
     def _due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
         self.env['exact.export'].flush_model(['state', 'pending_action', 'next_try'])
-        self.env['exact.division'].flush_model(['hold', 'company_id'])
+        self.env['exact.division'].flush_model(['hold', 'company_id', 'unreachable_reason'])
         rows = self.env.execute_query(SQL(
             """
             SELECT division.id
@@ -129,7 +137,7 @@ class ExactExport(models.Model):
         return SQL(
             """
             export.state IN ('proposed', 'sending') OR export.pending_action = 'recheck'
-            OR (connection.state = 'connected' AND (
+            OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
                 export.state = 'uncertain' OR export.pending_action = 'look'
                 OR (export.state = 'sent' AND export.has_difference IS NOT TRUE
                     AND export.pending_action IS NULL)

@@ -35,7 +35,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
-from .exact_error_text import explain
+from .exact_error_text import DIVISION_REASONS, explain
 from .exact_export_worker import MAX_ATTEMPTS, plain_text
 
 _logger = logging.getLogger(__name__)
@@ -196,6 +196,10 @@ class ExactExport(models.Model):
             })
             return
         except (Forbidden, NotFound) as error:
+            if getattr(error, 'reason', '') in DIVISION_REASONS:
+                # Not this document but the whole administration is closed to us: all wait
+                self._later(step, error)
+                raise
             self._refused(step, error)
             return
         except UserError as error:
@@ -205,11 +209,7 @@ class ExactExport(models.Model):
             self.write({'state': 'refused'})
             return
         except ExactError as error:
-            self._log_attempt(step, 'later', explain(self.env, error))
-            self.write({
-                'state': 'ready', 'attempt_count': self.attempt_count - 1, 'asked_at': False,
-            })
-            self._commit()
+            self._later(step, error)
             raise
         except OperationalError:
             raise
@@ -222,6 +222,14 @@ class ExactExport(models.Model):
             self.write({'state': 'uncertain' if asked else 'refused', 'next_try': False})
             return
         self._booked(answer)
+
+    def _later(self, step, error):
+        """Go back into the queue: nothing was sent, and it was not this document's fault."""
+        self._log_attempt(step, 'later', explain(self.env, error))
+        self.write({
+            'state': 'ready', 'attempt_count': self.attempt_count - 1, 'asked_at': False,
+        })
+        self._commit()
 
     def _state_or_give_up(self, state, error):
         """After some attempts a person has to look."""

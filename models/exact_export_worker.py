@@ -134,7 +134,8 @@ class ExactExport(models.Model):
         self._recover_claims(division)
         more = self._check_proposed(division)
         self._recheck_changed(division)
-        if division.connection_id.sudo().state != 'connected' or not self._due_in(division):
+        closed = division.connection_id.sudo().state != 'connected' or division.unreachable_reason
+        if closed or not self._due_in(division):
             return more
         with division._client() as client:
             self._resolve_uncertain(division, client)

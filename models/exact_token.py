@@ -294,8 +294,8 @@ class ExactToken(models.Model):
         """Tell whether the key at hand opens the stored secrets."""
         self.ensure_one()
         try:
-            decrypt(self.client_secret)
-            decrypt(self.refresh_token)
+            for secret in (self.client_secret, self.webhook_secret, self.refresh_token):
+                decrypt(secret)
         except WrongKeyError:
             return False
         return True

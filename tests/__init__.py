@@ -11,6 +11,7 @@ from . import (
     test_security,
     test_sync,
     test_token,
+    test_token_reconnect,
     test_token_workers,
     test_webhook,
 )

@@ -2,6 +2,7 @@ import logging
 import os
 import stat
 import threading
+import traceback
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,13 +11,14 @@ from unittest.mock import patch
 
 from cryptography.fernet import Fernet
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import config, mute_logger
 
 from odoo.addons.account_exact.exact_api import (
     Forbidden,
     NeedsReconnect,
+    OAuth,
     OAuthRefused,
     OutcomeUnknown,
     RateLimited,
@@ -184,6 +186,87 @@ class TestToken(TransactionCase):
         self.assertFalse(exported[1])
         self.assertNotIn('a-secret', str(self.connection.copy_data()))
 
+    def test_no_trick_of_the_orm_reads_secrets(self):
+        system = new_test_user(
+            self.env, 'exact_system',
+            groups='base.group_system,base.group_allow_export,account.group_account_manager',
+        )
+        self.manager.group_ids |= self.env.ref('base.group_allow_export')
+        names = ('client_secret', 'access_token', 'refresh_token', 'webhook_secret', 'nonce_hash')
+        row_id = self.row()['id']
+        for user in (system, self.manager):
+            for model in ('exact.token', 'exact.token.refresh'):
+                rows = self.env[model].with_user(user).browse(row_id)
+                self.assertFalse(rows.has_access('read'))
+                for name in names if model == 'exact.token' else ('fingerprint',):
+                    for attempt in (
+                        lambda rows, name: rows.search([(name, '=like', 'g%')]),
+                        lambda rows, name: rows.search_count([(name, '!=', False)]),
+                        lambda rows, name: rows.search_read([], [name]),
+                        lambda rows, name: rows.web_search_read([], {name: {}}),
+                        lambda rows, name: rows.web_read({name: {}}),
+                        lambda rows, name: rows.read([name]),
+                        lambda rows, name: rows.mapped(name),
+                        lambda rows, name: rows.filtered_domain([(name, '=like', 'g%')]),
+                        lambda rows, name: rows.export_data([name]),
+                        lambda rows, name: rows.formatted_read_group([], [name], ['__count']),
+                        lambda rows, name: rows._read_group([], [name], ['__count']),
+                        lambda rows, name: rows.copy(),
+                        lambda rows, name: rows.name_search('g'),
+                    ):
+                        with self.assertRaises(AccessError):
+                            attempt(rows, name)
+            # Letter by letter, through the field of the form
+            connections = self.env['exact.connection'].with_user(user)
+            divisions = self.env['exact.division'].with_user(user)
+            for secret in ('client_secret', 'webhook_secret'):
+                for letter in 'ax':
+                    guess = [(secret, '=like', f'{letter}%')]
+                    for records, domain in (
+                        (connections, guess),
+                        (divisions, [(f'connection_id.{secret}', '=like', f'{letter}%')]),
+                        (divisions, [('connection_id', 'any', guess)]),
+                    ):
+                        with self.assertRaises(ValueError), mute_logger('odoo.fields'):
+                            records.search(domain)
+                with self.assertRaises(ValueError):
+                    connections.formatted_read_group([], [secret], ['__count'])
+                with self.assertRaises(ValueError):
+                    connections.search([], order=secret)
+                connection = self.connection.with_user(user)
+                self.assertFalse(connection.filtered_domain([(secret, '!=', False)]))
+                self.assertEqual(connection.web_read({secret: {}})[0][secret], False)
+        # A field that an administrator makes shows nothing of it either
+        self.assertNotIn('a-secret', str(self.row()))
+
+    def test_secrets_are_not_in_texts_of_objects(self):
+        tokens = Tokens('access-0', 'refresh-0', START)
+        shown = ' '.join(map(str, (
+            tokens, repr(tokens), f'{tokens!r}', vars(OAuth)['__init__'],
+            repr(OAuth('https://example.com', 'an-app', 'a-secret', 'https://odoo.example.com')),
+            self.env['exact.token'].sudo().search([]), self.refused_text(),
+        )))
+        for secret in ('a-secret', 'access-0', 'refresh-0'):
+            self.assertNotIn(secret, shown)
+
+    def refused_text(self):
+        self.clock.at(600)
+        self.oauth.answers = [NeedsReconnect("no", reason='rejected')]
+        error = self.refused()
+        return f"{error} {error!r} {error.args} {''.join(traceback.format_exception(error))}"
+
+    def test_the_secret_is_not_tracked(self):
+        self.connection.with_user(self.manager).client_secret = 'the-next-secret'
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        for message in self.connection.message_ids:
+            self.assertNotIn('the-next', str(message.read()))
+        values = self.env['mail.tracking.value'].sudo().search(
+            [('mail_message_id', 'in', self.connection.message_ids.ids)],
+        )
+        self.assertNotIn('client_secret', values.field_id.mapped('name'))
+        self.assertNotIn('the-next', str(values.read()))
+
     def test_a_written_secret_is_not_answered(self):
         """The web client saves and reads in one call."""
         saved = self.connection.with_user(self.manager).web_save(
@@ -238,6 +321,44 @@ class TestToken(TransactionCase):
         self.assertEqual(self.connection.state, 'reconnect')
         self.assertIn("key", self.connection.state_reason)
         self.assertFalse(self.oauth.sent)
+
+    def test_the_form_of_a_server_without_the_key_says_so(self):
+        """Two servers with a key file each: the one that cannot open the secrets tells it."""
+        self.assertFalse(self.connection.has_wrong_key)
+        with TemporaryDirectory() as folder, patch.dict(
+            config._runtime_options, {'data_dir': folder, 'account_exact_secret_key': None},
+        ), mute_logger(TOKEN_LOGGER):
+            self.connection.invalidate_recordset()
+            self.assertTrue(self.connection.has_wrong_key)
+            self.assertFalse(os.listdir(folder), "no other key is made to open what is there")
+            exact_token.encrypt("something of this server")
+            self.connection.invalidate_recordset()
+            self.assertTrue(self.connection.has_wrong_key)
+            (Path(folder) / 'account_exact.key').write_text("no key at all")
+            self.connection.invalidate_recordset()
+            self.assertTrue(self.connection.has_wrong_key)
+            with self.assertRaisesRegex(UserError, "the same on every server"):
+                self.connection.with_user(self.manager).client_secret = 'another'
+        self.connection.invalidate_recordset()
+        self.assertFalse(self.connection.has_wrong_key)
+
+    def test_the_right_key_heals(self):
+        with secret_key('something else'):
+            self.refused()
+            with self.assertRaisesRegex(UserError, "does not have the key"):
+                self.connection.with_user(self.manager).action_try_again()
+            self.env.ref('account_exact.ir_cron_keep_alive').method_direct_trigger()
+            self.env.invalidate_all()
+            self.assertEqual(self.connection.state, 'reconnect')
+        self.connection.with_user(self.manager).action_try_again()
+        self.assertEqual(self.connection.state, 'connected')
+        self.assertFalse(self.connection.activity_ids)
+        self.assertEqual(self.token(), 'access-0')
+        with secret_key('something else'):
+            self.refused()
+        self.env.ref('account_exact.ir_cron_keep_alive').method_direct_trigger()
+        self.env.invalidate_all()
+        self.assertEqual(self.connection.state, 'connected', "within a day by itself")
 
     # === THE RIGHT MOMENT === #
 
@@ -416,6 +537,78 @@ class TestToken(TransactionCase):
         self.assertEqual(self.oauth.sent, ['refresh-0'])
         self.env.invalidate_all()
         self.assertEqual(self.connection.idle_until, datetime(2027, 1, 10, 12, 0, 1))
+
+    def test_the_forecast_speaks_the_persons_language(self):
+        self.env['res.lang']._activate_lang('nl_NL')
+        self.manager.tz = 'Europe/Amsterdam'
+        as_manager = self.connection.with_user(self.manager)
+        self.assertEqual(
+            as_manager.forecast, "Renews itself; without any use it would end on 20 December",
+        )
+        self.assertIn("20 december", as_manager.with_context(lang='nl_NL').forecast)
+        self.connection.action_disconnect()
+        self.assertFalse(as_manager.forecast)
+
+    def keep_alive(self, day):
+        """Run the scheduled action on that day, with an Exact that is away."""
+        self.clock.at(day * 86400 + 60)
+        with mute_logger(TOKEN_LOGGER):
+            self.env.ref('account_exact.ir_cron_keep_alive').method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_people_are_told_in_time_when_exact_stays_away(self):
+        self.oauth.answers = [Unreachable("no route")] * 1000
+        for day in (20, 21):
+            self.keep_alive(day)
+            self.assertFalse(self.connection.activity_ids, "a disturbance of a day is no news")
+        for day in (22, 23, 24):
+            self.keep_alive(day)
+            self.assertEqual(len(self.connection.activity_ids), 1, "told once")
+        activity = self.connection.activity_ids
+        self.assertEqual(activity.user_id, self.manager)
+        self.assertIn("10 December", activity.note, "since when")
+        self.assertIn("20 December", activity.note, "until when")
+        self.assertIn("10 December", self.connection.forecast)
+        self.assertEqual(self.connection.state, 'connected')
+        # Exact is back
+        self.oauth.answers = []
+        self.keep_alive(25)
+        self.assertEqual(self.oauth.good, 'refresh-1')
+        self.assertFalse(self.connection.activity_ids)
+        self.assertIn("Renews itself", self.connection.forecast)
+
+    def test_the_end_takes_the_place_of_the_warning(self):
+        self.oauth.answers = [Unreachable("no route")] * 3
+        for day in (20, 21, 22):
+            self.keep_alive(day)
+        self.oauth.answers = [NeedsReconnect("too old", reason='expired')]
+        self.keep_alive(31)
+        self.assertEqual(self.connection.reason, 'expired')
+        self.assertEqual(len(self.connection.activity_ids), 1)
+        self.assertEqual(self.connection.activity_ids.summary, "Connect Odoo to Exact again")
+
+    def test_a_problem_that_was_not_told_is_told(self):
+        """The worker that met it could not write the connection."""
+        self.env.cr.execute(
+            "UPDATE exact_token SET problem = 'rejected' WHERE connection_id = %s",
+            [self.connection.id],
+        )
+        self.keep_alive(1)
+        self.assertEqual(self.connection.state, 'reconnect')
+        self.assertEqual(len(self.connection.activity_ids), 1)
+
+    def test_a_persons_own_activity_stays(self):
+        own = self.env['mail.activity'].create({
+            'res_model_id': self.env['ir.model']._get_id('exact.connection'),
+            'res_id': self.connection.id, 'summary': "Ask the accountant",
+            'activity_type_id': self.env.ref('mail.mail_activity_data_todo').id,
+            'user_id': self.manager.id,
+        })
+        self.clock.at(600)
+        self.oauth.answers = [NeedsReconnect("no", reason='rejected')]
+        self.refused()
+        self.connection._consented(Tokens('access-7', 'refresh-7', self.clock()))
+        self.assertEqual(self.connection.activity_ids, own)
 
     def test_one_dead_link_does_not_stop_the_others(self):
         other = self.env['exact.connection'].create({
