@@ -164,9 +164,10 @@ class AccountMove(models.Model):
                 return self.env._(
                     "Booked in Exact as %s; being read back.", export.entry_number,
                 ), False
-            return waits.get(
+            wait = waits.get(
                 export.pending_action, self.env._("Waiting to be booked in Exact."),
-            ), False
+            )
+            return export._pause_text(wait), False
         return False, False
 
     def _exact_field_label(self, name):

@@ -7,7 +7,7 @@ since the last look, in one call for up to 1,000 ledger lines. The same look pro
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 from decimal import Decimal
 
 from odoo import api, fields, models
@@ -23,10 +23,15 @@ LOOK_AGAIN = timedelta(minutes=10)
 # A look goes this far back behind the last change that was seen: changes of one moment may become
 # visible one after the other.
 LOOK_OVERLAP = timedelta(minutes=2)
-# How far back the very first look goes.
-FIRST_LOOK = timedelta(days=1)
+# How far back the very first look goes: what an accountant, or a former connector, has typed of the
+# documents that are exported first.
+FIRST_LOOK = timedelta(days=92)
+# What one look asks for when it is far behind, so that it ends within the minute's calls.
+WINDOW = timedelta(days=31)
 # Kinds of journal (Journals.Type) that documents are booked in; banks have thousands of lines.
 LOOKED_THROUGH = ('20', '21', '22', '23', '90')
+# Transaction.Type of sales and purchase entries and their credit notes.
+INVOICE_TYPES = (20, 21, 30, 31)
 
 
 class ExactEntry(models.Model):
@@ -110,33 +115,65 @@ class ExactExport(models.Model):
         """
         queue = self.env['exact.export.queue']._of(division)
         now = fields.Datetime.now()
-        since = (queue.looked_until or now - FIRST_LOOK) - LOOK_OVERLAP
+        result = {}
+        while True:
+            position = queue.looked_until or now - FIRST_LOOK
+            until = position + WINDOW
+            rows = self._changed_lines(
+                division, client, position - LOOK_OVERLAP, until if until < now else None,
+            )
+            result |= self._see(division, rows)
+            changed = [naive(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
+            # Exact's own moments, not ours: its clock may be another.
+            queue.looked_until = until if until < now else max([*changed, position])
+            if until >= now:
+                queue.looked_at = now
+                self._commit()
+                return result
+            self._commit()
+
+    @api.model
+    def _changed_lines(self, division, client, since, until):
+        """Ledger lines that Exact changed in a time.
+
+        :param since: naive UTC, and `until` too, or None
+        """
         rows = []
-        for terms in odata.batches(division._looked_through()):
+        for codes in odata.batches(division._looked_through()):
             rows += client.get(
                 'bulk/Financial/TransactionLines', select=['ID', 'Modified', *READ_FIELDS],
                 filter=odata.all_of(
                     odata.ge('Modified', modified_since(fields.Datetime.to_string(since))),
-                    odata.any_of('JournalCode', terms),
+                    until and odata.lt('Modified', until.replace(tzinfo=timezone.utc)),
+                    odata.any_of('JournalCode', codes),
                 ),
             )
+        return rows
+
+    @api.model
+    def _see(self, division, rows):
+        """Tell entries of exports, which are given back, from those of others, which are noted."""
         by_entry = self._rows_by_entry(rows)
-        ours = {
-            export.exact_guid for export in self.search([('exact_guid', 'in', list(by_entry))])
-        }
-        self._keep_entry_lines({guid: by_entry[guid] for guid in ours})
+        ours = self.search([('exact_guid', 'in', list(by_entry))])
+        # Of an entry that is being read back all lines are new. Of others some have changed.
+        self._keep_entry_lines({
+            export.exact_guid: by_entry[export.exact_guid]
+            for export in ours if export.state == 'sent'
+        })
         gl_types = self._gl_types(division)
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
-        read = {guid: entry for guid, entry in read.items() if entry}
-        strangers = [entry for guid, entry in read.items() if guid not in ours]
-        self._note_strangers(division, strangers)
-        changed = [naive(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
-        queue.write({
-            'looked_at': now,
-            'looked_until': max([*changed, queue.looked_until or since]),
-        })
-        self._commit()
-        return {guid: entry for guid, entry in read.items() if guid in ours}
+        ours = set(ours.mapped('exact_guid'))
+        self._note_strangers(division, [
+            entry for guid, entry in read.items()
+            if entry and guid not in ours and self._is_whole(entry)
+        ])
+        return {guid: entry for guid, entry in read.items() if entry and guid in ours}
+
+    @api.model
+    def _is_whole(self, entry):
+        """Whether the lines that were read say what the entry is about: an invoice's total is on
+        its receivable or payable line."""
+        return entry.type not in INVOICE_TYPES or any(line.is_control for line in entry.lines)
 
     @api.model
     def _note_strangers(self, division, entries):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import psycopg2
 
 from odoo import api, fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, format_datetime
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class ExactExportQueue(models.Model):
     served_at = fields.Datetime(readonly=True, help="Who waited longest goes first.")
     retry_at = fields.Datetime(readonly=True, help="Nothing is tried before.")
     failures = fields.Integer(readonly=True, help="Times in a row that Exact was not reached.")
+    reason = fields.Char(readonly=True, help="What went wrong the last time.")
     looked_at = fields.Datetime(
         readonly=True, help="When the journals in Exact were last looked through.",
     )
@@ -56,18 +57,21 @@ class ExactExportQueue(models.Model):
         """End the pause after failures; that of the limits is kept by the budget itself."""
         self.filtered('failures').retry_at = False
 
-    def _served(self, retry_at=False):
+    def _served(self, retry_at=False, reason=False):
         """Note that the division was served, and how that went.
 
         :param retry_at: a moment when it can go on, None after a failure of which nobody knows when
             it is over, False if all went well.
+        :param reason: a sentence about what went wrong
         """
         self.ensure_one()
         now = fields.Datetime.now()
         failures = self.failures + 1 if retry_at is None else 0
         if retry_at is None:
             retry_at = now + min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-        self.write({'served_at': now, 'retry_at': retry_at, 'failures': failures})
+        self.write({
+            'served_at': now, 'retry_at': retry_at, 'failures': failures, 'reason': reason,
+        })
 
     @api.model
     def _resume(self, divisions):
@@ -80,6 +84,24 @@ class ExactExportQueue(models.Model):
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
+
+    def _pause_text(self, wait):
+        """What a waiting document says: why, where Exact could not be reached the last time.
+
+        :param str wait: what it waits for
+        """
+        self.ensure_one()
+        queue = self.env['exact.export.queue'].search([
+            ('division_id', '=', self.division_id.id), ('failures', '!=', 0),
+        ])
+        if not queue.reason:
+            return wait
+        return self.env._(
+            "%(wait)s %(reason)s It is tried again at %(time)s.", wait=wait, reason=queue.reason,
+            time=format_datetime(
+                self.env, queue.retry_at or fields.Datetime.now(), dt_format='short',
+            ),
+        )
 
     # === WHO IS SERVED NEXT === #
 

@@ -21,8 +21,10 @@ from ..booking import (
 from ..booking.rules import check
 from ..exact_api import ExactError, NeedsReconnect, RateLimited
 from .exact_booking_builder import BookingBuilder, Problem
+from .exact_error_text import explain
 from .exact_export_queue import BUSY
 from .exact_facts import line_taxes
+from .exact_finding import sentence
 
 _logger = logging.getLogger(__name__)
 
@@ -99,7 +101,7 @@ class ExactExport(models.Model):
             tracking_disable=True,
         )
         division = division.with_env(worker.env)
-        retry_at = more = False
+        retry_at = reason = more = False
         try:
             more = worker._process_division(division)
         except RateLimited as error:
@@ -114,12 +116,14 @@ class ExactExport(models.Model):
         except ExactError as error:
             self.env.cr.rollback()
             _logger.info("Exact division %s: %s", division.code, type(error).__name__)
-            retry_at = None
-        except Exception:
+            retry_at, reason = None, explain(worker.env, error)
+        except Exception as error:
             self.env.cr.rollback()
             _logger.exception("Exact division %s: export failed", division.code)
-            retry_at = None
-        worker.env['exact.export.queue']._of(division)._served(retry_at)
+            retry_at, reason = None, sentence(worker.env, 'unexpected', {
+                'reason': type(error).__name__,
+            })
+        worker.env['exact.export.queue']._of(division)._served(retry_at, reason)
         self._commit()
         moment = self._next_moment(division)
         # What a turn left as it was is no reason to begin the next one at once.

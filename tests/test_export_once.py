@@ -1,5 +1,6 @@
 """One entry per document: whoever booked it, whatever was forgotten or came late."""
 
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
@@ -244,6 +245,59 @@ class TestExportOnce(ExactFaultCase):
         return self.simulator.store.query(
             'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', method, resource,
         )[0][0]
+
+    def test_bill_that_was_typed_first_is_never_booked_again(self):
+        """The commonest way to a double entry: the accountant was faster, by weeks."""
+        first = self.document('in_invoice', [(50, self.tax_in_21)], ref='warm-up')
+        self.export(first)
+        relation = first.exact_export_id.relation_id
+        line = self.payload(first.exact_export_id)['PurchaseEntryLines'][0]
+        self.simulator.clock.freeze(self.simulator.clock() - timedelta(days=60))
+        self.addCleanup(self.simulator.clock.resume)
+        guid = self.simulator.control.run('add_entry', {'kind': 'purchase', 'values': {
+            'Supplier': relation.exact_guid, 'Journal': first.exact_export_id.journal_id.code,
+            'YourRef': 'F-77', 'EntryDate': '2026-01-15', 'ReportingYear': 2026,
+            'ReportingPeriod': 1, 'PurchaseEntryLines': [{
+                'GLAccount': line['GLAccount'], 'AmountFC': 80, 'VATCode': line['VATCode'],
+            }],
+        }})['EntryID']
+        self.simulator.clock.resume()
+        self.env['exact.export.queue'].sudo().search([]).write({
+            'looked_at': False, 'looked_until': False,
+        })
+        bill = self.document('in_invoice', [(80, self.tax_in_21)], ref='F-77')
+        self.export(bill)
+        self.work()
+        self.assertEqual(
+            (bill.exact_state, bill.exact_export_id.exact_guid), ('verified', guid),
+            bill.exact_message,
+        )
+
+    def test_payment_in_exact_leaves_an_entry_known(self):
+        """Matching changes one line of an entry: what is known of the others stays."""
+        move = self.invoice()
+        export = self.export(move)
+        lines = export.entry_line_ids.mapped('exact_guid')
+        self.assertEqual(len(lines), 3)
+        self.simulator.control.run('register_payment', {'entry': export.exact_guid})
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.export(self.invoice(1))
+        self.assertEqual(export.state, 'verified')
+        self.assertEqual(export.entry_line_ids.mapped('exact_guid'), lines)
+        self.assertFalse(self.env['exact.entry'].search([('reference', '=', move.name)]))
+
+    def test_waiting_documents_say_why(self):
+        move = self.invoice()
+        self.relation(move)
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.simulator.faults.add('status', method='GET', resource='TransactionLines', status=503)
+        move.action_exact_export()
+        with patch.object(type(self.env['ir.cron']), '_exact_left', return_value=[]):
+            self.work()
+        self.assertEqual(move.exact_state, 'waiting')
+        self.assertIn("tried again", move.exact_message)
+        self.work()
+        self.assertBooked(move)
 
     # === HOLD === #
 
