@@ -1,3 +1,6 @@
+from collections import defaultdict
+from typing import NamedTuple
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -21,6 +24,20 @@ ACCOUNTING_GROUPS = 'account.group_account_invoice,account.group_account_readonl
 PEOPLE = 'base.group_user'
 
 
+class LatestExport(NamedTuple):
+    """What the list of documents shows of an export.
+
+    :param state: its `display_state`.
+    :param number: of the entry that Exact has, None without one.
+    :param has_blocking: whether there is a finding that blocks.
+    """
+
+    id: int
+    state: str
+    number: str | None
+    has_blocking: bool
+
+
 class AccountMove(models.Model):
     _inherit = 'account.move'
 
@@ -29,17 +46,18 @@ class AccountMove(models.Model):
         'exact.export', 'move_id', string="Exact Exports", copy=False, groups=ACCOUNTING_GROUPS,
     )
     exact_export_id = fields.Many2one(
-        'exact.export', string="Exact Export", compute='_compute_exact_export',
+        'exact.export', string="Exact Export", compute='_compute_exact_export_id',
         groups=ACCOUNTING_GROUPS,
     )
     exact_state = fields.Selection(
-        STATES, string="Exact", compute='_compute_exact_export', search='_search_exact_state',
+        STATES, string="Exact", compute='_compute_exact_state', search='_search_exact_state',
         groups=PEOPLE,
     )
     exact_entry_number = fields.Char(
-        string="Exact Entry", compute='_compute_exact_export', search='_search_exact_entry_number',
+        string="Exact Entry", compute='_compute_exact_state', search='_search_exact_entry_number',
         groups=PEOPLE,
     )
+    exact_has_blocking = fields.Boolean(compute='_compute_exact_state', groups=PEOPLE)
     exact_journal = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_division = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_verified_at = fields.Datetime(compute='_compute_exact_details', groups=PEOPLE)
@@ -53,26 +71,55 @@ class AccountMove(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends('state', 'exact_export_ids.display_state', 'exact_export_ids.entry_number')
-    def _compute_exact_export(self):
-        # One query for a whole list; the latest export of a document speaks for it.
-        latest = {}
-        if self.ids:
-            # sudo: the state of a document is shown to everyone who sees the document.
-            for export in self.env['exact.export'].sudo().search_fetch(
-                [('move_id', 'in', self.ids)],
-                ['move_id', 'state', 'display_state', 'entry_number_text'], order='id',
-            ):
-                latest[export.move_id.id] = export
+    def _exact_latest_exports(self):
+        """The export that speaks for each document: its latest one.
+
+        In one query for a whole list, of what a list shows alone; past the rights, since the state
+        of a document is shown to everyone who sees the document.
+
+        :return: {move id: LatestExport}
+        """
+        if not self.ids:
+            return {}
+        self.env['exact.finding'].flush_model(['export_id', 'severity'])
+        self.env['exact.export'].flush_model([
+            'move_id', 'state', 'display_state', 'entry_number_text',
+        ])
+        return {
+            move_id: LatestExport(*row)
+            for move_id, *row in self.env.execute_query(SQL(
+                """
+                SELECT DISTINCT ON (export.move_id) export.move_id, export.id, export.display_state,
+                       CASE WHEN export.state NOT IN %s THEN export.entry_number_text END,
+                       EXISTS (SELECT FROM exact_finding finding
+                                WHERE finding.export_id = export.id
+                                  AND finding.severity = 'blocks')
+                  FROM exact_export export
+                 WHERE export.move_id IN %s
+              ORDER BY export.move_id, export.id DESC
+                """, ENDED_STATES, tuple(self.ids),
+            ))
+        }
+
+    @api.depends('exact_export_ids')
+    def _compute_exact_export_id(self):
+        latest = self._exact_latest_exports()
         for move in self:
-            export = latest.get(move.id, self.env['exact.export'])
-            move.exact_export_id = export.sudo(self.env.su)
-            move.exact_state = export.display_state or (
-                'not_exported' if move.state == 'posted' else False
-            )
-            move.exact_entry_number = (
-                export.entry_number_text if export and export.state not in ENDED_STATES else False
-            )
+            move.exact_export_id = latest[move.id].id if move.id in latest else False
+
+    @api.depends('state', 'exact_export_ids.display_state', 'exact_export_ids.entry_number')
+    def _compute_exact_state(self):
+        latest = self._exact_latest_exports()
+        same = defaultdict(list)
+        for move in self:
+            export = latest.get(move.id)
+            state = export.state if export else move.state == 'posted' and 'not_exported'
+            same['exact_state', state].append(move.id)
+            same['exact_entry_number', export and export.number].append(move.id)
+            same['exact_has_blocking', bool(export) and export.has_blocking].append(move.id)
+        # Many at once: assigned one by one, they would be what makes the list slow.
+        for (name, value), ids in same.items():
+            self.browse(ids)[name] = value
 
     @api.depends('exact_export_id')
     def _compute_exact_details(self):
@@ -98,7 +145,14 @@ class AccountMove(models.Model):
     @api.depends('exact_state', 'state')
     @api.depends_context('lang')
     def _compute_exact_message(self):
-        for move in self:
+        # Most documents of a list have nothing to say.
+        speaking = self.filtered(
+            lambda move: move.exact_has_blocking
+            or move.exact_state in ('blocked', 'changed', 'waiting'),
+        )
+        silent = self - speaking
+        silent.exact_message = silent.exact_button_label = False
+        for move in speaking:
             # sudo: as above; the sentence speaks of this document alone.
             export = move.sudo().exact_export_id
             move.exact_message, move.exact_button_label = move._exact_sentence(export)

@@ -3,6 +3,7 @@ from . import (
     test_cents,
     test_mapping,
     test_connection,
+    test_export_list,
     test_export_wizards,
     test_export_security,
     test_master_data,

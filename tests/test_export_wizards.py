@@ -1,4 +1,8 @@
+from unittest.mock import patch
+
 from odoo.tests import Form, tagged
+
+from odoo.addons.account_exact.wizards import exact_export_wizard
 
 from .export_common import ExactExportCase
 
@@ -31,6 +35,47 @@ class TestExportWizards(ExactExportCase):
         self.run_cron('ir_cron_exact_export')
         self.assertEqual((good | bad | bill).mapped('exact_state'),
                          ['not_exported', 'not_exported', 'verified'])
+
+    def test_dry_run_of_many_shows_progress_and_finds_the_same(self):
+        account = self.revenue.copy({'code': '899903', 'name': "Nowhere"})
+        bad = {'name': "x", 'price_unit': 5, 'account_id': account.id, 'tax_ids': self.tax_21.ids}
+        moves = self.env['account.move'].union(*(
+            self.document('out_invoice', [line], date='2026-02-03', invoice_date='2026-02-03')
+            for line in (bad, (1, self.tax_21), (1, self.tax_21 | self.tax_9), bad, bad)
+        ))
+        wizard = self.env['exact.export.wizard'].create({
+            'division_id': self.division.id, 'date_from': '2026-02-03', 'date_to': '2026-02-03',
+        })
+        wizard.action_check()
+        at_once = self.result(wizard)
+        self.assertEqual(at_once[:3], (True, 5, 1))
+        self.assertEqual(
+            [ids for _message, _count, ids in at_once[3]],
+            [(moves[0] | moves[3] | moves[4]).ids, moves[2].ids],
+        )
+
+        messages = []
+        with patch.object(exact_export_wizard, 'STEP', 2):
+            action = wizard.with_context(exact_show_progress=True).action_check()
+            while action['type'] == 'ir.actions.client':
+                self.assertFalse(wizard.is_checked)
+                messages.append(action['params']['message'])
+                # As the page does it
+                step = action['params']['next']
+                self.assertEqual(step['type'], 'ir.actions.server')
+                action = self.env['ir.actions.server'].browse(step['id']).with_context(
+                    **step['context'],
+                ).run()
+        self.assertEqual(messages, [f"{count} of 5 documents are checked." for count in (2, 4)])
+        self.assertEqual((action['res_model'], action['res_id']), (wizard._name, wizard.id))
+        self.assertEqual(self.result(wizard), at_once)
+
+    def result(self, wizard):
+        wizard.invalidate_recordset()
+        return (
+            wizard.is_checked, wizard.checked_count, wizard.ready_count,
+            [(line.message, line.move_count, line.move_ids_json) for line in wizard.line_ids],
+        )
 
     def simulator_calls(self):
         return self.simulator.store.query('SELECT COUNT(*) FROM call')[0][0]

@@ -4,11 +4,14 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import split_every
+from odoo.tools.misc import formatLang
 
 from ..models.exact_booking_builder import BookingBuilder, Problem
 from ..models.exact_export_worker import CHECK_BATCH
 from ..models.exact_finding import MAPPINGS, sentence
 
+# Documents after which a person who waits for the dry run hears how far it is.
+STEP = 1000
 MOVE_TYPES = {
     'sale': ['out_invoice', 'out_refund', 'out_receipt'],
     'purchase': ['in_invoice', 'in_refund', 'in_receipt'],
@@ -41,6 +44,7 @@ class ExactExportWizard(models.TransientModel):
     ready_count = fields.Integer(readonly=True)
     ready_percentage = fields.Float(compute='_compute_ready_percentage')
     is_checked = fields.Boolean(readonly=True)
+    checked_until = fields.Integer(readonly=True, help="Where the dry run has got to, as an id.")
     line_ids = fields.One2many('exact.export.wizard.line', 'wizard_id', readonly=True)
 
     @api.constrains('division_id')
@@ -119,21 +123,47 @@ class ExactExportWizard(models.TransientModel):
         self.is_checked = False
         self.line_ids = [fields.Command.clear()]
 
-    def _moves(self):
+    def _moves(self, domain=Domain.TRUE, *, order='date, id', limit=None):
+        """Documents of the chosen scope, as far as the person may see them."""
         self.division_id.check_access('read')
-        return self.env['account.move'].search(self._domain(), order='date, id')
+        return self.env['account.move'].search(self._domain() & domain, order=order, limit=limit)
 
     def action_check(self):
-        """Dry run: build and check every document, send nothing; say what would stop how many."""
+        """Dry run: build and check every document, send nothing; say what would stop how many.
+
+        With `exact_show_progress` in the context, as from the button, the person hears after each
+        step how far it is, and the returned action does the next one.
+        """
         self.ensure_one()
-        stopped = defaultdict(self.env['account.move'].browse)
+        self.write({
+            'is_checked': False, 'checked_until': 0, 'checked_count': 0, 'ready_count': 0,
+            'line_ids': [fields.Command.clear()],
+        })
+        return self._check_on()
+
+    def _check_on(self):
+        """Check what is left, or the next step of it.
+
+        :return: the action that shows the result, or that goes on.
+        """
+        while not self.is_checked:
+            self._check_step()
+            if not self.is_checked and self.env.context.get('exact_show_progress'):
+                return self._show_progress()
+        return self._reopen()
+
+    def _check_step(self):
+        """Check the next documents and add what would stop them to the lines."""
+        stopped = defaultdict(list)
         problems = {}
         checked = ready = 0
         # sudo: master data and mappings are read for the document's own company; the moves were
         # searched with the person's rights.
         division_sudo = self.division_id.sudo()
         exports_sudo = self.env['exact.export'].sudo()
-        moves = self._moves()
+        moves = self._moves(
+            Domain('id', '>', self.checked_until), order='id', limit=STEP,
+        )
         for batch_ids in split_every(CHECK_BATCH, moves.ids):
             batch = self.env['account.move'].sudo().browse(batch_ids)
             builder = BookingBuilder(division_sudo, batch)
@@ -149,32 +179,72 @@ class ExactExportWizard(models.TransientModel):
                 ready += not blocking
                 for key, problem in blocking.items():
                     problems[key] = problem
-                    stopped[key] |= one.move
+                    stopped[key].append(one.move.id)
             # What one batch read is of no use to the next; 10,000 documents must fit.
             self.env.invalidate_all()
         self.write({
-            'is_checked': True,
-            'checked_count': checked,
-            'ready_count': ready,
-            'line_ids': [fields.Command.clear()] + [
-                fields.Command.create({
-                    'message': sentence(self.env, problems[key].code, problems[key].params),
-                    'move_count': len(stopped[key]),
-                    'move_ids_json': stopped[key].ids,
-                    'res_model': problems[key].target[0] if problems[key].target else False,
-                    'res_id': problems[key].target[1] if problems[key].target else False,
-                })
-                for key in sorted(stopped, key=lambda key: -len(stopped[key]))
-            ],
+            'is_checked': len(moves) < STEP,
+            'checked_until': moves[-1:].id,
+            'checked_count': self.checked_count + checked,
+            'ready_count': self.ready_count + ready,
         })
-        return self._reopen()
+        self._add_lines(problems, stopped)
+
+    def _add_lines(self, problems, stopped):
+        """Add documents to the lines of what stops them.
+
+        :param dict problems: `Problem` by its key.
+        :param dict stopped: ids of documents by the key of what stops them.
+        """
+        lines = {line.key: line for line in self.line_ids}
+        for key, move_ids in stopped.items():
+            line = lines.get(key)
+            if line:
+                move_ids = line.move_ids_json + move_ids
+                line.write({'move_ids_json': move_ids, 'move_count': len(move_ids)})
+                continue
+            problem = problems[key]
+            model, res_id = problem.target or (False, False)
+            self.line_ids.create({
+                'wizard_id': self.id,
+                'key': key,
+                'message': sentence(self.env, problem.code, problem.params),
+                'move_count': len(move_ids),
+                'move_ids_json': move_ids,
+                'res_model': model,
+                'res_id': res_id,
+            })
+
+    def _show_progress(self):
+        """Tell how far the dry run is, and go on."""
+        step = self.env.ref('account_exact.exact_export_wizard_action_check_on')
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'message': self.env._(
+                    "%(checked)s of %(total)s documents are checked.",
+                    checked=formatLang(self.env, self.checked_count, digits=0),
+                    total=formatLang(self.env, self.total_count, digits=0),
+                ),
+                'next': {
+                    'type': 'ir.actions.server',
+                    'id': step.id,
+                    'context': {
+                        'active_model': self._name, 'active_id': self.id, 'active_ids': self.ids,
+                        'exact_show_progress': True,
+                    },
+                },
+            },
+        }
 
     @api.model
     def _key(self, problem: Problem):
         """Problems that one fix solves are one."""
-        if problem.target and problem.target[0] in MAPPINGS:
-            return (problem.code, problem.target)
-        return (problem.code, tuple(sorted((k, str(v)) for k, v in problem.params.items())))
+        cause = problem.target
+        if not cause or cause[0] not in MAPPINGS:
+            cause = sorted((name, str(value)) for name, value in problem.params.items())
+        return f'{problem.code} {cause}'
 
     def action_export(self):
         """Queue all documents of the chosen scope."""
@@ -213,8 +283,10 @@ class ExactExportWizard(models.TransientModel):
 class ExactExportWizardLine(models.TransientModel):
     _name = 'exact.export.wizard.line'
     _description = "Export All to Exact: Finding"
+    _order = 'move_count desc, id'
 
     wizard_id = fields.Many2one('exact.export.wizard', required=True, ondelete='cascade')
+    key = fields.Char(readonly=True, help="Problems that one fix solves have the same.")
     message = fields.Char(readonly=True)
     move_count = fields.Integer(string="Documents", readonly=True)
     move_ids_json = fields.Json(readonly=True)
