@@ -5,7 +5,15 @@ Plain Python: knows neither Odoo nor how to talk to Exact.
 
 from .cents import Cents, difference_line, is_rounding, spread, vat_overrides
 from .changes import Plan, changes, match_lines, plan
-from .compare import READ_FIELDS, Difference, ReadEntry, ReadLine, compare, read_entry
+from .compare import (
+    READ_FIELDS,
+    Difference,
+    ReadEntry,
+    ReadLine,
+    compare,
+    own_difference,
+    read_entry,
+)
 from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, is_money, to_dict
 from .fingerprint import fingerprint
 from .identity import (
@@ -116,6 +124,7 @@ __all__ = [
     'match_lines',
     'next_open_period',
     'owed',
+    'own_difference',
     'payload',
     'period_of',
     'plan',

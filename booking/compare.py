@@ -22,13 +22,15 @@ BANK_ACCOUNTS = (10, 12, 14, 16)
 _DEFERRALS = (84, 86)
 # VATType letters of rows that hold an amount of VAT, used where the account's type is not known.
 _VAT_ROWS = frozenset('AOPQYZ')
+_CENT = Decimal('0.01')
 
 # What `read_entry` looks at: the $select of a read-back.
 READ_FIELDS = (
     'EntryID', 'EntryNumber', 'Division', 'JournalCode', 'Account', 'Date', 'DueDate', 'Currency',
     'ExchangeRate', 'FinancialYear', 'FinancialPeriod', 'YourRef', 'InvoiceNumber',
     'PaymentReference', 'Description', 'Document', 'Status', 'Type', 'LineNumber', 'GLAccount',
-    'AmountFC', 'AmountVATFC', 'VATCode', 'VATType', 'CostCenter', 'CostUnit', 'Project',
+    'AmountFC', 'AmountDC', 'AmountVATFC', 'VATCode', 'VATType', 'CostCenter', 'CostUnit',
+    'Project',
 )
 
 
@@ -82,7 +84,10 @@ class ReadLine:
 
 @dataclass(frozen=True)
 class ReadEntry:
-    """One entry as Exact has it. The header is that of the receivable or payable row, if any."""
+    """One entry as Exact has it. The header is that of the receivable or payable row, if any.
+
+    :param own_total: of the receivable and payable rows, in the division's currency, debit positive
+    """
 
     entry_id: str
     entry_number: int | None
@@ -103,6 +108,7 @@ class ReadEntry:
     type: int | None = None
     invoice_number: int | None = None
     payment_reference: str = ''
+    own_total: Decimal | None = None
 
 
 def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntry | None:
@@ -147,6 +153,11 @@ def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntr
         type=head.get('Type'),
         invoice_number=first('InvoiceNumber'),
         payment_reference=_text(first('PaymentReference')),
+        own_total=sum(
+            (_cents(row.get('AmountDC')) for row, line in zip(rows, lines, strict=True)
+             if line.is_control),
+            Decimal(0),
+        ),
     )
 
 
@@ -174,8 +185,9 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
     """Everything that Exact has otherwise than meant; () if the entry is right.
 
     Names of differences: missing_entry, division, journal, relation, entry_date, due_date,
-    currency, rate, period, your_ref, document, total, vat, line_count, and per line gl_account,
-    amount, vat_code, vat, cost_center, cost_unit, project, relation, entry_date, your_ref.
+    currency, rate, period, your_ref, document, total, own_total, vat, line_count, and per line
+    gl_account, amount, vat_code, vat, cost_center, cost_unit, project, relation, entry_date,
+    your_ref.
     Amounts are compared to the cent, in the sign of the booking. What Exact computes is compared
     only where a value was given (due date, rate, VAT code and VAT of a line). The order of lines
     does not matter. A line that Exact has and nobody meant is a `line_count` with meant None.
@@ -202,6 +214,11 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
         total = sum((row.amount for row in control), Decimal(0)) * -booking.debit_sign
         if total != _cents(booking.total):
             found.append(Difference('total', _cents(booking.total), total))
+        own = own_difference(booking, read)
+        # Each row is converted and rounded, here in Exact and there where the booking comes from,
+        # perhaps before its amount is rounded: a cent of either currency for each.
+        if abs(own) > _CENT * (1 + booking.rate) * (len(booking.lines) + len(read.lines)):
+            found.append(Difference('own_total', booking.own_total, booking.own_total + own))
         pairs, missing, extra = _match(booking, others)
     vat = sum((row.amount for row in vat_rows), Decimal(0)) * booking.debit_sign
     if vat != _cents(booking.vat_total):
@@ -215,6 +232,17 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
         summary = _summary(row.gl_account, row.amount * booking.debit_sign)
         found.append(Difference('line_count', None, summary))
     return tuple(found)
+
+
+def own_difference(booking: Booking, read: ReadEntry) -> Decimal:
+    """By how much more the total is in Exact's books, in the division's currency, than was meant.
+
+    Exact is given a rate and converts by itself (AmountDC is read-only): cents may differ though
+    every amount in the entry's currency is equal. 0 where nothing is known to compare with.
+    """
+    if booking.own_total is None or read.own_total is None:
+        return Decimal(0)
+    return read.own_total * -booking.debit_sign - booking.own_total
 
 
 def _compare_header(booking, read):

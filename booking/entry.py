@@ -27,7 +27,7 @@ KINDS = ('sale', 'purchase', 'general', 'bank', 'cash')
 _LEDGER_ONLY = frozenset({'general', 'bank', 'cash'})
 _MONEY = frozenset({'bank', 'cash'})
 
-_DECIMALS = {'amount', 'vat_amount', 'quantity', 'rate', 'total', 'vat_total'}
+_DECIMALS = {'amount', 'vat_amount', 'quantity', 'rate', 'total', 'vat_total', 'own_total'}
 _DATES = {'entry_date', 'due_date', 'from_date', 'to_date', 'date'}
 _GUIDS = {'gl_account', 'project', 'relation', 'document'}
 
@@ -115,6 +115,8 @@ class Booking:
         moved on the account of the journal for bank and cash entries.
     :param vat_total: the VAT that is part of `total` (self-assessed VAT of a reverse charge,
         which Exact books twice with opposite signs, is not).
+    :param own_total: what `total` is in the division's currency; None in that currency, and where
+        it is not known. Exact converts by itself: this is compared, never sent.
     :param document: GUID of the Exact document that is attached, '' for none.
     :param entry_number: the number that Exact shall use; None = Exact gives one.
     """
@@ -139,6 +141,7 @@ class Booking:
     is_refund: bool = False
     total: Decimal = Decimal(0)
     vat_total: Decimal = Decimal(0)
+    own_total: Decimal | None = None
     document: str = ''
     entry_number: int | None = field(default=None)
 

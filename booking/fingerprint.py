@@ -9,8 +9,9 @@ from decimal import Decimal
 from .entry import Booking
 from .text import LIMITS, fit_reference, fit_text
 
-# Links that are learned while sending; they say nothing about what the document says.
-_LEARNED = {'sources', 'document', 'entry_number', 'lines'}
+# Links that are learned while sending, and what follows from the rest; they say nothing about what
+# the document says.
+_LEARNED = {'sources', 'document', 'entry_number', 'lines', 'own_total'}
 _VERSION = 'booking 1'
 
 

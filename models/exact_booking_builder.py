@@ -215,6 +215,7 @@ class BookingBuilder:
             lines=lines,
             total=total,
             vat_total=vat_total,
+            own_total=self._own_total(move, kind),
         )
         return built
 
@@ -639,12 +640,24 @@ class BookingBuilder:
                 project = self.env['exact.project'].browse(project_id).exact_guid
         return cost_center, cost_unit, project
 
+    def _own_total(self, move, kind):
+        """The total in the company's currency, where Exact has to convert it."""
+        own = move.company_currency_id
+        if is_ledger_only(kind) or move.currency_id == own:
+            return None
+        terms = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+        sign = 1 if kind == 'sale' else -1
+        return decimal(sign * sum(terms.mapped('balance')), own.decimal_places)
+
     def _rate(self, move):
         """Value of one unit of the document's currency in the company's, at Odoo's rate; 0 where
         Odoo has none (it then computes with 1)."""
         currency, rate = move.currency_id, move.invoice_currency_rate
         if currency == move.company_currency_id:
             return Decimal(1)
-        if not rate or (rate == 1 and not currency.rate_ids):
+        companies = (move.company_id.browse(), move.company_id.root_id)
+        if not rate or (rate == 1 and not any(
+            known.company_id in companies for known in currency.rate_ids
+        )):
             return Decimal(0)
         return Decimal(1) / Decimal(repr(rate))

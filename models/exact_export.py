@@ -429,6 +429,9 @@ class ExactExport(models.Model):
         :param problems_by_export: {export: list of `Problem`}
         """
         self.env['exact.finding'].search([('export_id', 'in', self.ids)]).unlink()
+        self._add_findings(problems_by_export)
+
+    def _add_findings(self, problems_by_export):
         self.env['exact.finding'].create([
             {
                 'export_id': export.id,

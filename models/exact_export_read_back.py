@@ -21,6 +21,7 @@ from ..booking import (
     is_equal,
     is_ledger_only,
     owed,
+    own_difference,
     read_entry,
 )
 from ..booking.adopt import link_differences
@@ -53,7 +54,7 @@ _NUMBERS = {
     'EntryNumber', 'Division', 'FinancialYear', 'FinancialPeriod', 'InvoiceNumber', 'Status',
     'Type', 'LineNumber',
 }
-_AMOUNTS = {'AmountFC', 'AmountVATFC', 'ExchangeRate'}
+_AMOUNTS = {'AmountFC', 'AmountDC', 'AmountVATFC', 'ExchangeRate'}
 
 
 def _decoded(row):
@@ -485,6 +486,7 @@ class ExactExport(models.Model):
                 'read_back': self._read_text(read),
                 'next_try': False,
             })
+            export._note_conversion(read)
             move = export.move_id
             if move.state == 'cancel' or move.write_date > export.claimed_at:
                 # Edited while it was under way: equal to what was meant is not equal to what it is.
@@ -496,6 +498,22 @@ class ExactExport(models.Model):
         self.move_id._message_log_batch(bodies={
             export.move_id.id: export._verified_text() for export in self
         })
+
+    def _note_conversion(self, read):
+        """Say where Exact's conversion into the currency of its books differs by cents."""
+        self.ensure_one()
+        if not self.booking.get('own_total'):
+            return
+        self.finding_ids.filtered(lambda finding: finding.code == 'conversion_cents').unlink()
+        booking = from_dict(self.booking)
+        difference = own_difference(booking, read)
+        if difference:
+            own = self.company_id.currency_id
+            self._add_findings({self: [Problem('conversion_cents', 'informs', {
+                'currency': own.name, 'document_currency': booking.currency,
+                'meant': self._shown(booking.own_total),
+                'found': self._shown(booking.own_total + difference),
+            })]})
 
     def _verified_text(self):
         """What the document's chatter says when its entry is proved."""

@@ -19,7 +19,7 @@ KINDS = {
     'round_per_line', 'round_globally', 'EUR', 'USD', 'JPY', 'cash rounding on a line',
     'cash rounding on the tax', 'price included', 'discount', 'odd quantity', 'reverse charge',
     '0 %', 'negative line', 'early payment discount', 'levy', 'group of taxes', 'analytic split',
-    'instalments', 'VAT amount on a line',
+    'instalments', 'VAT amount on a line', 'conversion cents',
 }
 
 
@@ -263,6 +263,7 @@ class CentsCase(ExactExportCase):
             'VAT amount on a line': any(
                 line['vat_amount'] is not None for line in export.booking['lines']
             ),
+            'conversion cents': 'conversion_cents' in export.finding_ids.mapped('code'),
             'difference line': 'difference_line' in export.finding_ids.mapped('code'),
         }
         for line in self.lines_of(move, 'rounding'):
@@ -334,9 +335,12 @@ class CentsCase(ExactExportCase):
         difference = abs(sum(row[3] for row in owed) - self.total(terms, 'balance'))
         if move.currency_id == move.company_currency_id:
             self.assertFalse(difference, said)
-        else:
-            limit = Decimal('0.005') * (len(rows) + len(move.line_ids))
-            self.assertLessEqual(difference, limit, said)
+        limit = Decimal('0.005') * (len(rows) + len(move.line_ids))
+        self.assertLessEqual(difference, limit, said)
+        # Cents of the conversion are allowed, never silent.
+        self.assertEqual(
+            bool(difference), 'conversion_cents' in export.finding_ids.mapped('code'), said,
+        )
 
 
 @tagged('post_install', '-at_install')
@@ -346,6 +350,93 @@ class TestCents(CentsCase):
     def test_three_hundred_documents(self):
         seen = self.sample(300, 'cents')
         self.assertFalse(KINDS - {kind for kind, count in seen.items() if count}, seen)
+
+    def one(self, move_type, lines, **values):
+        move = self.env['account.move'].with_company(self.company).create(
+            self.values(move_type, lines, values),
+        )
+        move.action_post()
+        self.export(move)
+        return move
+
+    def test_three_decimals(self):
+        """Exact's lines have two decimals as far as anybody knows: more is not cut off."""
+        values = {'currency_id': self.currencies['KWD'].id}
+        move = self.one('out_invoice', [self.line(True, 100.5, self.tax_21)], **values)
+        self.assertEqual(move.amount_total, 121.605)
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertIn('amount_decimals', move.exact_export_id.finding_ids.mapped('code'))
+        move = self.one('out_invoice', [self.line(True, 10, self.tax_21)] * 2, **values)
+        self.assertEqualBooks(move)
+
+    def test_reverse_charge_cannot_carry_cash_rounding(self):
+        """Odoo adds the cents to the tax; in Exact they stand on a line that says so."""
+        rounding = self.cash_roundings.filtered(
+            lambda one: one.strategy == 'biggest_tax' and one.rounding < 1,
+        )
+        tax = self.env.ref(f'account.{self.company.id}_btw_I_21_d')
+        move = self.one(
+            'in_invoice', [self.line(False, 10.02, tax)], ref='cents r',
+            invoice_cash_rounding_id=rounding.id,
+        )
+        self.assertEqual(move.amount_total, 10)
+        self.assertEqualBooks(move)
+        self.assertIn('difference_line', move.exact_export_id.finding_ids.mapped('code'))
+
+    def test_lines_too_small_for_their_cents(self):
+        """Exact has a cent of VAT on each of two lines, Odoo one for both; none can carry 0."""
+        self.company.tax_calculation_rounding_method = 'round_globally'
+        move = self.one('out_invoice', [self.line(True, 0.03, self.tax_21)] * 2 + [
+            self.line(True, 50, self.taxes['sale'][2]),
+        ])
+        self.assertEqual(move.amount_tax, 0.01)
+        self.assertEqualBooks(move)
+        self.assertIn('difference_line', move.exact_export_id.finding_ids.mapped('code'))
+
+    def test_currency_without_a_rate(self):
+        currency = self.env.ref('base.CHF')
+        currency.active = True
+        currency.rate_ids.unlink()
+        move = self.one(
+            'out_invoice', [self.line(True, 100, self.tax_21)], currency_id=currency.id,
+        )
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertEqual(
+            move.exact_export_id.finding_ids.filtered(
+                lambda finding: finding.severity == 'blocks',
+            ).mapped('code'), ['rate_missing'],
+        )
+
+    def test_journal_that_takes_no_rate_or_no_currency(self):
+        journal = self.env['exact.journal.mapping'].search([
+            ('division_id', '=', self.division.id),
+            ('journal_id', '=', self.company_data['default_journal_sale'].id),
+        ]).exact_journal_id.sudo()
+        for field, code in (
+            ('allow_variable_exchange_rate', 'journal_rate'),
+            ('allow_variable_currency', 'journal_currency'),
+        ):
+            journal[field] = False
+            move = self.one(
+                'out_invoice', [self.line(True, 100, self.tax_21)],
+                currency_id=self.currencies['USD'].id,
+            )
+            self.assertEqual(move.exact_state, 'blocked')
+            self.assertIn(code, move.exact_export_id.finding_ids.mapped('code'))
+            journal[field] = True
+
+    def test_rate_of_one_is_not_taken_for_equal(self):
+        """Exact then converts at its own rate: the total in euros is another."""
+        currency = self.setup_other_currency('GBP', rates=[('2026-01-01', 1)])
+        move = self.one(
+            'out_invoice', [self.line(True, 100, self.tax_21)], currency_id=currency.id,
+        )
+        export = move.exact_export_id
+        self.assertEqual((export.state, export.has_difference), ('sent', True))
+        self.assertEqual(
+            [finding.params['field'] for finding in export.finding_ids
+             if finding.code == 'read_back'], ['own_total'],
+        )
 
 
 @tagged('post_install', '-at_install')

@@ -11,11 +11,13 @@ from hypothesis import assume, given, strategies as st
 from booking import (
     READ_FIELDS,
     Booking,
+    Difference,
     Line,
     changes,
     compare,
     fingerprint,
     match_lines,
+    own_difference,
     payload,
     plan,
     read_entry,
@@ -370,3 +372,21 @@ def test_match_lines_uses_each_line_once(old, new):
     pairs, removed, added = match_lines(old, new)
     assert sorted([i for i, _ in pairs] + removed) == list(range(len(old)))
     assert sorted([p for _, p in pairs] + added) == list(range(len(new)))
+
+
+def test_conversion_may_differ_by_cents_and_no_more():
+    meant = sale(currency='USD', rate=D('0.9'), own_total=D('108.90'))
+    rows = books(meant)
+
+    def read(own_total):
+        rows[0]['AmountDC'] = own_total
+        return read_entry(rows, GL_TYPES)
+
+    for found, cents in ((D('108.90'), 0), (D('108.91'), D('0.01')), (D('108.87'), D('-0.03'))):
+        assert compare(meant, read(found)) == ()
+        assert own_difference(meant, read(found)) == cents
+    # Another rate than ours.
+    assert compare(meant, read(D('111.32'))) == (
+        Difference('own_total', D('108.90'), D('111.32')),)
+    # In the division's own currency there is nothing to convert.
+    assert own_difference(sale(), read_entry(books(sale()), GL_TYPES)) == 0
