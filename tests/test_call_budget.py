@@ -17,7 +17,7 @@ from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.models import exact_call, exact_division_budget
 from odoo.addons.account_exact.models.exact_call import CALL_LIFE, FUSE_ERRORS, RESERVES
 from odoo.addons.account_exact.models.exact_error_text import explain
-from odoo.addons.account_exact.tests.common import ExactTransactionCase
+from odoo.addons.account_exact.tests.common import ExactConnectedCase, ExactTransactionCase
 
 START = datetime(2026, 11, 20, 12, 0, 10, tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -607,6 +607,147 @@ class TestCallBudget(BudgetCase):
         self.env.invalidate_all()
         with self.assertRaisesRegex(UserError, "Nothing is paused"):
             division.action_reset_fuse()
+
+
+@tagged('post_install', '-at_install')
+class TestMeter(ExactConnectedCase):
+    """What a person reads on the division."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env.user.tz = 'Europe/Amsterdam'
+        cls.division.send_documents = False
+
+    def setUp(self):
+        super().setUp()
+        self.clock = Clock()  # 13:00:10 in Amsterdam
+        for module in (exact_call, exact_division_budget):
+            self.enterContext(patch.object(module, 'utcnow', self.clock))
+        start = START.replace(tzinfo=None)
+        self.limits = self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': '',
+            'minute_limit': 60, 'minute_remaining': 60, 'minute_reset': start.replace(second=59),
+            'day_limit': 5000, 'day_remaining': 1240,
+            'day_reset': start.replace(hour=23, minute=0, second=0),
+        })
+
+    def wait(self, *groups):
+        """Let documents wait: (state, kind, action, count)."""
+        self.enterContext(patch.object(
+            self.env.registry['exact.division'], '_waiting_exports',
+            lambda divisions: {division: list(groups) for division in divisions},
+        ))
+
+    def meter(self, division=None, **context):
+        self.env.invalidate_all()
+        text = (division or self.division).with_context(**context).call_budget
+        return text.replace('\u202f', ' ')
+
+    def assertMeter(self, text):
+        self.assertEqual(self.meter(), f"1,240 of 5,000 calls left today{text}")
+
+    def test_nothing_waits(self):
+        self.assertMeter("")
+
+    def test_documents_wait(self):
+        self.wait(('ready', 'sale', False, 300), ('proposed', 'general', False, 12))
+        # 312 entries and 2 calls to read them back, 58 a minute
+        self.assertMeter("; 312 documents waiting; done at 1:06 PM")
+        self.division.send_documents = True
+        # 900 calls for the 300 with their documents
+        self.assertMeter("; 312 documents waiting; done at 1:16 PM")
+
+    def test_one_document_waits(self):
+        self.wait(('sent', 'sale', False, 1))
+        self.assertMeter("; 1 document waiting; done at 1:01 PM")
+
+    def test_the_readers_time_and_language(self):
+        self.wait(('ready', 'sale', False, 312))
+        self.env.user.tz = 'America/New_York'
+        self.assertMeter("; 312 documents waiting; done at 7:06 AM")
+        self.env['res.lang']._activate_lang('nl_NL')
+        self.assertIn("07:06", self.meter(lang='nl_NL'))
+        self.assertIn("1.240", self.meter(lang='nl_NL'))
+
+    def test_over_the_days_limit(self):
+        self.wait(('ready', 'sale', False, 2000))
+        # 1,215 today, the rest from midnight on
+        self.assertMeter("; 2,000 documents waiting; done tomorrow at 12:14 AM")
+        self.wait(('ready', 'sale', False, 20000))
+        self.assertRegex(self.meter(), r"20,000 documents waiting; done on 11/24/2026 at .*AM$")
+
+    def test_nothing_silly(self):
+        self.wait(('ready', 'sale', False, 312))
+        self.division.hold = True
+        self.assertMeter("; 312 documents waiting; on hold")
+        self.division.hold = False
+        self.division.sudo().unreachable_reason = 'NoDivisionAccess'
+        self.assertMeter("; 312 documents waiting; Exact cannot be reached")
+        self.division.sudo().unreachable_reason = False
+        self.connection.action_disconnect()
+        self.assertMeter("; 312 documents waiting; Exact cannot be reached")
+
+    def test_an_open_fuse_is_waited_for(self):
+        self.wait(('ready', 'sale', False, 10))
+        fuse = self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': 'purchaseentry/PurchaseEntries',
+            'errors': 5, 'errors_since': START.replace(tzinfo=None),
+        })
+        self.assertMeter("; 10 documents waiting; done at 1:01 PM")
+        fuse.resource = 'salesentry/SalesEntries'
+        self.assertMeter("; 10 documents waiting; done at 2:01 PM")
+        self.assertIn("salesentry/SalesEntries until", self.division.call_pauses)
+
+    def test_before_the_first_call(self):
+        self.limits.unlink()
+        self.wait(('ready', 'sale', False, 100))
+        self.assertEqual(
+            self.meter(), "No calls yet; 100 documents waiting; done at 1:02 PM",
+        )
+
+    def test_what_waits(self):
+        waiting = {
+            # state: (pending action, waits)
+            'proposed': (False, True), 'ready': (False, True), 'sending': (False, True),
+            'uncertain': (False, True), 'sent': (False, True), 'blocked': (False, False),
+            'to_approve': (False, False), 'refused': (False, False), 'verified': (False, False),
+            'changed': ('update', True), 'undone': (False, False),
+        }
+        for state, (action, _waits) in waiting.items():
+            move = self.init_invoice('out_invoice', amounts=[10], post=True)
+            self.env['exact.export'].sudo().create({
+                'move_id': move.id, 'division_id': self.division.id, 'kind': 'sale',
+                'state': state, 'pending_action': action,
+            })
+        self.env['exact.export'].sudo().create({
+            'move_id': self.init_invoice('out_invoice', amounts=[10], post=True).id,
+            'division_id': self.division.id, 'kind': 'sale', 'state': 'sent',
+            'has_difference': True,
+        })
+        count = sum(waits for _action, waits in waiting.values())
+        self.assertMeter(f"; {count} documents waiting; done at 1:01 PM")
+
+    def test_a_list_costs_as_much_as_one(self):
+        divisions = self.division
+        for code in range(2000, 2100):
+            divisions |= self.create_division(self.connection, code=code)
+        self.env['exact.call'].sudo().create([
+            {'division_id': division.id, 'resource': resource, 'day_limit': 5000}
+            for division in divisions - self.division for resource in ('', 'vat/VATCodes')
+        ])
+        names = ['call_budget', 'day_share', 'minute_share', 'call_pauses']
+
+        def queries(records):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            records.read(names)
+            return self.env.cr.sql_log_count - before
+
+        queries(divisions)  # what is read once is read
+        self.assertEqual(queries(divisions[:2]), queries(divisions))
+        self.assertLess(queries(divisions), 12)
 
 
 @tagged('post_install', '-at_install')
