@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, Command, api
+from odoo import SUPERUSER_ID, Command, api, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, new_test_user, tagged
@@ -18,6 +18,7 @@ from odoo.addons.account_exact.models import exact_call, exact_division_budget
 from odoo.addons.account_exact.models.exact_call import CALL_LIFE, FUSE_ERRORS, RESERVES
 from odoo.addons.account_exact.models.exact_error_text import explain
 from odoo.addons.account_exact.tests.common import ExactConnectedCase, ExactTransactionCase
+from odoo.addons.account_exact.tests.test_export_faults import ENTRIES, ExactFaultCase
 
 START = datetime(2026, 11, 20, 12, 0, 10, tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -831,3 +832,72 @@ class TestCallBudgetForReal(BaseCase):
                 "SELECT 1 FROM exact_division WHERE id = %s FOR NO KEY UPDATE", [self.division_id],
             )
             self.assertEqual(self.hammer(Server(self.clock), workers=2), 60)
+
+
+@tagged('post_install', '-at_install')
+class TestWorkerAtTheLimit(ExactFaultCase):
+    """The queue waits for what is scarce, and goes on by itself."""
+
+    def setUp(self):
+        super().setUp()
+        now = fields.Datetime.now()
+        self.env['exact.call'].sudo().search([]).unlink()
+        self.limits = self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': '',
+            'minute_limit': 60, 'minute_remaining': 60, 'minute_reset': now + timedelta(minutes=1),
+            'day_limit': 5000, 'day_remaining': 5000, 'day_reset': now + timedelta(hours=5),
+        })
+        self.queue = self.env['exact.export.queue'].sudo()._of(self.division)
+
+    def test_a_used_up_day_waits_for_the_next(self):
+        self.limits.day_remaining = 25
+        invoice = self.invoice()
+        export = self.export(invoice)
+        self.assertEqual((export.state, export.attempt_count), ('ready', 0))
+        self.assertEqual(self.queue.retry_at, self.limits.day_reset)
+        # A person who waits has what is kept for people
+        with self.division._client('person') as client:
+            self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
+        # The next day
+        self.limits.day_reset = self.queue.retry_at = fields.Datetime.now()
+        self.work()
+        self.assertBooked(invoice)
+
+    def test_a_used_up_minute_stops_in_the_middle(self):
+        switches, clock = self.simulator.switches, self.simulator.clock
+        self.addCleanup(switches.update, {'rate_limits': False, 'minute_limit': 60})
+        self.addCleanup(clock.resume)
+        self.simulator.limits.reset()
+        clock.freeze()
+        # Two of them are kept for people
+        switches.update({'rate_limits': True, 'minute_limit': 4})
+        invoices = self.invoice(1) | self.invoice(2)
+        exports = self.export(invoices)
+        self.assertIn('ready', exports.mapped('state'))
+        self.assertEqual(self.limits.minute_remaining, 2)
+        self.assertLess(self.queue.retry_at - self.limits.minute_reset, timedelta(seconds=1))
+        self.assertGreaterEqual(self.queue.retry_at, self.limits.minute_reset)
+        # The next minute
+        clock.advance(60)
+        switches.minute_limit = 60
+        self.limits.minute_reset = fields.Datetime.now() - timedelta(minutes=1)
+        self.queue.retry_at = False
+        self.work()
+        for invoice in invoices:
+            self.assertBooked(invoice)
+
+    def test_closing_the_fuse_sends_what_waited(self):
+        fuse = self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': ENTRIES, 'errors': 5,
+            'errors_since': fields.Datetime.now(),
+        })
+        invoice = self.invoice()
+        export = self.export(invoice)
+        self.assertEqual(export.state, 'ready')
+        self.assertIn(ENTRIES, self.division.call_pauses)
+        self.work()
+        self.assertEqual(export.state, 'ready')
+        self.division.action_reset_fuse()
+        self.work()
+        self.assertBooked(invoice)
+        self.assertEqual(fuse.errors, 5)

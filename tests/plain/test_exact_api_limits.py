@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
+
 from exact_api import RateLimits, Window, finished_at
 
 NOW = datetime(2026, 1, 1, 12, 0, 20, tzinfo=timezone.utc)
