@@ -31,11 +31,13 @@
         'views/exact_partner_mapping_views.xml',
         'views/exact_division_mapping_views.xml',
         'views/exact_export_views.xml',
+        'views/exact_finding_views.xml',
         # Wizards
         'wizards/exact_export_document_wizard_views.xml',
         'wizards/exact_export_wizard_views.xml',
         'wizards/exact_link_wizard_views.xml',
         'wizards/exact_undo_wizard_views.xml',
+        'wizards/exact_period_wizard_views.xml',
         # Views of Odoo's own models, which use the wizards
         'views/account_move_views.xml',
         'views/report_invoice.xml',

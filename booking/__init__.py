@@ -25,6 +25,7 @@ from .identity import (
     reference_of,
 )
 from .payload import general_description, has_reference, line_resource, payload, resource
+from .period import book_in
 from .rules import (
     BLOCKS,
     INFORMS,
@@ -99,6 +100,7 @@ __all__ = [
     'Totals',
     'VatCode',
     'blocks',
+    'book_in',
     'carries_reference',
     'changes',
     'check',

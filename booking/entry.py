@@ -28,7 +28,7 @@ _LEDGER_ONLY = frozenset({'general', 'bank', 'cash'})
 _MONEY = frozenset({'bank', 'cash'})
 
 _DECIMALS = {'amount', 'vat_amount', 'quantity', 'rate', 'total', 'vat_total', 'own_total'}
-_DATES = {'entry_date', 'due_date', 'from_date', 'to_date', 'date'}
+_DATES = {'entry_date', 'due_date', 'from_date', 'to_date', 'date', 'own_date'}
 _GUIDS = {'gl_account', 'project', 'relation', 'document'}
 
 
@@ -119,6 +119,8 @@ class Booking:
         it is not known. Exact converts by itself: this is compared, never sent.
     :param document: GUID of the Exact document that is attached, '' for none.
     :param entry_number: the number that Exact shall use; None = Exact gives one.
+    :param own_date: the day that decides the document's own period, where it is booked in another;
+        None = it is booked in its own. Never sent, never compared.
     """
 
     kind: str
@@ -144,6 +146,7 @@ class Booking:
     own_total: Decimal | None = None
     document: str = ''
     entry_number: int | None = field(default=None)
+    own_date: dt.date | None = None
 
     def __post_init__(self):
         if self.kind not in KINDS:

@@ -1,4 +1,4 @@
-"""The errors that Exact is known to give, by the words it uses.
+"""The errors that Exact is known to give, by the words it uses, and what to do about each.
 
 Business errors come as HTTP 500 or 400 with a sentence in the language of the Exact user. A
 sentence is known by a fragment, without regard to case, hyphens and spaces. Beside each fragment
@@ -8,6 +8,14 @@ language only.
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
+
+# What a refusal asks for.
+LATER = 'later'  # the same request may succeed in a moment; nobody has to do anything
+PERSON = 'person'  # somebody corrects the document, a mapping or the connection, then it is retried
+EXACT = 'exact'  # something changes in Exact first (a period, a licence, a right), then it goes on
+STOP = 'stop'  # never again as it is: it would be a duplicate, it is final, or the mistake is ours
+REACTIONS = (LATER, PERSON, EXACT, STOP)
 
 
 @dataclass(frozen=True)
@@ -15,130 +23,221 @@ class ErrorKind:
     """One known error.
 
     :param str code: what the rest of the program calls it
-    :param str error_class: 'quota', 'rights', 'config' (master data or settings in Exact), 'data'
-        (what we sent), 'duplicate', 'state' (closed or processed), 'transient' or 'unknown'
-    :param bool retry: whether the same request may succeed later without anybody changing anything
+    :param str error_class: 'auth', 'quota', 'rights', 'config' (master data or settings in Exact),
+        'data' (what we sent), 'duplicate', 'state' (closed or processed), 'transient' or 'unknown'
+    :param str reaction: one of REACTIONS
     :param str fragment: the words that were found, '' for 'unknown'
     :param str source: where they were seen
     """
 
     code: str
     error_class: str
-    retry: bool = False
+    reaction: str = PERSON
     fragment: str = ''
     source: str = ''
 
+    @property
+    def retry(self) -> bool:
+        """Whether the same request may succeed later without anybody changing anything."""
+        return self.reaction == LATER
+
+
+class Refusal(NamedTuple):
+    """One sentence of an answer, understood as far as that goes.
+
+    :param kind: UNKNOWN for new words.
+    :param words: the sentence as Exact wrote it.
+    :param part: what of the entry it is about, a key of PARTS; '' if it does not say.
+    :param period: (year, number) that it names, None without.
+    """
+
+    kind: ErrorKind
+    words: str
+    part: str = ''
+    period: tuple[int, int] | None = None
+
 
 UNKNOWN = ErrorKind('unknown', 'unknown')
-RATE_LIMIT = ErrorKind('rate_limit', 'quota', True, '', 'picqer issues 646, 255')
+RATE_LIMIT = ErrorKind('rate_limit', 'quota', LATER, '', 'picqer issues 646, 255')
 
-# code, class, {fragment: source}; the first that matches counts, so the special before the general.
+# code, class, reaction, {fragment: source}; the first that matches counts, so the special before
+# the general.
 # "picqer" is github.com/picqer/exact-php-client.
 _TABLE = [
-    ('scope_violated', 'rights', {
+    ('scope_violated', 'rights', PERSON, {
         "Application Scope Violated": 'picqer issues 453, 509, 659',
     }),
-    ('division_not_accessible', 'rights', {
+    ('division_not_accessible', 'rights', EXACT, {
         "Division not accessible": 'github.com/TimPelgrim/exactonline-mcp specs/004',
     }),
-    ('mandatory_filter', 'data', {
+    ('mandatory_filter', 'data', STOP, {
         "mandatory filtering applied": 'picqer issue 591',
     }),
-    ('select_required', 'data', {
+    ('select_required', 'data', STOP, {
         "$select or a $top=1": 'picqer README',
     }),
-    ('filter_not_supported', 'data', {
+    ('filter_not_supported', 'data', STOP, {
         "$filter parameter is not supported": 'picqer issue 532, pull request 468',
         "Filtering on these fields is not supported": 'picqer issue 500',
     }),
-    ('query_syntax', 'data', {
+    ('query_syntax', 'data', STOP, {
         "Error in query syntax": 'github.com/iwebdevnl/exact-online-ai-connect',
         "Expression of type 'System.Boolean' expected": 'picqer issue 39',
     }),
-    ('binding_new_entities', 'data', {
+    ('binding_new_entities', 'data', STOP, {
         "Binding to new entities": 'picqer issue 538',
     }),
-    ('not_base64', 'data', {
+    ('not_base64', 'data', STOP, {
         "to type 'Byte[]'": 'picqer issue 178',
     }),
-    ('mandatory', 'data', {
+    ('mandatory', 'data', PERSON, {
         "Verplicht:": 'picqer issue 325; support.coachview.net 11000028736',
         "Mandatory:": 'picqer issue 325',
     }),
-    ('invalid_reference', 'config', {
+    ('invalid_reference', 'config', PERSON, {
         "Ongeldige referentie:": 'picqer issues 31, 325; support.bookzo.nl 22000241848',
         "Invalid reference:": 'picqer issues 31, 325',
     }),
-    ('gl_account_type', 'config', {
+    ('gl_account_type', 'config', PERSON, {
         "Ongeldig: Grootboekrekeningtype": 'picqer issue 121',
         "Invalid: G/L account type": 'inferred',
         "Invalid: General ledger account type": 'inferred',
     }),
-    ('journal_type', 'config', {
+    ('journal_type', 'config', PERSON, {
         "Ongeldig: Dagboek": 'picqer issue 121',
         "Invalid: Journal": 'inferred',
     }),
-    ('vat_percentage', 'config', {
+    ('vat_percentage', 'config', PERSON, {
         "Ongeldig: Btw-percentage": 'support.simplicate.nl 6717960',
         "Invalid: VAT percentage": 'inferred',
     }),
-    ('vat_code_not_allowed', 'config', {
+    ('vat_code_not_allowed', 'config', PERSON, {
         "Niet toegestaan: Btw-code": 'help.bookingexperts.com 8802106',
         "Not allowed: VAT-code": 'github.com/exactonline/exactonline-api-dotnet-client issue 138',
     }),
-    ('customer_type', 'config', {
+    ('customer_type', 'config', PERSON, {
         "Ongeldig: Klant (Type)": 'helpdesk.informat.be; support.coachview.net 11000028736',
         "Invalid: Customer (Type)": 'inferred',
     }),
-    ('supplier_type', 'config', {
+    ('supplier_type', 'config', PERSON, {
         "Ongeldig: Leverancier (Type)": 'inferred',
         "Invalid: Supplier (Type)": 'inferred',
     }),
-    ('duplicate_number', 'duplicate', {
+    ('duplicate_number', 'duplicate', STOP, {
         "In gebruik: Boekstuknummer": 'support.bookzo.nl 22000241848',
         "In use: Entry number": 'inferred',
     }),
-    ('duplicate_code', 'duplicate', {
+    ('duplicate_code', 'duplicate', STOP, {
         "Gegeven bestaat reeds": 'picqer issues 432, 416',
         "Bestaat reeds:": 'picqer issue 323',
         "Data already exists": 'inferred',
         "Already exists:": 'inferred',
     }),
-    ('already_processed', 'state', {
+    ('already_processed', 'state', STOP, {
         "Reeds verwerkt": 'picqer issue 464; support.bookzo.nl 22000241848',
         "Already processed": 'inferred',
     }),
-    ('period_closed', 'state', {
+    ('period_closed', 'state', EXACT, {
         "Periode is afgesloten": 'helpdesk.informat.be',
         "Period is closed": 'inferred',
     }),
-    ('financial_year', 'state', {
+    ('financial_year', 'state', STOP, {
         "financial year cannot be changed": 'picqer issue 515',
         "boekjaar kan niet worden gewijzigd": 'inferred',
     }),
-    ('opening_balance', 'data', {
+    ('opening_balance', 'data', PERSON, {
         "Opening balance plus all": 'github.com/iwebdevnl/exact-online-ai-connect',
     }),
-    ('webhook_callback', 'config', {
+    ('webhook_callback', 'config', PERSON, {
         "Post to callback URL endpoint returns": 'picqer issue 438',
     }),
-    ('transient', 'transient', {
+    ('transient', 'transient', LATER, {
         "A problem has occurred": 'picqer issues 600, 91',
         "Er is een probleem opgetreden": 'inferred',
     }),
 ]
+
+# What says so elsewhere than in the sentences of an answer: at the token endpoint, in a header, in
+# the result of an XML upload. `oauth` and `transport` read those.
+_ELSEWHERE = [
+    ('refresh_token_spent', 'auth', STOP, {"Old refresh token used": 'picqer issues 644, 549'}),
+    ('too_early', 'quota', LATER, {
+        "access_token not expired": 'github.com/websmurf/laravel-exact-online issue 31',
+    }),
+    ('refresh_token_expired', 'auth', STOP, {
+        "The refresh token expired at": 'github.com/websmurf/laravel-exact-online issue 23',
+    }),
+    ('invalid_grant', 'auth', STOP, {"invalid_grant": 'a public scheduled job'}),
+    ('access_token_expired', 'auth', LATER, {
+        "access token expired": 'github.com/airbytehq/airbyte, unit tests of source-exact',
+    }),
+    ('NoDivisionAccess', 'rights', EXACT, {"NoDivisionAccess": 'picqer pull request 451'}),
+    ('DivisionBlocked', 'rights', LATER, {"DivisionBlocked": 'picqer pull request 451'}),
+    ('LicenseExpired', 'rights', EXACT, {"LicenseExpired": 'picqer pull request 451'}),
+    ('BlockedUser', 'rights', EXACT, {"BlockedUser": 'picqer pull request 451'}),
+    ('InactiveUser', 'rights', EXACT, {"InactiveUser": 'picqer pull request 451'}),
+    ('BlockedCustomer', 'rights', EXACT, {"BlockedCustomer": 'picqer pull request 451'}),
+    ('forbidden', 'rights', EXACT, {"Forbidden": 'picqer issues 111, 166, 581'}),
+    ('payment_term', 'state', EXACT, {
+        "Betalingstermijn:": 'github.com/iwebdevnl/exact-online-ai-connect',
+    }),
+]
+
+# What a sentence is about, by the word after its colon ("Ongeldige referentie: Kostendrager"). The
+# words are those that Exact's screens have for the properties of an entry (inferred, but for those
+# in the fragments above).
+PARTS = {
+    'vat_code': ("Btw-code", "VAT code", "Btw-percentage", "VAT percentage"),
+    'gl_account': ("Grootboekrekening", "G/L account", "General ledger account", "GLAccount"),
+    'journal': ("Dagboek", "Journal"),
+    'cost_center': ("Kostenplaats", "Cost center", "Cost centre", "CostCenter"),
+    'cost_unit': ("Kostendrager", "Cost unit", "CostUnit"),
+    'project': ("Project",),
+    'payment_condition': ("Betalingsconditie", "Payment condition", "PaymentCondition"),
+    'relation': ("Relatie", "Klant", "Leverancier", "Account", "Customer", "Supplier"),
+    'period': ("Periode", "Period", "Boekjaar", "Financial year"),
+    'entry_number': ("Boekstuknummer", "Entry number", "EntryNumber"),
+    'reference': ("Uw ref.", "Your ref.", "YourRef"),
+    'document': ("Document", "Bijlage", "Attachment"),
+}
 
 
 def _normalised(text):
     return re.sub(r'[\s-]+', ' ', text).casefold().strip()
 
 
-KINDS = [
-    ErrorKind(code, error_class, error_class == 'transient', fragment, source)
-    for code, error_class, fragments in _TABLE
-    for fragment, source in fragments.items()
-]
+def _kinds(table):
+    return [
+        ErrorKind(code, error_class, reaction, fragment, source)
+        for code, error_class, reaction, fragments in table
+        for fragment, source in fragments.items()
+    ]
+
+
+KINDS = _kinds(_TABLE)
+ELSEWHERE = _kinds(_ELSEWHERE)
+_BY_CODE = {kind.code: kind for kind in [*ELSEWHERE, *KINDS, RATE_LIMIT]}
 _SEARCH = [(_normalised(kind.fragment), kind) for kind in KINDS]
+_PART_WORDS = sorted(
+    ((_normalised(word), part) for part, words in PARTS.items() for word in words),
+    key=lambda pair: -len(pair[0]),
+)
+_PERIOD = re.compile(r'\b(\d{4})\s*-\s*(\d{1,3})\b')
+
+
+def kind_of(code):
+    """Return the kind of a code (of a reason of Exact as well), UNKNOWN for any other."""
+    return _BY_CODE.get(code, UNKNOWN)
+
+
+def understand(message):
+    """Return what one sentence of Exact says, as a `Refusal`."""
+    text = _normalised(message)
+    kind = next((kind for fragment, kind in _SEARCH if fragment in text), UNKNOWN)
+    about = text.partition(':')[2].strip()
+    part = next((part for word, part in _PART_WORDS if about.startswith(word)), '')
+    period = _PERIOD.search(message) if kind.code == 'period_closed' else None
+    return Refusal(kind, message, part, period and (int(period[1]), int(period[2])))
 
 
 def classify(status, messages):
@@ -152,8 +251,7 @@ def classify(status, messages):
         return (RATE_LIMIT,)
     kinds = {}
     for message in messages:
-        text = _normalised(message)
-        kind = next((kind for fragment, kind in _SEARCH if fragment in text), None)
-        if kind:
+        kind = understand(message).kind
+        if kind is not UNKNOWN:
             kinds.setdefault(kind.code, kind)
     return tuple(kinds.values()) or (UNKNOWN,)

@@ -34,6 +34,8 @@ from . import (
     exact_export_send,
     exact_export_read_back,
     exact_export_change,
+    exact_export_refusal,
+    exact_export_period,
     exact_facts,
     exact_finding,
     exact_division_budget,

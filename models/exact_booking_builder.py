@@ -11,16 +11,23 @@ from decimal import Decimal
 from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
+from odoo.tools import format_date
+
 from ..booking import (
     Booking,
+    Facts,
     Line,
+    Period,
     VatCode,
+    book_in,
     difference_line,
     exact_totals,
     fit_text,
     is_ledger_only,
     is_money,
     is_rounding,
+    next_open_period,
+    period_of,
     spread,
     vat_overrides,
 )
@@ -55,6 +62,7 @@ class Built:
 
     :param booking: None where too much is missing to make one.
     :param sources: per booked line (move line id, what chose the ledger), in the booking's order.
+    :param closed_period: (model, id) of the period that it would be booked in, if that is closed.
     :param new_relation: the partner that has no relation yet; the booking then carries a stand-in.
     """
 
@@ -63,6 +71,7 @@ class Built:
     problems: list = field(default_factory=list)
     sources: list = field(default_factory=list)
     new_relations: dict = field(default_factory=dict)
+    closed_period: tuple[str, int] | None = None
 
     @property
     def blocks(self):
@@ -144,13 +153,23 @@ class BookingBuilder:
 
     @cached_property
     def periods(self):
-        """(first day, last day, year, number) of every reporting period."""
+        """Every reporting period, as `booking.Period`."""
         return [
-            (period.start_date, period.end_date, period.year, period.number)
+            Period(period.year, period.number, period.start_date, period.end_date)
             for period in self.env['exact.period'].search([
                 ('division_id', '=', self.division.id), ('start_date', '!=', False),
             ])
         ]
+
+    @cached_property
+    def closed(self):
+        """Id of the `exact.journal.period` of what is closed, by (journal code, year, period)."""
+        return {
+            (row.journal_code, row.year, row.period): row.id
+            for row in self.env['exact.journal.period'].search([
+                ('division_id', '=', self.division.id), ('is_closed', '=', True),
+            ])
+        }
 
     def _category_ledger(self, category):
         """The mapping of the nearest category that has one."""
@@ -168,7 +187,9 @@ class BookingBuilder:
         :param move: `account.move` of the batch.
         :param overrides: choices of a person for this export alone:
             {'relation_id', 'journal_id', 'lines': {move line id as text: {'gl_account_id',
-            'vat_code_id'}}}, ids of Exact master data.
+            'vat_code_id'}}}, ids of Exact master data; 'period': [year, number, date], the
+            period for a document of that accounting date. 'booked_period', likewise, is where its
+            entry is in Exact.
         :rtype: Built
         """
         built = Built(move)
@@ -176,7 +197,10 @@ class BookingBuilder:
         kind = self._kind(move, overrides)
         ledger_only = is_ledger_only(kind)
         journal = self._journal(built, kind, overrides)
-        year, period = self._period(built)
+        period = self._period(built, journal, overrides)
+        if period and journal:
+            closed_id = self.closed.get((journal.code, period.year, period.number))
+            built.closed_period = closed_id and ('exact.journal.period', closed_id)
         relation = condition = ''
         if not ledger_only:
             relation = self._relation(built, move.commercial_partner_id, overrides)
@@ -187,7 +211,7 @@ class BookingBuilder:
         lines, total, vat_total, currency, rate = maker(built, kind, overrides)
         if not lines and not built.blocks:
             built.problems.append(Problem('nothing_to_book'))
-        if built.blocks and not (journal and lines and year):
+        if built.blocks and not (journal and lines and period):
             return built
         entry_date = move.date if ledger_only else move.invoice_date or move.date
         tranches = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
@@ -204,8 +228,8 @@ class BookingBuilder:
             due_date=due_date,
             currency=currency,
             rate=rate,
-            year=year or 0,
-            period=period or 0,
+            year=period.year if period else 0,
+            period=period.number if period else 0,
             your_ref=self.reference(move, kind),
             description=self._description(move, kind),
             payment_condition=condition,
@@ -217,6 +241,8 @@ class BookingBuilder:
             vat_total=vat_total,
             own_total=self._own_total(move, kind),
         )
+        if period and period != period_of(self.periods, move.date):
+            self._move(built, period)
         return built
 
     # === HEADER === #
@@ -283,16 +309,68 @@ class BookingBuilder:
         ))
         return None
 
-    def _period(self, built):
-        day = built.move.date
-        for start, end, year, number in self.periods:
-            if start <= day <= end:
-                return year, number
+    def _period(self, built, journal, overrides):
+        """The period that a document is booked in: its own; where that is closed, what the rule of
+        the journal says or lets a person choose."""
+        move = built.move
+        own = period_of(self.periods, move.date)
+        code = journal.code if journal else ''
+        booked = self._named_period(move, overrides.get('booked_period'))
+        if booked:
+            return booked
+        if own is None:
+            built.problems.append(Problem(
+                'period_unknown', params={'date': str(move.date)},
+                target=('exact.division', self.division.id),
+            ))
+            return None
+        closed_id = self.closed.get((code, own.year, own.number))
+        if not closed_id:
+            return own
+        values = {'year': own.year, 'period': own.number, 'journal': code}
+        policy = self._closed_period_policy(move)
+        if policy == 'ask':
+            chosen = self._named_period(move, overrides.get('period'))
+            if chosen and (code, chosen.year, chosen.number) not in self.closed:
+                return chosen
+            built.problems.append(Problem(
+                'period_ask', params=values, target=('exact.journal.period', closed_id),
+            ))
+        elif policy == 'next_open':
+            facts = Facts(
+                self.division.code, periods=self.periods, closed=self.closed.keys(),
+            )
+            later = next_open_period(facts, code, move.date)
+            if later:
+                return later
+            built.problems.append(Problem(
+                'no_open_period', params=values, target=('exact.division', self.division.id),
+            ))
+        return own
+
+    def _named_period(self, move, choice):
+        """The period of a choice that was made for this accounting date; None for any other."""
+        year, number, day = choice or (0, 0, '')
+        if day != str(move.date):
+            return None
+        return next((p for p in self.periods if (p.year, p.number) == (year, number)), None)
+
+    def _closed_period_policy(self, move):
+        mapping_id = self.index['journal'].get(move.journal_id.id, (False,))[0]
+        mapping = self.env['exact.journal.mapping'].browse(mapping_id or [])
+        return mapping.closed_period_policy
+
+    def _move(self, built, period):
+        """Book the document in another period than its own, and say so: in Exact and in Odoo."""
+        booking, own_date = built.booking, built.move.date
+        note = self.env._("(dated %s)", format_date(self.env, booking.entry_date))
+        built.booking = book_in(booking, period, own_date, note)
+        values = {'date': str(own_date), 'year': period.year, 'period': period.number}
         built.problems.append(Problem(
-            'period_unknown', params={'date': str(day)},
-            target=('exact.division', self.division.id),
+            'period_moved', 'informs', values | {'entry_date': str(built.booking.entry_date)},
         ))
-        return None, None
+        if any(line.vat_code for line in booking.lines):
+            built.problems.append(Problem('vat_in_other_period', 'warns', values))
 
     def _relation(self, built, partner, overrides):
         """GUID of the relation; a stand-in where one is to be made."""

@@ -224,10 +224,10 @@ class ExactExport(models.Model):
         self.move_id.check_access('write')
 
     def action_retry(self):
-        """Check and send again what is blocked or was refused."""
+        """Check and send again what is blocked or was refused, and all that waits for the same."""
         self._check_may_act()
         # sudo: people read exports, only the engine writes them; rights were checked above.
-        exports_sudo = self.sudo().filtered(
+        exports_sudo = self._with_the_same_cause().sudo().filtered(
             lambda export: export.state in ('blocked', 'refused')
             or (export.state == 'sent' and export.has_difference)
         )
@@ -238,7 +238,8 @@ class ExactExport(models.Model):
         self.env['exact.export.queue'].sudo().search([
             ('division_id', 'in', exports_sudo.division_id.ids),
         ])._try_now()
-        self._trigger_worker()
+        exports_sudo._trigger_worker()
+        return True
 
     def action_undo(self):
         """Take the entries out of Exact; what was not sent yet is simply withdrawn."""

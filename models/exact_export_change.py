@@ -238,7 +238,7 @@ class ExactExport(models.Model):
         """Bring the entry in line with the document: changed properties only, or anew."""
         division = self.division_id
         builder = BookingBuilder(division, self.move_id, link=True)
-        one = builder.build(self.move_id, self.overrides)
+        one = builder.build(self.move_id, self._choices())
         problems = self._problems(division, one, division._booking_facts(builder, [one]))
         if any(problem.severity == 'blocks' for problem in problems):
             self._set_findings(problems)
@@ -320,7 +320,7 @@ class ExactExport(models.Model):
     def _compare_with_documents(self, division):
         builder = BookingBuilder(division, self.move_id)
         for export in self:
-            export._compare_with_document(builder.build(export.move_id, export.overrides))
+            export._compare_with_document(builder.build(export.move_id, export._choices()))
 
     def _compare_failed(self, error):
         self._set_findings([self._unexpected(error)])

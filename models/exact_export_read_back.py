@@ -35,7 +35,7 @@ from ..exact_api import (
 from .exact_booking_builder import Problem, stand_in
 from .exact_error_text import explain
 from .exact_export import BOOKED_STATES
-from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS, plain_text
+from .exact_export_worker import CHECK_BATCH, plain_text
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
@@ -228,11 +228,11 @@ class ExactExport(models.Model):
             ('division_id', '=', self.division_id.id), ('reference', '=', self.reference),
         ]).filtered(lambda entry: entry._is_of(from_dict(self.booking))).unlink()
         self._log_attempt('look_up', 'done', self.env._("Not in Exact."))
-        if not self.asked_at or self.attempt_count % MAX_ATTEMPTS:
+        if not self.asked_at or self._may_try_again():
             self.write({'state': 'ready', 'next_try': False})
             return
         # Once more would be for ever: a person decides.
-        self._set_findings([Problem('no_answer', params={'count': self.attempt_count})])
+        self._set_findings([self._given_up()])
         self.write({'state': 'refused', 'next_try': False})
 
     def _entries_of_others(self, found):

@@ -36,7 +36,7 @@ from ..exact_api import (
 )
 from .exact_booking_builder import Problem, stand_in
 from .exact_error_text import DIVISION_REASONS, explain
-from .exact_export_worker import MAX_ATTEMPTS, plain_text
+from .exact_export_worker import plain_text
 
 _logger = logging.getLogger(__name__)
 
@@ -190,8 +190,9 @@ class ExactExport(models.Model):
             self._log_attempt(step, 'unknown', explain(self.env, error))
             # Only the entry itself must not come twice; relations and documents are looked up.
             state = 'uncertain' if step == 'entry' else 'ready'
+            self.answer = "\n".join(error.messages)
             self.write({
-                'state': self._state_or_give_up(state, error),
+                'state': self._state_or_give_up(state),
                 'next_try': fields.Datetime.now() + timedelta(minutes=1),
             })
             return
@@ -231,19 +232,12 @@ class ExactExport(models.Model):
         })
         self._commit()
 
-    def _state_or_give_up(self, state, error):
+    def _state_or_give_up(self, state):
         """After some attempts a person has to look."""
-        if state == 'ready' and self.attempt_count >= MAX_ATTEMPTS:
-            self._set_findings([Problem('refused', params={'message': explain(self.env, error)})])
+        if state == 'ready' and not self._may_try_again():
+            self._set_findings([self._given_up()])
             return 'refused'
         return state
-
-    def _refused(self, step, error):
-        """Exact said no: the answer becomes a finding."""
-        message = explain(self.env, error)
-        self._log_attempt(step, 'refused', message)
-        self._set_findings([Problem('refused', params={'message': message})])
-        self.write({'state': 'refused', 'answer': "\n".join(error.messages) or message})
 
     def _booked(self, answer):
         """Exact took it: keep what it became before anything else happens."""

@@ -333,6 +333,7 @@ class ExactExport(models.Model):
             'vat_code_missing': {'mapping_missing_tax', 'several_taxes'},
             'relation_missing': {'no_partner', 'relation_ambiguous', 'relation_same_name'},
             'period_unknown': {'period_unknown'},
+            'period_closed': {'period_ask', 'no_open_period'},
             'no_lines': {'nothing_to_book'},
             'total_differs': {
                 'total_mismatch', 'mapping_missing_tax', 'mapping_missing_account', 'several_taxes',
@@ -355,6 +356,8 @@ class ExactExport(models.Model):
             return ('account.journal', move.journal_id.id)
         if code.startswith('relation_') and move.commercial_partner_id:
             return ('res.partner', move.commercial_partner_id.id)
+        if code == 'period_closed':
+            return one.closed_period
         if code.startswith('period_'):
             return ('exact.division', self.division_id.id) if self.division_id else None
         if code == 'payment_condition_unknown':
@@ -373,6 +376,7 @@ class ExactExport(models.Model):
             'fingerprint': fingerprint(booking),
             'reference': booking.your_ref,
             'kind': booking.kind,
+            'own_date': booking.own_date or False,
             'journal_id': ids['exact.journal'].get(booking.journal),
             'relation_id': ids['exact.relation'].get(booking.relation),
         }

@@ -11,7 +11,6 @@ from ..booking.rules import (
     GlFacts,
     JournalFacts,
     LineTax,
-    Period,
     RelationFacts,
     reference_key,
 )
@@ -64,12 +63,6 @@ class ExactDivision(models.Model):
                 'use_cost_center', 'use_cost_unit',
             ])
         }
-        closed = {
-            (row['journal_code'], row['year'], row['period'])
-            for row in self.env['exact.journal.period'].search_read(
-                [*domain, ('is_closed', '=', True)], ['journal_code', 'year', 'period'],
-            )
-        }
         return Facts(
             division=self.code,
             currency=self.currency_id.name or self.company_id.currency_id.name,
@@ -87,10 +80,8 @@ class ExactDivision(models.Model):
                 row['exact_guid']: row['active']
                 for row in rows('exact.project', ['exact_guid', 'active'])
             },
-            periods=[
-                Period(year, number, start, end) for start, end, year, number in builder.periods
-            ],
-            closed=closed,
+            periods=builder.periods,
+            closed=builder.closed.keys(),
             relations=self._relation_facts(built),
             payment_conditions={r['code'] for r in rows('exact.payment.condition', ['code'])},
             references=self._known_references(built),

@@ -1,6 +1,12 @@
+import contextlib
+
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 from odoo.tools.translate import LazyTranslate
+
+from .exact_division_mapping import MAPPING_MODELS
+from .exact_sync_resources import HOURLY
 
 _lt = LazyTranslate(__name__)
 
@@ -44,6 +50,10 @@ SENTENCES = {
     'period_unknown': _lt("Exact has no financial period for %(date)s. Open the year in Exact, then refresh the master data."),
     'period_differs_from_date': _lt("The entry of %(date)s is booked in period %(year)s-%(period)s."),
     'period_closed': _lt("Period %(year)s-%(period)s of journal %(journal)s is closed in Exact. Open it there, or change the accounting date."),
+    'period_ask': _lt("Period %(year)s-%(period)s of journal %(journal)s is closed in Exact. Choose the period to book in, or open this one in Exact."),
+    'no_open_period': _lt("Period %(year)s-%(period)s of journal %(journal)s is closed in Exact, and so is every later one. Open one in Exact."),
+    'period_moved': _lt("The period of %(date)s is closed in Exact: the entry is booked in %(year)s-%(period)s, dated %(entry_date)s."),
+    'vat_in_other_period': _lt("Mind the VAT return: the VAT of %(date)s is in the return of period %(year)s-%(period)s."),
     'due_before_entry': _lt("The due date %(due_date)s is before the date %(date)s."),
     'relation_unknown': _lt("The relation of this document is not in this administration (any more). Choose another."),
     'payment_condition_unknown': _lt("Exact has no payment condition %(payment_condition)s (any more). Map the payment term anew."),
@@ -105,6 +115,33 @@ SENTENCES = {
     'pdf_failed': _lt("The PDF could not be made: %(reason)s"),
     # What Exact said
     'refused': _lt("Exact refused it: %(message)s"),
+    'refused_vat_code': _lt("Exact does not know a VAT code of this document (any more). Check the tax %(name)s, which is mapped to %(target)s."),
+    'refused_vat_percentage': _lt("The VAT percentage does not fit the VAT code in Exact. Check the tax %(name)s, which is mapped to %(target)s."),
+    'refused_vat_of_journal': _lt("Exact takes no VAT code in the journal %(target)s. Switch VAT on for the journal in Exact, or map %(name)s to another journal."),
+    'refused_gl_account': _lt("Exact does not know a ledger of this document (any more). Check the account %(name)s, which is mapped to %(target)s."),
+    'refused_account_type': _lt("Exact does not take a ledger of this type on a line. Map the account %(name)s to another ledger than %(target)s."),
+    'refused_journal': _lt("Exact does not know the journal %(target)s (any more). Map the journal %(name)s anew."),
+    'refused_journal_type': _lt("The journal %(target)s is of another type in Exact than this document needs. Map the journal %(name)s to another."),
+    'refused_payment_condition': _lt("Exact does not know the payment condition %(target)s (any more). Map the payment term %(name)s anew."),
+    'refused_cost_center': _lt("Exact does not know a cost centre of this document (any more). Check the analytic account %(name)s, which is mapped to %(target)s."),
+    'refused_cost_unit': _lt("Exact does not know a cost unit of this document (any more). Check the analytic account %(name)s, which is mapped to %(target)s."),
+    'refused_project': _lt("Exact does not know a project of this document (any more). Check the analytic account %(name)s, which is mapped to %(target)s."),
+    'refused_relation': _lt("Exact does not know the relation %(target)s (any more). Choose the relation of %(name)s anew."),
+    'refused_customer': _lt("%(target)s is no customer in Exact (any more). Retry makes it one, or choose another relation for %(name)s."),
+    'refused_supplier': _lt("%(target)s is no supplier in Exact (any more). Retry makes it one, or choose another relation for %(name)s."),
+    'refused_partner': _lt("Exact does not take %(name)s as a relation. Mend the partner."),
+    'refused_mandatory': _lt("Exact demands something that the document does not have. Fill it in, or map it."),
+    'refused_reference': _lt("The document refers to something that this administration does not have (any more). Refresh the master data, then retry."),
+    'refused_number': _lt("The entry number is in use in Exact. Look that entry up before you retry: it may be this document."),
+    'refused_exists': _lt("Exact has this already. Look it up in Exact before you retry."),
+    'refused_processed': _lt("Exact has processed the entry: it cannot be changed any more. Reverse it instead."),
+    'refused_year': _lt("The financial year of an entry cannot change in Exact. Undo the export and export again."),
+    'refused_balance': _lt("The opening balance and the lines do not add up to the closing balance."),
+    'refused_file': _lt("Exact could not read a file of this document. Take the file off, then retry."),
+    'refused_scope': _lt("The app may not do this in Exact: the scope %(scope)s is missing. Add it in the Exact App Center, then connect again."),
+    'refused_right': _lt("The Exact user may not do this (%(resource)s). Give the user the right in Exact, or see whether the licence of the administration includes it."),
+    'refused_licence': _lt("The licence of the administration does not include this. Ask Exact to add it."),
+    'refused_again': _lt("Exact reported a problem of its own %(count)s times. Retry later; if it stays, ask Exact."),
     'read_back': _lt("Exact booked something else: %(field)s is %(found)s instead of %(meant)s."),
     'credit_note_type': _lt("Exact booked the credit note as an invoice with negative amounts. Choose the other style of credit notes for the administration, then undo this export and export again."),
     'missing_entry': _lt("The entry cannot be read back from Exact yet."),
@@ -130,6 +167,14 @@ BUTTONS = {
     'exact.division': _lt("Open the Administration"),
     'account.move': _lt("Open the Document"),
     'exact.entry': _lt("Compare and Link"),
+    'exact.account.mapping': _lt("Map the Ledger"),
+    'exact.connection': _lt("Open the Connection"),
+    'exact.journal.period': _lt("See the Period"),
+}
+# The same where the record alone does not say what is to be done with it.
+CODE_BUTTONS = {
+    'period_ask': _lt("Choose the Period"),
+    'refused_partner': _lt("Open the Partner"),
 }
 
 # Where a record of Odoo is mapped: mapping model and its field.
@@ -142,9 +187,47 @@ MAPPINGS = {
     'res.partner': ('exact.partner.mapping', 'partner_id'),
 }
 
+# Who can mend it. Where the code does not tell, the record to fix does.
+FIXERS = [
+    ('user', "Who Books"),
+    ('manager', "Accounting Administrator"),
+    ('exact', "Somebody in Exact"),
+]
+# Findings that end when a period is opened in Exact.
+PERIOD_CODES = ('period_closed', 'period_ask', 'no_open_period')
+_FIXED_IN_EXACT = {
+    'period_closed', 'no_open_period', 'journal_blocked', 'relation_blocked', 'refused_right',
+    'refused_licence', 'refused_again',
+}
+_FIXED_BY_MANAGERS = {
+    *MAPPINGS, 'exact.account.mapping', 'exact.connection', 'exact.division',
+} - {'res.partner'}
+
+
+def fixer(code, res_model):
+    """Who can mend what a finding says, a key of FIXERS."""
+    if code in _FIXED_IN_EXACT:
+        return 'exact'
+    return 'manager' if res_model in _FIXED_BY_MANAGERS else 'user'
+
+
+def cause(code, params, res_model, res_id):
+    """What findings have in common that one fix solves: the record to fix, else Exact's words, else
+    what is wrong."""
+    if res_model and res_model != 'account.move':
+        return f'{code} {res_model},{res_id}'
+    params = params or {}
+    own = ''
+    if code in ('refused', 'unexpected'):
+        own = params.get('message') or params.get('reason') or ''
+    return f'{code} {own}'.strip()
+
 
 def sentence(env, code, params):
-    """What a finding says, in the language of the reader; never fails for a missing parameter."""
+    """What a finding says, in the language of the reader; never fails for a missing parameter.
+
+    Exact's own words, the parameter `words`, follow: they are what an accountant searches for.
+    """
     template = SENTENCES.get(code)
     if template is None:
         return env._("Exact would not take it (%(code)s).", code=code)
@@ -152,10 +235,11 @@ def sentence(env, code, params):
     if code == 'read_back':
         values['field'] = field_label(env, values.get('field', ''))
     text = template._translate(env.lang or 'en_US')
-    try:
-        return text % values
-    except (KeyError, ValueError):
-        return text
+    with contextlib.suppress(KeyError, ValueError):
+        text = text % values
+    if values.get('words'):
+        text = env._("%(sentence)s Exact says: %(words)s", sentence=text, words=values['words'])
+    return text
 
 
 def field_label(env, name):
@@ -214,25 +298,71 @@ class ExactFinding(models.Model):
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field='res_model', readonly=True)
     button_label = fields.Char(compute='_compute_message')
+    fixed_by = fields.Selection(
+        FIXERS, string="Who Can Fix It", compute='_compute_cause', store=True,
+    )
+    cause = fields.Char(
+        compute='_compute_cause', store=True, index=True,
+        help="The same for all findings that one fix solves.",
+    )
+
+    # === COMPUTE METHODS === #
 
     @api.depends('code', 'params', 'res_model')
     @api.depends_context('lang')
     def _compute_message(self):
         for finding in self:
             finding.message = sentence(self.env, finding.code, finding.params)
-            label = BUTTONS.get(finding.res_model)
+            label = CODE_BUTTONS.get(finding.code) or BUTTONS.get(finding.res_model)
             finding.button_label = label._translate(self.env.lang or 'en_US') if label else False
+
+    @api.depends('code', 'params', 'res_model', 'res_id')
+    def _compute_cause(self):
+        for finding in self:
+            finding.fixed_by = fixer(finding.code, finding.res_model)
+            finding.cause = cause(
+                finding.code, finding.params, finding.res_model, finding.res_id,
+            )
+
+    # === ACTIONS === #
+
+    def action_retry(self):
+        """Check and send again all that waits for the same, as far as the person may."""
+        self.env['exact.export'].browse()._check_may_act()
+        exports = self._waiting_for_the_same()._allowed()
+        if exports:
+            exports.action_retry()
+        return self._told(len(exports))
+
+    def _told(self, count):
+        message = self.env._("%s documents are checked and sent again.", count)
+        if count == 1:
+            message = self.env._("1 document is checked and sent again.")
+        elif not count:
+            message = self.env._("There is nothing here that you may send again.")
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'info' if count else 'warning', 'message': message,
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }
 
     def action_fix(self):
         """Go to what is to be fixed: the mapping of the record, or the record itself."""
         self.ensure_one()
         model, res_id = self.res_model or 'account.move', self.res_id or self.move_id.id
+        if self.code == 'period_ask':
+            return self._choose_period()
+        if model == 'exact.journal.period':
+            return self._see_period()
         if model == 'res.partner' and not self.env.user.has_group('account.group_account_manager'):
             # Who may not map can still choose the relation for this export.
             return self.move_id.action_exact_adjust()
         if model == 'exact.entry':
             return self.move_id.action_exact_link()
-        if model in MAPPINGS:
+        if model in MAPPINGS and self.code not in CODE_BUTTONS:
             return self.division_id._open_mapping(model, res_id)
         return {
             'type': 'ir.actions.act_window',
@@ -242,9 +372,83 @@ class ExactFinding(models.Model):
             'views': [(False, 'form')],
         }
 
+    def _choose_period(self):
+        return {
+            **self.env['ir.actions.act_window']._for_xml_id(
+                'account_exact.exact_period_wizard_action',
+            ),
+            'context': {'default_finding_id': self.id},
+        }
+
+    def _journal_period(self):
+        """The closed period that the finding is about; empty for any other finding."""
+        period_model = self.env['exact.journal.period']
+        is_period = self.res_model == period_model._name
+        return period_model.browse(self.res_id if is_period else [])
+
+    def _see_period(self):
+        """The period among its neighbours, so that a person sees what is open."""
+        period = self._journal_period()
+        return {
+            **self.env['ir.actions.act_window']._for_xml_id(
+                'account_exact.exact_journal_period_action',
+            ),
+            'domain': [
+                ('division_id', '=', self.division_id.id), ('year', '=', period.year),
+                ('journal_code', '=', period.journal_code),
+            ],
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _waiting_for_the_same(self):
+        """Exports that wait for what these findings say; of a cause that is no record to fix, those
+        of the same cause as well.
+
+        :return: `exact.export`
+        """
+        result = self.env['exact.export']
+        for division, findings in self.grouped('division_id').items():
+            result |= self.search([
+                ('division_id', '=', division.id), ('cause', 'in', findings.mapped('cause')),
+                ('severity', '=', 'blocks'), ('export_id.display_state', '=', 'blocked'),
+            ]).export_id
+        return result
+
+    @api.model
+    def _release(self, domain):
+        """What waited for something goes on by itself, blocked or refused.
+
+        :param domain: on the findings whose cause is gone.
+        """
+        # sudo: people who mend release what others exported.
+        exports_sudo = self.sudo().search(
+            Domain(domain) & Domain('export_id.state', 'in', ['blocked', 'refused']),
+        ).export_id
+        if exports_sudo:
+            exports_sudo.write({'state': 'proposed', 'next_try': False})
+            exports_sudo._trigger_worker()
+
+    @api.model
+    def _is_awaited(self, divisions):
+        """Whether anything waits in these divisions at all; most of the time nothing does."""
+        return bool(self.sudo().search_count([
+            ('division_id', 'in', divisions.ids),
+            ('export_id.state', 'in', ['blocked', 'refused']),
+        ], limit=1))
+
 
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
+
+    def _sync_complete(self, resource, cursor):
+        """Documents that wait for a period are worth a look every hour."""
+        super()._sync_complete(resource, cursor)
+        if resource.key == 'journal_period' and self.env['exact.finding'].sudo().search_count([
+            ('division_id', '=', self.id), ('code', 'in', PERIOD_CODES),
+            ('export_id.state', '=', 'blocked'),
+        ], limit=1):
+            cursor.next_at = min(cursor.next_at, fields.Datetime.now() + HOURLY)
 
     def _open_mapping(self, model, res_id):
         """The mapping of one record of Odoo, as a list to choose the target in.
@@ -273,26 +477,162 @@ class ExactMappingMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         mappings = super().create(vals_list)
-        mappings._release_blocked()
+        mappings._release_waiting()
         return mappings
 
     def write(self, vals):
         result = super().write(vals)
         if any(name in self._target_fields for name in vals):
-            self._release_blocked()
+            self._release_waiting()
         return result
 
-    def _release_blocked(self):
-        """Check anew what waited for these mappings, without anybody pressing a button."""
+    def _release_waiting(self):
+        """What waited for these mappings goes on, without anybody pressing a button."""
         mapped = self.filtered(lambda mapping: mapping.state == 'mapped')
-        if not mapped:
+        if mapped:
+            self.env['exact.finding']._release(
+                mapped._waited_for() & Domain('division_id', 'in', mapped.division_id.ids),
+            )
+
+    def _waited_for(self):
+        """Domain of the findings that these mappings, or what they map, are to mend."""
+        return Domain.OR([
+            Domain('res_model', '=', self._name) & Domain('res_id', 'in', self.ids),
+            *(
+                Domain('res_model', '=', self[field]._name) & Domain('res_id', 'in', self[field].ids)
+                for field in self._source_fields if self[field]
+            ),
+        ])
+
+
+class ExactMasterMixin(models.AbstractModel):
+    _inherit = 'exact.master.mixin'
+
+    def write(self, vals):
+        result = super().write(vals)
+        if any(name in vals for name in self._rule_fields):
+            self._release_waiting()
+        return result
+
+    def _release_waiting(self):
+        """Something changed in Exact that decides what it takes: what waited for it is checked
+        anew, be it for the record itself or for what is mapped to it."""
+        finding_model = self.env['exact.finding']
+        if not finding_model._is_awaited(self.division_id):
             return
-        # sudo: people who map release what others exported.
-        findings_sudo = self.env['exact.finding'].sudo().search(Domain.OR(
-            Domain('res_model', '=', mapped[field]._name) & Domain('res_id', 'in', mapped[field].ids)
-            for field in self._source_fields if mapped[field]
-        ) & Domain('export_id.state', '=', 'blocked')
-          & Domain('division_id', 'in', mapped.division_id.ids))
-        if findings_sudo:
-            findings_sudo.export_id.write({'state': 'proposed', 'next_try': False})
-            findings_sudo.export_id._trigger_worker()
+        domains = [Domain('res_model', '=', self._name) & Domain('res_id', 'in', self.ids)]
+        for model in MAPPING_MODELS.values():
+            mapping_model = self.env[model].sudo()
+            for name in mapping_model._record_fields:
+                if mapping_model._fields[name].comodel_name != self._name:
+                    continue
+                mappings = mapping_model.search([(name, 'in', self.ids)])
+                if mappings:
+                    domains.append(mappings._waited_for())
+        finding_model._release(
+            Domain.OR(domains) & Domain('division_id', 'in', self.division_id.ids),
+        )
+
+
+class ExactPeriod(models.Model):
+    _inherit = 'exact.period'
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        periods = super().create(vals_list)
+        if self.env['exact.finding']._is_awaited(periods.division_id):
+            self.env['exact.finding']._release([
+                ('division_id', 'in', periods.division_id.ids), ('code', '=', 'period_unknown'),
+            ])
+        return periods
+
+
+class ExactJournalPeriod(models.Model):
+    _inherit = 'exact.journal.period'
+
+    def _release_waiting(self):
+        super()._release_waiting()
+        opened = self.filtered(lambda period: not period.is_closed)
+        if opened:
+            # A later period serves a document whose own stays closed.
+            self.env['exact.finding']._release([
+                ('division_id', 'in', opened.division_id.ids), ('code', '=', 'no_open_period'),
+            ])
+
+
+class ExactConnection(models.Model):
+    _inherit = 'exact.connection'
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get('state') == 'connected':
+            self._release_waiting()
+        return result
+
+    def _release_waiting(self):
+        """The connection is back: what was refused for its sake goes on."""
+        self.env['exact.finding']._release([
+            ('res_model', '=', self._name), ('res_id', 'in', self.ids),
+        ])
+
+
+class ExactFindingGroup(models.Model):
+    """What documents wait for, each cause once: what a bookkeeper has to do, and for how many."""
+
+    _name = 'exact.finding.group'
+    _description = "Exact: To Fix"
+    _auto = False
+    _order = 'document_count desc, id'
+    _rec_name = 'message'
+
+    finding_id = fields.Many2one('exact.finding', readonly=True)
+    division_id = fields.Many2one('exact.division', string="Administration", readonly=True)
+    company_id = fields.Many2one('res.company', readonly=True)
+    code = fields.Char(readonly=True)
+    cause = fields.Char(readonly=True)
+    fixed_by = fields.Selection(FIXERS, string="Who Can Fix It", readonly=True)
+    document_count = fields.Integer(string="Documents", readonly=True)
+    since = fields.Datetime(string="Waiting Since", readonly=True)
+    message = fields.Char(string="What Is to Be Fixed", related='finding_id.message')
+    button_label = fields.Char(related='finding_id.button_label')
+
+    @property
+    def _table_query(self):
+        self.env['exact.finding'].flush_model()
+        self.env['exact.export'].flush_model(['display_state'])
+        return SQL(
+            """
+            SELECT MIN(finding.id) AS id, MIN(finding.id) AS finding_id,
+                   finding.division_id, finding.company_id, finding.code, finding.cause,
+                   MIN(finding.fixed_by) AS fixed_by, MIN(export.create_date) AS since,
+                   COUNT(DISTINCT finding.export_id) AS document_count
+              FROM exact_finding finding
+              JOIN exact_export export ON export.id = finding.export_id
+             WHERE finding.severity = 'blocks' AND export.display_state = 'blocked'
+          GROUP BY finding.division_id, finding.company_id, finding.code, finding.cause
+            """,
+        )
+
+    def action_fix(self):
+        """Go to what is to be fixed; without a record that mends all, to the documents."""
+        self.ensure_one()
+        finding = self.finding_id
+        if self.document_count > 1 and finding.res_model in (False, 'account.move'):
+            return self.action_open_documents()
+        return finding.action_fix()
+
+    def action_retry(self):
+        """Check and send again all that waits for these, as far as the person may."""
+        return self.finding_id.action_retry()
+
+    def action_open_documents(self):
+        """The documents that wait for this."""
+        exports = self.finding_id._waiting_for_the_same()
+        return {
+            'type': 'ir.actions.act_window',
+            'name': self.env._("Waiting Documents"),
+            'res_model': 'exact.export',
+            'view_mode': 'list,form',
+            'views': [(False, 'list'), (False, 'form')],
+            'domain': [('id', 'in', exports.ids)],
+        }

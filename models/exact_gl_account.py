@@ -50,6 +50,10 @@ class ExactGlAccount(models.Model):
     _description = "Exact G/L Account"
     _inherit = ['exact.master.mixin']
 
+    _rule_fields = (
+        'active', 'is_blocked', 'gl_type', 'use_cost_center', 'use_cost_unit',
+    )
+
     gl_type = fields.Integer(string="Type Code", aggregator=None, readonly=True)
     type_name = fields.Char(string="Type", compute='_compute_type_name')
     balance_type = fields.Selection([('B', "Balance Sheet"), ('W', "Profit & Loss")], readonly=True)

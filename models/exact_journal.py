@@ -6,6 +6,11 @@ class ExactJournal(models.Model):
     _description = "Exact Journal"
     _inherit = ['exact.master.mixin']
 
+    _rule_fields = (
+        'active', 'is_blocked', 'journal_type', 'currency_code', 'allow_vat',
+        'allow_variable_currency', 'allow_variable_exchange_rate',
+    )
+
     journal_type = fields.Selection(
         [
             ('10', "Cash"), ('12', "Bank"), ('16', "Payment Service"), ('20', "Sales"),

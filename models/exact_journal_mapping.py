@@ -44,6 +44,16 @@ class ExactJournalMapping(models.Model):
         help="The entries of this journal are not for Exact.",
     )
     suggested_is_left_out = fields.Boolean(string="Better Kept in Odoo", readonly=True)
+    closed_period_policy = fields.Selection(
+        [
+            ('hold', "Wait until it is open"),
+            ('next_open', "Book in the next open period"),
+            ('ask', "Ask"),
+        ],
+        string="Closed Period", required=True, default='hold', tracking=True,
+        help="What happens to a document whose period is closed in Exact. Booked in the next open "
+             "period, the entry gets a date in that period and names the document's own date.",
+    )
     target_domain = fields.Binary(compute='_compute_target_domain')
 
     _journal_uniq = models.UniqueIndex(

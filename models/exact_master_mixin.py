@@ -13,6 +13,10 @@ class ExactMasterMixin(models.AbstractModel):
     _order = 'code, id'
     _rec_names_search = ['code', 'name']
 
+    # What decides whether Exact takes an entry with this record: documents that were stopped are
+    # checked anew when it changes.
+    _rule_fields = ('active', 'is_blocked')
+
     division_id = fields.Many2one(
         'exact.division', string="Division", required=True, ondelete='cascade', index=True,
         readonly=True,

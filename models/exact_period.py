@@ -23,6 +23,8 @@ class ExactJournalPeriod(models.Model):
     _inherit = ['exact.master.mixin']
     _order = 'year desc, period desc, journal_code'
 
+    _rule_fields = ('active', 'is_closed')
+
     journal_code = fields.Char(readonly=True)
     year = fields.Integer(aggregator=None, readonly=True)
     period = fields.Integer(aggregator=None, readonly=True)

@@ -9,6 +9,8 @@ class ExactRelation(models.Model):
     _inherit = ['exact.master.mixin']
     _rec_names_search = ['code', 'name', 'vat_number']
 
+    _rule_fields = ('active', 'is_blocked', 'status', 'is_supplier')
+
     name = fields.Char(string="Name")
     status = fields.Selection(
         [('A', "None"), ('S', "Suspect"), ('P', "Prospect"), ('C', "Customer")], readonly=True,

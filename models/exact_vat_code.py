@@ -6,6 +6,10 @@ class ExactVatCode(models.Model):
     _description = "Exact VAT Code"
     _inherit = ['exact.master.mixin']
 
+    _rule_fields = (
+        'active', 'is_blocked', 'vat_type', 'transaction_type', 'percentage', 'charged',
+    )
+
     vat_type = fields.Selection(
         [('E', "Excluding"), ('I', "Including"), ('B', "Base Only (0%)"), ('N', "No VAT")],
         string="Type", readonly=True,

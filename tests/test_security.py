@@ -80,6 +80,7 @@ MODELS = {
     'exact.export.queue': ENGINE,
     'exact.entry': ENGINE,
     'exact.finding': ENGINE,
+    'exact.finding.group': ENGINE,
     # Wizards
     'exact.export.document.wizard': OWN,
     'exact.export.document.wizard.line': OWN,
@@ -87,6 +88,7 @@ MODELS = {
     'exact.export.wizard.line': OWN,
     'exact.link.wizard': OWN,
     'exact.link.wizard.line': OWN,
+    'exact.period.wizard': OWN,
     'exact.undo.wizard': OWN,
     'exact.undo.wizard.line': OWN,
 }
@@ -132,13 +134,17 @@ METHODS = {
         'action_open_exact': READERS,
         'action_open_move': READERS,
     },
-    'exact.finding': {'action_fix': READERS},
+    'exact.finding': {'action_fix': READERS, 'action_retry': INVOICERS},
+    'exact.finding.group': {
+        'action_fix': READERS, 'action_retry': INVOICERS, 'action_open_documents': READERS,
+    },
     'exact.export.document.wizard': {'action_export': {'invoicer'}},
     'exact.export.wizard': {'action_check': {'invoicer'}, 'action_export': {'invoicer'}},
     'exact.export.wizard.line': {
         'action_fix': {'invoicer'}, 'action_open_moves': {'invoicer'},
     },
     'exact.link.wizard': {'action_link': {'invoicer'}, 'action_book_beside': {'invoicer'}},
+    'exact.period.wizard': {'action_apply': {'invoicer'}},
     'exact.undo.wizard': {'action_undo': {'invoicer'}},
     'account.move': {
         'action_exact_export': INVOICERS,
@@ -237,11 +243,15 @@ class TestSecurity(ExactExportCase):
                 **context,
             ).create({})
             cls.wizards[model] = record
-            cls.wizards[f'{model}.line'] = record.line_ids[:1]
+            if 'line_ids' in record._fields:
+                cls.wizards[f'{model}.line'] = record.line_ids[:1]
             return record
 
         wizard('exact.export.document.wizard', default_move_id=cls.stuck.id)
         wizard('exact.undo.wizard', exact_move_ids=cls.move.ids)
+        wizard(
+            'exact.period.wizard', default_finding_id=cls.stuck.exact_export_id.finding_ids[:1].id,
+        )
         # What is found in Exact is the engine's to write, for the person
         for model, values in (
             ('exact.link.wizard', {'division_id': cls.division.id, 'asked_for_id': cls.stuck.id}),

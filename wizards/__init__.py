@@ -2,5 +2,6 @@ from . import (
     exact_export_document_wizard,
     exact_export_wizard,
     exact_link_wizard,
+    exact_period_wizard,
     exact_undo_wizard,
 )

@@ -169,6 +169,10 @@ class ExactExportDocumentWizard(models.TransientModel):
                 lines[str(line.move_line_id.id)] = own
         if lines:
             overrides['lines'] = lines
+        # Chosen elsewhere, and still meant.
+        period = (self.move_id.exact_export_id.sudo().overrides or {}).get('period')
+        if period:
+            overrides['period'] = period
         return overrides
 
     def action_export(self):

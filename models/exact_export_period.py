@@ -1,0 +1,27 @@
+"""Documents whose own period is closed in Exact."""
+
+from odoo import fields, models
+
+from ..booking import from_dict
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    own_date = fields.Date(
+        string="Moved From", readonly=True,
+        help="The document's own date; its period is closed in Exact, and it is booked in another.",
+    )
+
+    def _choices(self):
+        """What decides how the document is booked: a person's choices, and where the entry is.
+
+        An entry that was booked in another period stays there, though its own may be open again.
+        """
+        self.ensure_one()
+        choices = dict(self.overrides or {})
+        if self.exact_guid and self.booking:
+            booking = from_dict(self.booking)
+            if booking.own_date:
+                choices['booked_period'] = [booking.year, booking.period, str(booking.own_date)]
+        return choices

@@ -1,0 +1,302 @@
+"""What Exact said no to, as findings that somebody can act on.
+
+Exact names a kind of thing ("Ongeldige referentie: Btw-code"), never which one. What this document
+has of that kind is found from the lines that were sent, so that a person is led to its mapping.
+"""
+
+from odoo import models
+
+from ..booking import from_dict
+from ..exact_api import Forbidden, Rejected
+from ..exact_api.catalog import LATER, kind_of, understand
+from .exact_booking_builder import Problem
+from .exact_error_text import explain
+from .exact_export_worker import MAX_ATTEMPTS
+
+# How often Exact may report a problem of its own before a person is told (facts: twice more).
+TRANSIENT_ATTEMPTS = 3
+# A document with more candidates than this tells nobody where to look; it is shown itself then.
+MAX_CANDIDATES = 5
+# Kinds of refusals -> (code of the finding, part of the entry). Without a part it is the one that
+# the sentence names; without that, the document itself is to be looked at.
+_FINDINGS = {
+    'vat_percentage': ('refused_vat_percentage', 'vat_code'),
+    'vat_code_not_allowed': ('refused_vat_of_journal', 'journal'),
+    'gl_account_type': ('refused_account_type', 'gl_account'),
+    'journal_type': ('refused_journal_type', 'journal'),
+    'customer_type': ('refused_customer', 'relation'),
+    'supplier_type': ('refused_supplier', 'relation'),
+    'mandatory': ('refused_mandatory', ''),
+    'duplicate_number': ('refused_number', 'document'),
+    'duplicate_code': ('refused_exists', 'document'),
+    'already_processed': ('refused_processed', 'document'),
+    'financial_year': ('refused_year', 'document'),
+    'opening_balance': ('refused_balance', 'document'),
+    'not_base64': ('refused_file', 'document'),
+}
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === WHAT EXACT REFUSED === #
+
+    def _refused(self, step, error):
+        """Exact said no. What it said of a period is learned, and the document checked anew as if
+        that had been known; everything else becomes findings for people.
+
+        :param str step: 'relation', 'document' or 'entry': what was being sent.
+        """
+        self.ensure_one()
+        message = explain(self.env, error)
+        self._log_attempt(step, 'refused', message)
+        self.answer = "\n".join(error.messages) or message
+        if step == 'entry' and self._learn_closed_period(error):
+            return
+        self._set_findings(self._refusal_problems(error, step))
+        self._learn_relation(error)
+        self.state = 'refused'
+
+    def _refusal_problems(self, error, step='entry'):
+        """What a refusal asks of people, a problem for each of Exact's sentences and each record
+        that it can mean.
+
+        :param error: `Rejected`, `Forbidden` or `NotFound`.
+        :rtype: list[Problem]
+        """
+        self.ensure_one()
+        if isinstance(error, Forbidden):
+            problems = [self._forbidden_problem(error)]
+        elif isinstance(error, Rejected) and error.messages:
+            problems = [
+                problem
+                for words in dict.fromkeys(error.messages)
+                for problem in self._sentence_problems(understand(words), step)
+            ]
+        else:
+            problems = [Problem('refused', params={'message': explain(self.env, error)})]
+        return problems
+
+    def _forbidden_problem(self, error):
+        """What the user, the app or the licence may not do; mended at the connection. (What closes
+        the whole administration is no document's refusal: the division waits.)"""
+        target = ('exact.connection', self.division_id.connection_id.id)
+        words = " ".join(error.messages)
+        if error.scope:
+            return Problem('refused_scope', params={'scope': error.scope}, target=target)
+        if kind_of('division_not_accessible').fragment in words:
+            return Problem('refused_licence', params={'words': words}, target=target)
+        return Problem(
+            'refused_right', params={'resource': error.resource or '?', 'words': words},
+            target=target,
+        )
+
+    def _sentence_problems(self, refusal, step):
+        """The problems that one sentence of Exact stands for."""
+        words, code, part = refusal.words, refusal.kind.code, refusal.part
+        if step == 'relation' and self.partner_id:
+            return [Problem(
+                'refused_partner', params={'name': self.partner_id.display_name, 'words': words},
+                target=('res.partner', self.partner_id.id),
+            )]
+        if code == 'invalid_reference':
+            known = self._candidates(part) if part else []
+            if not known:
+                return [Problem(
+                    'refused_reference', params={'words': words},
+                    target=('exact.division', self.division_id.id),
+                )]
+            code = f'refused_{part}'
+        elif code in _FINDINGS:
+            code, always = _FINDINGS[code]
+            known = self._candidates(always or part)
+            if code == 'refused_account_type':
+                known = self._narrowed_by_type(known)
+        else:
+            # New words: they are shown as they are, and the part that they name is at hand.
+            known = self._candidates(part) if part else []
+            return [
+                Problem('refused', params={'message': words}, target=target)
+                for target, _name, _meant in (known if len(known) == 1 else [(None, '', '')])
+            ]
+        return [
+            Problem(code, params={'name': name, 'target': meant, 'words': words}, target=target)
+            for target, name, meant in known
+        ] or [Problem(code, params={'name': '', 'target': '', 'words': words})]
+
+    # === WHAT OF THIS DOCUMENT IT CAN MEAN === #
+
+    def _candidates(self, part):
+        """What this document has of a part of the entry.
+
+        :param str part: a key of `catalog.PARTS`.
+        :return: list of ((model, id) of the record to mend, its name, its name in Exact); empty
+            where the document itself is to be looked at.
+        """
+        find = getattr(self, f'_candidates_{part}', None) if part else None
+        found = list(dict.fromkeys(find())) if find else []
+        return found if len(found) <= MAX_CANDIDATES else []
+
+    def _candidates_vat_code(self):
+        for line in self.line_ids.filtered('vat_code_id'):
+            for tax in line.move_line_id.tax_ids.flatten_taxes_hierarchy():
+                yield ('account.tax', tax.id), tax.display_name, line.vat_code_id.display_name
+
+    def _candidates_gl_account(self):
+        for line in self.line_ids.filtered('gl_account_id'):
+            model, _comma, mapping_id = (line.chosen_by or '').partition(',')
+            mapping = self.env['exact.account.mapping'].browse(
+                int(mapping_id) if model == 'exact.account.mapping' else [],
+            ).exists()
+            account = line.move_line_id.account_id
+            target = ('account.account', account.id) if account else None
+            name = account.display_name
+            if mapping and not mapping.account_id:
+                # A product or a category chose the ledger, not the account.
+                target, name = (mapping._name, mapping.id), mapping._source.display_name
+            if target:
+                yield target, name, line.gl_account_id.display_name
+
+    def _narrowed_by_type(self, candidates):
+        """Of several accounts those on a ledger that Exact books itself, if there are any."""
+        forbidden = self.line_ids.gl_account_id.filtered(
+            lambda ledger: ledger.gl_type in (20, 22, 24),
+        ).mapped('display_name')
+        return [row for row in candidates if row[2] in forbidden] or candidates
+
+    def _candidates_journal(self):
+        journal = self.move_id.journal_id
+        yield ('account.journal', journal.id), journal.display_name, self.journal_id.display_name
+
+    def _candidates_payment_condition(self):
+        term = self.move_id.invoice_payment_term_id
+        if term:
+            code = from_dict(self.booking).payment_condition if self.booking else ''
+            yield ('account.payment.term', term.id), term.display_name, code
+
+    def _candidates_relation(self):
+        if self.partner_id:
+            partner = self.partner_id
+            meant = self.relation_id.display_name or partner.display_name
+            yield ('res.partner', partner.id), partner.display_name, meant
+
+    def _candidates_cost_center(self):
+        return self._candidates_analytic('cost_center_id', self.line_ids.mapped('cost_center'))
+
+    def _candidates_cost_unit(self):
+        return self._candidates_analytic('cost_unit_id', self.line_ids.mapped('cost_unit'))
+
+    def _candidates_project(self):
+        return self._candidates_analytic('project_id', self.line_ids.project_id.mapped('code'))
+
+    def _candidates_analytic(self, field, codes):
+        account_ids = {
+            int(part)
+            for line in self.line_ids.move_line_id
+            for key in line.analytic_distribution or {}
+            for part in key.split(',')
+        }
+        for mapping in self.env['exact.analytic.mapping'].search([
+            ('division_id', '=', self.division_id.id),
+            ('analytic_account_id', 'in', list(account_ids)), (f'{field}.code', 'in', codes),
+        ]):
+            account = mapping.analytic_account_id
+            yield (
+                ('account.analytic.account', account.id), account.display_name,
+                mapping[field].display_name,
+            )
+
+    # === WHAT A REFUSAL TEACHES === #
+
+    def _learn_closed_period(self, error):
+        """A period was closed after the check: check this document anew, and all others that are
+        about to meet the same, by the rule of their journals.
+
+        :return: whether that was it.
+        """
+        periods = [
+            refusal.period for refusal in map(understand, error.messages)
+            if refusal.kind.code == 'period_closed'
+        ]
+        if not periods or len(periods) < len(error.messages) or not self.booking:
+            return False
+        booking = from_dict(self.booking)
+        year, number = periods[0] or (booking.year, booking.period)
+        if (year, number) != (booking.year, booking.period):
+            # Not the period that we asked for: nothing that a check could find.
+            return False
+        self.division_id._note_closed(year, number, booking.journal)
+        same = self.search([
+            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
+            ('journal_id', '=', self.journal_id.id), ('pending_action', '=', False),
+        ]).filtered(lambda export: export.booking and (
+            export.booking.get('year'), export.booking.get('period')) == (year, number))
+        (self | same).write({'state': 'proposed', 'next_try': False})
+        (self | same)._trigger_worker()
+        return True
+
+    def _learn_relation(self, error):
+        """A relation that is no customer or supplier any more is made one by the next attempt."""
+        kinds = getattr(error, 'kinds', ())
+        if 'customer_type' in kinds and self.relation_id.is_customer:
+            self.relation_id.status = False
+        if 'supplier_type' in kinds and self.relation_id.is_supplier:
+            self.relation_id.is_supplier = False
+
+    # === TRIED AGAIN BY ITSELF === #
+
+    def _may_try_again(self):
+        """Whether an attempt without result is repeated; a person looks after some of them."""
+        limit = TRANSIENT_ATTEMPTS if self._is_transient() else MAX_ATTEMPTS
+        return bool(self.attempt_count % limit)
+
+    def _is_transient(self):
+        """Whether Exact answered the last attempt with a problem of its own."""
+        words = (self.answer or '').splitlines()
+        return bool(words) and all(understand(line).kind.reaction == LATER for line in words)
+
+    def _given_up(self):
+        """The finding of an export that was tried often enough."""
+        if self._is_transient():
+            return Problem('refused_again', params={
+                'count': self.attempt_count, 'words': " ".join(self.answer.splitlines()),
+            })
+        return Problem('no_answer', params={'count': self.attempt_count})
+
+    # === SEND AGAIN WHAT WAITED === #
+
+    def _allowed(self):
+        """Those that the person may act on."""
+        exports = self._filtered_access('read')
+        moves = exports.move_id._filtered_access('write')
+        return exports.filtered(lambda export: export.move_id in moves)
+
+    def _with_the_same_cause(self):
+        """These exports, and all that wait for the same records to be mended."""
+        findings = self.finding_ids.filtered(
+            lambda finding: finding.severity == 'blocks'
+            and finding.res_model not in (False, 'account.move')
+        )
+        return self | findings._waiting_for_the_same()._allowed()
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _note_closed(self, year, number, journal_code):
+        """Keep that Exact refused a period as closed, before the next reading finds out."""
+        self.ensure_one()
+        period_model = self.env['exact.journal.period'].with_context(active_test=False)
+        period = period_model.search([
+            ('division_id', '=', self.id), ('journal_code', '=', journal_code),
+            ('year', '=', year), ('period', '=', number),
+        ], limit=1)
+        values = {'is_closed': True, 'active': True}
+        if period:
+            period.write(values)
+            return
+        code = f'{journal_code}/{year}/{number}'
+        period_model.create({
+            **values, 'division_id': self.id, 'exact_guid': code, 'code': code,
+            'journal_code': journal_code, 'year': year, 'period': number,
+        })

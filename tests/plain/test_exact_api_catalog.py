@@ -1,0 +1,112 @@
+"""What Exact refuses, understood: which kind, what about, what next; in Dutch and in English."""
+
+import json
+import pathlib
+
+import pytest
+
+from exact_api import catalog
+from exact_api.catalog import EXACT, LATER, PERSON, STOP, kind_of, understand
+
+
+def facts():
+    """Errors of the fact sheet that lies beside the repository."""
+    path = (
+        pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'exact' / 'error_catalog.json'
+    )
+    if not path.exists():
+        pytest.skip(f"the error catalogue of the facts is not here: {path}")
+    return json.loads(path.read_text())['errors']
+
+
+def known():
+    kinds = {}
+    for kind in [*catalog.KINDS, *catalog.ELSEWHERE]:
+        kinds[kind.fragment.casefold()] = kind
+    return kinds
+
+
+def test_every_error_of_the_facts_is_covered():
+    missing, otherwise = [], []
+    kinds = known()
+    for error in facts():
+        for fragment in error['fragment'].split('|'):
+            kind = kinds.get(fragment.casefold()) if fragment else catalog.RATE_LIMIT
+            if kind is None:
+                missing.append(fragment)
+            elif kind.error_class != error['class']:
+                otherwise.append((fragment, kind.error_class, error['class']))
+    assert (missing, otherwise) == ([], [])
+
+
+def test_what_the_facts_never_repeat_is_never_repeated():
+    kinds = known()
+    for error in facts():
+        for fragment in error['fragment'].split('|'):
+            kind = kinds.get(fragment.casefold(), catalog.RATE_LIMIT)
+            if error['retry'] is False:
+                assert not kind.retry, fragment
+            elif kind.error_class != 'auth':
+                assert kind.reaction == LATER, fragment
+
+
+def test_every_kind_asks_for_one_of_four_things():
+    for kind in [*catalog.KINDS, *catalog.ELSEWHERE, catalog.RATE_LIMIT, catalog.UNKNOWN]:
+        assert kind.reaction in catalog.REACTIONS
+        assert kind.retry == (kind.reaction == LATER)
+
+
+@pytest.mark.parametrize(('dutch', 'english', 'code', 'part', 'reaction'), [
+    ("Ongeldige referentie: Btw-code", "Invalid reference: VAT-code",
+     'invalid_reference', 'vat_code', PERSON),
+    ("Ongeldige referentie: Kostendrager", "Invalid reference: Cost unit",
+     'invalid_reference', 'cost_unit', PERSON),
+    ("Ongeldige referentie: Kostenplaats", "Invalid reference: Cost center",
+     'invalid_reference', 'cost_center', PERSON),
+    ("Ongeldige referentie: Dagboek", "Invalid reference: Journal",
+     'invalid_reference', 'journal', PERSON),
+    ("Ongeldige referentie: Betalingsconditie", "Invalid reference: Payment condition",
+     'invalid_reference', 'payment_condition', PERSON),
+    ("Ongeldige referentie: Grootboekrekening", "Invalid reference: G/L account",
+     'invalid_reference', 'gl_account', PERSON),
+    ("Ongeldige referentie: Klant", "Invalid reference: Customer",
+     'invalid_reference', 'relation', PERSON),
+    ("Ongeldige referentie: iets nieuws", "Invalid reference: something new",
+     'invalid_reference', '', PERSON),
+    ("Verplicht: Leverancier", "Mandatory: Supplier", 'mandatory', 'relation', PERSON),
+    ("Niet toegestaan: Btw-code", "Not allowed: VAT-code",
+     'vat_code_not_allowed', 'vat_code', PERSON),
+    ("Ongeldig: Btw-percentage", "Invalid: VAT percentage", 'vat_percentage', 'vat_code', PERSON),
+    ("Ongeldig: Grootboekrekeningtype", "Invalid: G/L account type",
+     'gl_account_type', 'gl_account', PERSON),
+    ("Ongeldig: Dagboek", "Invalid: Journal", 'journal_type', 'journal', PERSON),
+    ("Ongeldig: Klant (Type)", "Invalid: Customer (Type)", 'customer_type', 'relation', PERSON),
+    ("In gebruik: Boekstuknummer", "In use: Entry number",
+     'duplicate_number', 'entry_number', STOP),
+    ("Reeds verwerkt", "Already processed", 'already_processed', '', STOP),
+    ("Periode is afgesloten: 2026 - 1", "Period is closed: 2026 - 1", 'period_closed', '', EXACT),
+    ("Er is een probleem opgetreden", "A problem has occurred.", 'transient', '', LATER),
+    ("Geblokkeerd: Grootboekrekening", "Blocked: G/L account", 'unknown', 'gl_account', PERSON),
+    ("Nog nooit gehoord", "Never heard of", 'unknown', '', PERSON),
+])
+def test_both_languages_say_the_same(dutch, english, code, part, reaction):
+    for words in (dutch, english):
+        refusal = understand(words)
+        assert (refusal.kind.code, refusal.part, refusal.kind.reaction) == (code, part, reaction)
+        assert refusal.words == words
+
+
+@pytest.mark.parametrize(('words', 'period'), [
+    ("Periode is afgesloten: 2026 - 1", (2026, 1)),
+    ("Period is closed: 2026-12", (2026, 12)),
+    ("Periode is afgesloten", None),
+    ("Ongeldige referentie: Dagboek 2026 - 1", None),
+])
+def test_which_period_is_closed(words, period):
+    assert understand(words).period == period
+
+
+def test_reasons_of_a_refused_right():
+    assert kind_of('LicenseExpired').reaction == EXACT
+    assert kind_of('DivisionBlocked').reaction == LATER
+    assert kind_of('never heard of') is catalog.UNKNOWN

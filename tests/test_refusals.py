@@ -1,0 +1,394 @@
+from datetime import timedelta
+from itertools import count
+from unittest.mock import patch
+
+from odoo import Command, fields
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+
+from odoo.addons.account_exact.exact_api import (
+    ExactClient,
+    Forbidden,
+    OutcomeUnknown,
+    Rejected,
+)
+from odoo.addons.account_exact.models.exact_export_refusal import TRANSIENT_ATTEMPTS
+from odoo.addons.account_exact.models.exact_finding import FIXERS, SENTENCES, cause, sentence
+
+from .export_common import ExactExportCase
+
+ENTRIES = 'salesentry/SalesEntries'
+
+
+class RefusalCase(ExactExportCase):
+    """Exact changes after Odoo's last refresh, so that only Exact itself can find out."""
+
+    numbers = count(90000)
+
+    def setUp(self):
+        super().setUp()
+        self.edits = []
+        self.addCleanup(self.restore)
+
+    def invoice(self, price=100, **values):
+        return self.document(
+            'out_invoice', values.pop('lines', [(price, self.tax_21)]),
+            name=f'INV/2026/{next(self.numbers)}', **values,
+        )
+
+    def work(self):
+        self.run_cron('ir_cron_exact_export')
+
+    def sync(self):
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+
+    def edit(self, table, record, **values):
+        """Somebody in Exact edits a record, {name: (old, new)}; it is put back after the test."""
+        before = {name: value for name, (value, _new) in values.items()}
+        self.edits.append({'table': table, 'key': record.exact_guid, 'values': before})
+        self.control('edit_record', table=table, key=record.exact_guid, values={
+            name: new for name, (_old, new) in values.items()
+        })
+
+    def restore(self):
+        """Somebody in Exact puts it right again."""
+        while self.edits:
+            self.control('edit_record', **self.edits.pop())
+
+    def mapped(self, model, field, source, target):
+        return self.env[model].search([
+            ('division_id', '=', self.division.id), (field, '=', source.id),
+        ])[target]
+
+    @property
+    def journal(self):
+        return self.mapped(
+            'exact.journal.mapping', 'journal_id', self.company_data['default_journal_sale'],
+            'exact_journal_id',
+        )
+
+    @property
+    def ledger(self):
+        return self.mapped('exact.account.mapping', 'account_id', self.revenue, 'gl_account_id')
+
+    @property
+    def vat_code(self):
+        return self.mapped('exact.tax.mapping', 'tax_id', self.tax_21, 'vat_code_id')
+
+    def refused(self, move, code, record=None):
+        """The document is refused, and its one finding leads to the record."""
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'refused', export.finding_ids.mapped('message'))
+        [finding] = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')
+        self.assertEqual(finding.code, code, finding.message)
+        self.assertEqual(
+            (finding.res_model or False, finding.res_id or 0),
+            (record._name, record.id) if record else (False, 0),
+        )
+        self.assertTrue(finding.fixed_by)
+        return finding
+
+
+@tagged('post_install', '-at_install')
+class TestRefusals(RefusalCase):
+    """Each refusal says what is wrong, who can mend it, and leads there."""
+
+    def test_journal_without_vat_in_both_languages(self):
+        self.edit('Journals', self.journal, AllowVAT=(True, False))
+        self.addCleanup(self.control, 'set_user', LanguageCode='nl-NL')
+        for language, words in (
+            ('nl-NL', "Niet toegestaan: Btw-code"), ('en-GB', "Not allowed: VAT-code"),
+        ):
+            self.control('set_user', LanguageCode=language)
+            move = self.invoice()
+            self.export(move)
+            finding = self.refused(move, 'refused_vat_of_journal', move.journal_id)
+            self.assertIn(self.journal.display_name, finding.message)
+            self.assertIn(f"Exact says: {words}", finding.message)
+            self.assertEqual(finding.fixed_by, 'manager')
+            action = finding.action_fix()
+            self.assertEqual(action['res_model'], 'exact.journal.mapping')
+            self.assertIn(('journal_id', '=', move.journal_id.id), action['domain'])
+
+    def test_vat_code_that_went_leads_to_the_tax(self):
+        code = self.vat_code
+        self.edit('VATCodes', code, Code=(code.code, 'zz'))
+        move = self.invoice()
+        self.export(move)
+        finding = self.refused(move, 'refused_vat_code', self.tax_21)
+        self.assertIn(self.tax_21.display_name, finding.message)
+        self.assertEqual(finding.action_fix()['res_model'], 'exact.tax.mapping')
+
+    def test_payment_condition_that_went_leads_to_the_term(self):
+        term = self.env.ref('account.account_payment_term_30days')
+        condition = self.master('exact.payment.condition', [('code', '=', '30')])
+        self.mapping(
+            'exact.payment.term.mapping', 'payment_term_id', term, 'payment_condition_id',
+            condition,
+        )
+        self.edit('PaymentConditions', condition, Code=('30', 'zz'))
+        move = self.invoice(invoice_payment_term_id=term.id)
+        self.export(move)
+        self.refused(move, 'refused_payment_condition', term)
+
+    def test_cost_centre_that_went_leads_to_the_analytic_account(self):
+        center = self.master('exact.cost.center', [])
+        plan = self.env['account.analytic.plan'].create({'name': "Afdeling"})
+        account = self.env['account.analytic.account'].create({
+            'name': "Verkoop", 'plan_id': plan.id, 'company_id': self.company.id,
+        })
+        self.mapping(
+            'exact.analytic.mapping', 'analytic_account_id', account, 'cost_center_id', center)
+        self.edit('Costcenters', center, Code=(center.code, 'zz'))
+        move = self.invoice(lines=[{
+            'name': "Line", 'price_unit': 10, 'account_id': self.revenue.id,
+            'tax_ids': [Command.set(self.tax_21.ids)],
+            'analytic_distribution': {str(account.id): 100},
+        }])
+        self.export(move)
+        self.refused(move, 'refused_cost_center', account)
+
+    def test_ledger_of_another_type_leads_to_the_account(self):
+        self.edit('GLAccounts', self.ledger, Type=(self.ledger.gl_type, 20))
+        move = self.invoice()
+        self.export(move)
+        finding = self.refused(move, 'refused_account_type', self.revenue)
+        self.assertIn(self.ledger.display_name, finding.message)
+
+    def test_no_customer_any_more_is_made_one_by_retry(self):
+        first = self.invoice()
+        relation = self.export(first).relation_id
+        self.edit('Accounts', relation, Status=('C', 'A'))
+        move = self.invoice()
+        self.export(move)
+        self.refused(move, 'refused_customer', self.customer)
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+
+    def test_new_words_stay_and_lead_to_what_they_name(self):
+        self.edit('GLAccounts', self.ledger, IsBlocked=(False, True))
+        move = self.invoice()
+        self.export(move)
+        finding = self.refused(move, 'refused', self.revenue)
+        self.assertEqual(finding.message, "Exact refused it: Geblokkeerd: Grootboekrekening")
+
+    def test_several_sentences_are_several_findings(self):
+        self.edit('Journals', self.journal, AllowVAT=(True, False))
+        self.edit('GLAccounts', self.ledger, IsBlocked=(False, True))
+        other = self.env['account.account'].create({
+            'name': "Andere omzet", 'code': '899999', 'account_type': 'income',
+        })
+        other_ledger = self.master('exact.gl.account', [
+            ('gl_type', '=', 110), ('is_blocked', '=', False), ('use_cost_center', '=', '0'),
+            ('use_cost_unit', '=', '0'), ('id', '!=', self.ledger.id),
+        ])
+        self.mapping('exact.account.mapping', 'account_id', other, 'gl_account_id', other_ledger)
+        move = self.invoice(lines=[
+            {'name': "A", 'price_unit': 10, 'account_id': self.revenue.id, 'tax_ids': []},
+            {'name': "B", 'price_unit': 20, 'account_id': other.id,
+             'tax_ids': [Command.set(self.tax_21.ids)]},
+        ])
+        self.export(move)
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'refused')
+        self.assertEqual(
+            set(export.finding_ids.mapped('code')), {'refused', 'refused_vat_of_journal'},
+        )
+
+    def answers(self, move, error):
+        """What Exact answers to the entry of this document."""
+        post = ExactClient.post
+
+        def refused(client, resource, body):
+            if resource == ENTRIES:
+                raise error
+            return post(client, resource, body)
+
+        move.action_exact_export()
+        with patch.object(ExactClient, 'post', refused):
+            self.work()
+
+    def test_every_refused_right_leads_to_the_connection(self):
+        for error, code in (
+            (Forbidden(scope='financial.accounting', status=403), 'refused_scope'),
+            (Forbidden(resource=ENTRIES, status=403), 'refused_right'),
+            (Forbidden(messages=["Division not accessible"], status=400), 'refused_licence'),
+        ):
+            move = self.invoice()
+            self.answers(move, error)
+            finding = self.refused(move, code, self.connection)
+            self.assertEqual(finding.action_fix()['res_id'], self.connection.id)
+            self.assertNotIn('%(', finding.message)
+
+    def test_number_in_use_leads_to_the_document(self):
+        for words, code in (
+            ("In gebruik: Boekstuknummer", 'refused_number'),
+            ("Reeds verwerkt", 'refused_processed'),
+            ("The financial year cannot be changed", 'refused_year'),
+        ):
+            move = self.invoice()
+            self.answers(move, Rejected(messages=[words], status=500))
+            finding = self.refused(move, code)
+            self.assertEqual(finding.action_fix()['res_id'], move.id)
+
+    def test_problem_of_exact_is_tried_three_times(self):
+        move = self.invoice()
+        error = OutcomeUnknown(messages=["A problem has occurred."], status=500)
+        self.answers(move, error)
+        export = move.exact_export_id
+        for _try in range(TRANSIENT_ATTEMPTS):
+            self.assertEqual(export.state, 'uncertain')
+            export.sudo().write({
+                'claimed_at': fields.Datetime.now() - timedelta(minutes=20),
+                'asked_at': fields.Datetime.now() - timedelta(minutes=20), 'next_try': False,
+            })
+            with patch.object(ExactClient, 'post', side_effect=error):
+                self.work()
+            if export.state == 'refused':
+                break
+        self.assertEqual(export.attempt_count, TRANSIENT_ATTEMPTS)
+        finding = self.refused(move, 'refused_again')
+        self.assertIn("A problem has occurred.", finding.message)
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+
+    def test_every_sentence_can_be_said(self):
+        params = dict.fromkeys((
+            'name', 'target', 'scope', 'resource', 'count', 'message', 'year', 'period', 'journal',
+            'date', 'entry_date',
+        ), 'x')
+        for code in SENTENCES:
+            if code.startswith(('refused', 'period_', 'no_open', 'vat_in')):
+                self.assertNotIn('%(', sentence(self.env, code, params | {'words': "Nee"}), code)
+
+
+@tagged('post_install', '-at_install')
+class TestRetryOfAllThatWaited(RefusalCase):
+    """One fix, one press: whatever waited for it goes on."""
+
+    def setUp(self):
+        super().setUp()
+        self.invoicer = new_test_user(
+            self.env, login='exact_fixer', groups='account.group_account_invoice',
+            company_id=self.company.id, company_ids=[(6, 0, self.company.ids)],
+        )
+        self.reader = new_test_user(
+            self.env, login='exact_looker', groups='account.group_account_readonly',
+            company_id=self.company.id, company_ids=[(6, 0, self.company.ids)],
+        )
+
+    def two_refused(self):
+        self.edit('Journals', self.journal, AllowVAT=(True, False))
+        moves = self.invoice(1) | self.invoice(2)
+        self.export(moves)
+        for move in moves:
+            self.refused(move, 'refused_vat_of_journal', move.journal_id)
+        return moves
+
+    def test_retry_of_one_sends_all(self):
+        moves = self.two_refused()
+        self.restore()
+        finding = moves[0].exact_export_id.finding_ids
+        message = finding.with_user(self.invoicer).action_retry()['params']['message']
+        self.assertEqual(message, "2 documents are checked and sent again.")
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+
+    def test_retry_on_the_document_sends_all(self):
+        moves = self.two_refused()
+        self.restore()
+        moves[1].with_user(self.invoicer).action_exact_retry()
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+
+    def test_to_fix_shows_each_cause_once(self):
+        moves = self.two_refused()
+        groups = self.env['exact.finding.group'].search([('company_id', '=', self.company.id)])
+        [group] = groups.with_user(self.invoicer)
+        self.assertEqual((group.document_count, group.fixed_by), (2, 'manager'))
+        self.assertIn(self.journal.display_name, group.message)
+        self.assertEqual(group.action_fix()['res_model'], 'exact.journal.mapping')
+        documents = group.action_open_documents()
+        self.assertEqual(
+            self.env['exact.export'].search(documents['domain']), moves.exact_export_ids)
+        with self.assertRaises(AccessError):
+            group.with_user(self.reader).action_retry()
+        self.restore()
+        group.action_retry()
+        self.work()
+        self.assertEqual(set(moves.mapped('exact_state')), {'verified'})
+        self.env['exact.finding.group'].invalidate_model()
+        self.assertFalse(groups.exists())
+
+    def test_to_fix_is_of_the_own_company(self):
+        self.two_refused()
+        stranger = new_test_user(
+            self.env, login='exact_other_fixer', groups='account.group_account_manager',
+            company_id=self.env['res.company'].create({'name': "Elders"}).id,
+        )
+        self.assertFalse(self.env['exact.finding.group'].with_user(stranger).search([]))
+        finding = self.env['exact.finding'].search([('division_id', '=', self.division.id)])[0]
+        with self.assertRaises(AccessError):
+            finding.with_user(stranger).action_retry()
+
+    def test_mapping_that_is_mended_releases_what_was_refused(self):
+        code = self.vat_code
+        self.edit('VATCodes', code, Code=(code.code, 'zz'))
+        move = self.invoice()
+        self.export(move)
+        self.refused(move, 'refused_vat_code', self.tax_21)
+        self.restore()
+        mapping = self.env['exact.tax.mapping'].search([
+            ('division_id', '=', self.division.id), ('tax_id', '=', self.tax_21.id),
+        ])
+        mapping.vat_code_id = False
+        self.assertEqual(move.exact_export_id.state, 'refused')
+        mapping.vat_code_id = code
+        self.work()
+        self.assertBooked(move)
+
+    def test_relation_that_is_released_in_exact_releases_its_documents(self):
+        relation = self.export(self.invoice()).relation_id
+        self.edit('Accounts', relation, Blocked=(False, True))
+        self.sync()
+        move = self.invoice()
+        self.export(move)
+        self.assertEqual(move.exact_state, 'blocked')
+        self.restore()
+        self.sync()
+        self.work()
+        self.assertBooked(move)
+
+    def test_connection_that_is_back_releases_what_it_stopped(self):
+        post = ExactClient.post
+
+        def refused(client, resource, body):
+            if resource == ENTRIES:
+                raise Forbidden(scope='financial.accounting', status=403)
+            return post(client, resource, body)
+
+        move = self.invoice()
+        move.action_exact_export()
+        with patch.object(ExactClient, 'post', refused):
+            self.work()
+        self.refused(move, 'refused_scope', self.connection)
+        self.connection.sudo().write({'state': 'connected'})
+        self.work()
+        self.assertBooked(move)
+
+    def test_causes_of_documents_alone_are_told_apart_by_their_words(self):
+        self.assertEqual(cause('no_lines', {}, False, 0), cause('no_lines', {}, 'account.move', 7))
+        self.assertNotEqual(
+            cause('refused', {'message': "a"}, False, 0),
+            cause('refused', {'message': "b"}, False, 0),
+        )
+        self.assertNotEqual(
+            cause('refused_vat_code', {}, 'account.tax', 1),
+            cause('refused_vat_code', {}, 'account.tax', 2),
+        )
+        self.assertEqual([key for key, _label in FIXERS], ['user', 'manager', 'exact'])
