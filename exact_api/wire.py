@@ -176,6 +176,15 @@ def pad_relation_code(code):
     return as_text(code).rjust(RELATION_CODE_LENGTH)
 
 
+def file_name(text):
+    """Return the name of a file as it may travel: no folder, nothing that is invisible or that
+    Windows, where such files are saved, does not take.
+    """
+    parts = [part for part in re.split(r'[/\\]', text) if part.strip('. ')]
+    kept = ''.join(char for char in '_'.join(parts) if char.isprintable())
+    return re.sub(r'[<>:"|?*]', '_', kept).strip(' .') or 'file'
+
+
 def encode(value):
     """Return the JSON text of a body or of a value in it.
 

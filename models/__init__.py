@@ -1,4 +1,5 @@
 from . import (
+    exact_log,
     exact_master_mixin,
     exact_gl_account,
     exact_journal,

@@ -472,6 +472,7 @@ class ExactExport(models.Model):
         """
         files, problems, names = [], [], set()
         for title, raw in self.move_id._exact_files():
+            title = wire.file_name(title or '')
             # Exact's attachments are told apart by their names: two scans may share one.
             name, number = title, 1
             while name in names:

@@ -10,6 +10,8 @@ from . import (
     test_neutralize,
     test_oauth,
     test_security,
+    test_security_secrets,
+    test_security_text,
     test_sync,
     test_token,
     test_token_reconnect,

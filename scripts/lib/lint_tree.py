@@ -3,7 +3,8 @@
 - what Odoo 19 accepts without a word and then ignores or breaks on in the browser;
 - test files that their folder's __init__.py forgot (Odoo's own runner would skip them silently);
 - XML that is not well-formed, data files the manifest does not name or names in vain;
-- plain Python packages that import Odoo or each other.
+- plain Python packages that import Odoo or each other;
+- XML that is parsed with entities, a DTD or the network.
 """
 import ast
 import re
@@ -20,6 +21,7 @@ PATTERNS = [
     (r'oe_chatter', '.xml', "the chatter is <chatter/>"),
     (r'\s(attrs|states)=', '.xml', "modifiers are expressions: invisible=\"…\""),
     (r'numbercall|doall', '.xml', "scheduled actions no longer have it"),
+    (r'\bt-raw\b', '.xml', "t-out: what comes from Exact is text and not markup"),
     (r'\bgroups_id\b', '.xml', "the fields are group_ids and all_group_ids"),
     (r'_sql_constraints\b', '.py', "ignored: write models.Constraint"),
     (r"""type=['"]json['"]""", '.py', "the route type is jsonrpc"),
@@ -31,6 +33,12 @@ PATTERNS = [
 ]
 PYTHON_FOLDERS = ('models', 'wizards', 'controllers', 'tests', 'report')
 DATA_FOLDERS = ('data', 'security', 'views', 'wizards', 'report')
+XML_OWNERS = ('etree.', 'objectify.', 'lxml.')
+XML_READERS = ('fromstring', 'fromstringlist', 'parse', 'iterparse', 'XML')
+UNSAFE_XML = (
+    'xml.etree', 'xml.dom.minidom', 'xml.dom.pulldom', 'xml.sax.parse', 'xml.sax.make_parser',
+    'xml.sax.expatreader', 'xml.parsers.expat', 'lxml.etree.', 'lxml.objectify.',
+)
 PLAIN_PACKAGES = ('exact_api', 'booking', 'simulator')
 
 
@@ -43,6 +51,29 @@ def patterns(path, text):
         for pattern, suffix, why in PATTERNS:
             if path.suffix == suffix and re.search(pattern, line):
                 yield f'{path}:{number}: {line.strip()[:80]}: {why}'
+
+
+def open_parsers(path, text):
+    """XML of others that would be read with its entities: they can hold files of this machine."""
+    if 'tests' in path.parts or path.parts[0] == 'scripts':
+        return
+    for node in ast.walk(ast.parse(text)):
+        names, why = [], ''
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f'{node.module}.{alias.name}' for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith(XML_OWNERS):
+            called = ast.unparse(node.func).rpartition('.')[2]
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            if called in XML_READERS and 'parser' not in given and len(node.args) < 2:
+                why = "give it a parser with resolve_entities=False"
+            elif called == 'XMLParser' and given.get('resolve_entities') != 'False':
+                why = "resolve_entities=False"
+        if any(name.startswith(UNSAFE_XML) for name in names):
+            why = "reads entities: lxml's etree with resolve_entities=False"
+        if why:
+            yield f'{path}:{node.lineno}: {ast.unparse(node)[:60]}: {why}'
 
 
 def imported_names(path):
@@ -129,6 +160,7 @@ def main():
         else:
             problems += forgotten_modules(root, path)
             problems += foreign_imports(path, text)
+            problems += open_parsers(path, text)
     print('\n'.join(problems))
     sys.exit(bool(problems))
 

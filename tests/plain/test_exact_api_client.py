@@ -238,6 +238,11 @@ def test_one_call_per_page(fake, client):
 @pytest.mark.parametrize('url', [
     'https://evil.example/api/v1/1', 'http://127.0.0.1:1/x', 'https://127.0.0.1/x', '/api/v1/x',
     'http://user@127.0.0.1/x', '//evil.example/', 'http://127.0.0.1:nonsense/',
+    # Read one way here and another way by whoever sends the request
+    '{url}@evil.example/x', '{url}:x@evil.example/', 'http://127.0.0.1\\@evil.example/',
+    'http://127.0.0.1%2eevil.example/', 'http://127.0.0.1.evil.example/', 'http://127.0.0.1\t@e.nl/',
+    'http://evil.example/{url}', 'http://evil.example#{url}', 'http://[127.0.0.1/', 'file:///etc/x',
+    'javascript:alert(1)', 'HTTP://127.0.0.1:1@evil.example/', ' http://evil.example/',
 ])
 @pytest.mark.parametrize('envelope', ['nested', 'flat'])
 def test_a_link_to_another_host_is_refused_before_the_page_is_used(fake, client, url, envelope):
@@ -397,6 +402,25 @@ def test_not_found(fake, client, method):
     fake.will(Answer(404, b'<html>'))
     with pytest.raises(NotFound):
         CALLS[method](client)
+
+
+@pytest.mark.parametrize('port', [None, 1])
+def test_the_token_goes_to_one_place_only(fake, client, port):
+    """Neither a link nor a redirect leads it to a neighbour on the same machine."""
+    evil = Fake()
+    try:
+        url = evil.url if port is None else fake.url.replace('127.0.0.1', 'localhost')
+        fake.will(
+            Answer(body={'d': {'results': [{}], '__next': f'{url}/api/v1/1234567/crm/Accounts'}}),
+            Answer(307, headers={'Location': f'{url}/api/v1/1234567/crm/Accounts'}),
+        )
+        for _time in range(2):
+            with pytest.raises(MalformedAnswer):
+                client.get('crm/Accounts', select=['ID'])
+        assert len(fake.requests) == 2
+        assert not evil.requests
+    finally:
+        evil.stop()
 
 
 @pytest.mark.parametrize('status', [301, 302, 303, 307, 308])

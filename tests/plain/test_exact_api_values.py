@@ -424,3 +424,27 @@ def test_a_resource_is_listed_once():
     names = [need.resource for need in resources.NEEDS]
     assert len(names) == len(set(names))
     assert {need.level for need in resources.NEEDS} == {'read', 'manage'}
+
+
+# === NAMES OF FILES === #
+
+
+@pytest.mark.parametrize(('given_name', 'sent'), [
+    ('invoice.pdf', 'invoice.pdf'), ('F/2026/00012.pdf', 'F_2026_00012.pdf'),
+    ('../../etc/passwd', 'etc_passwd'), ('..\\..\\x<img onerror=y>.pdf', 'x_img onerror=y_.pdf'),
+    ('C:\\scans\\bill.pdf', 'C__scans_bill.pdf'), ('a\x00b\r\nc\t.pdf', 'abc.pdf'),
+    ('evil\u202efdp.exe', 'evilfdp.exe'), ('  .hidden. ', 'hidden'), ('café €.pdf', 'café €.pdf'),
+    ('', 'file'), ('../..', 'file'), ('\x07', 'file'), ('?', '_'),
+])
+def test_file_names(given_name, sent):
+    assert wire.file_name(given_name) == sent
+
+
+@given(st.text())
+def test_file_names_are_clean_whatever_is_given(text):
+    name = wire.file_name(text)
+    assert name
+    assert name.isprintable()
+    assert not set(name) & set('/\\<>:"|?*')
+    assert name not in ('.', '..')
+    assert wire.file_name(name) == name
