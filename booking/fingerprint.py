@@ -9,8 +9,8 @@ from decimal import Decimal
 from .entry import Booking
 from .text import LIMITS, fit_reference, fit_text
 
-# Links that are learned while sending, why an entry is booked where it is, and what follows from the
-# rest: they say nothing about what the document says.
+# Links that are learned while sending, why an entry is booked where it is, and what follows from
+# the rest: they say nothing about what the document says.
 _LEARNED = {'sources', 'document', 'entry_number', 'lines', 'own_total', 'own_date'}
 _VERSION = 'booking 1'
 

@@ -188,8 +188,8 @@ class BookingBuilder:
         :param overrides: choices of a person for this export alone:
             {'relation_id', 'journal_id', 'lines': {move line id as text: {'gl_account_id',
             'vat_code_id'}}}, ids of Exact master data; 'period': [year, number, date], the
-            period for a document of that accounting date. 'booked_period', likewise, is where its
-            entry is in Exact.
+            period for a document of that accounting date. Of an entry that Exact has already:
+            'booked_period', likewise, is where it was moved to, 'own_period' that it was not.
         :rtype: Built
         """
         built = Built(move)
@@ -316,8 +316,8 @@ class BookingBuilder:
         own = period_of(self.periods, move.date)
         code = journal.code if journal else ''
         booked = self._named_period(move, overrides.get('booked_period'))
-        if booked:
-            return booked
+        if booked or (own and overrides.get('own_period')):
+            return booked or own
         if own is None:
             built.problems.append(Problem(
                 'period_unknown', params={'date': str(move.date)},

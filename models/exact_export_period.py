@@ -16,7 +16,8 @@ class ExactExport(models.Model):
     def _choices(self):
         """What decides how the document is booked: a person's choices, and where the entry is.
 
-        An entry that was booked in another period stays there, though its own may be open again.
+        An entry stays where it was booked: in another period, though its own may be open again, or
+        in its own, though that is closed by now.
         """
         self.ensure_one()
         choices = dict(self.overrides or {})
@@ -24,4 +25,6 @@ class ExactExport(models.Model):
             booking = from_dict(self.booking)
             if booking.own_date:
                 choices['booked_period'] = [booking.year, booking.period, str(booking.own_date)]
+            else:
+                choices['own_period'] = True
         return choices

@@ -202,6 +202,31 @@ class ClosedPeriodTests:
         self.assertBooked(invoice)
         self.assertEqual(self.places(invoice), [self.place(self.next)])
 
+    def test_booked_before_its_period_was_closed_stays(self):
+        """Neither the closing nor the rule of the journal makes a change of it."""
+        move = self.invoice()
+        self.export(move)
+        for policy in ('next_open', 'ask'):
+            self.policy(policy)
+            self.close(self.own)
+            self.sync()
+            move.button_draft()
+            move.action_post()
+            self.work()
+            self.assertEqual(move.exact_state, 'verified')
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        differences = [row[0] for row in move.exact_export_id.difference_ids]
+        self.assertEqual(move.exact_state, 'changed')
+        self.assertFalse({'period', 'year', 'entry_date', 'description'} & set(differences))
+        # What Exact has cannot change while the period is closed, and Odoo says so.
+        move.action_exact_update()
+        self.work()
+        self.assertIn('period_closed', move.exact_export_id.finding_ids.mapped('code'))
+        self.assertEqual(self.places(move), [self.place(self.own)])
+
     def test_ask_lets_a_person_choose_for_all_or_for_one(self):
         self.policy('ask')
         self.close(self.own)

@@ -138,7 +138,8 @@ class ExactLinkWizard(models.TransientModel):
             batch = self.env['account.move'].sudo().browse(batch_ids)
             builder = BookingBuilder(division_sudo, batch)
             for move_sudo in batch:
-                one = builder.build(move_sudo)
+                # The entry that is looked for was booked when the period was open.
+                one = builder.build(move_sudo, {'own_period': True})
                 if one.booking:
                     bookings[moves.browse(move_sudo.id)] = one.booking
                     unknown.update(one.new_relations.values())
@@ -295,7 +296,9 @@ class ExactLinkWizardLine(models.TransientModel):
             division_sudo = export_sudo.division_id
             if builders[division_sudo] is None:
                 builders[division_sudo] = BookingBuilder(division_sudo, moves.sudo())
-            one = builders[division_sudo].build(line.move_id.sudo(), export_sudo.overrides)
+            one = builders[division_sudo].build(
+                line.move_id.sudo(), {**(export_sudo.overrides or {}), 'own_period': True},
+            )
             if not one.booking or to_dict(one.booking) != to_dict(from_dict(line.booking)):
                 raise UserError(self.env._(
                     "%s was changed meanwhile. Look for its entry again.",
