@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient
+from odoo.addons.account_exact.models import exact_export_send
 from odoo.addons.base.models import ir_cron
 
 from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed
@@ -292,8 +293,7 @@ class TestExportOnce(ExactFaultCase):
         self.env['exact.export.queue'].sudo().search([]).looked_at = False
         self.simulator.faults.add('status', method='GET', resource='TransactionLines', status=503)
         move.action_exact_export()
-        with patch.object(type(self.env['ir.cron']), '_exact_left', return_value=[]):
-            self.work()
+        self.work()
         self.assertEqual(move.exact_state, 'waiting')
         self.assertIn("tried again", move.exact_message)
         self.work()
@@ -366,7 +366,7 @@ class TestExportOnce(ExactFaultCase):
         moves.action_exact_export()
         with patch.object(ir_cron, 'MIN_TIME_PER_JOB', 0), patch.object(
             ir_cron, 'MIN_RUNS_PER_JOB', 1,
-        ):
+        ), patch.object(exact_export_send, 'TURN', -1):
             self.work()
         self.assertEqual(set(moves.mapped('exact_state')), {'verified'})
 
