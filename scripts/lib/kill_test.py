@@ -324,6 +324,7 @@ def main():
     parser.add_argument('--books', required=True)
     parser.add_argument('--ports', type=int, nargs=2, required=True)
     parser.add_argument('--queue-job', action='store_true')
+    parser.add_argument('--booked', action='store_true')
     parser.add_argument('--kills', type=int, default=50)
     parser.add_argument('--documents', type=int, default=500)
     parser.add_argument('--seed', type=int, default=1)
@@ -350,8 +351,9 @@ def main():
         cr.commit()
         say(f"{len(moves)} documents asked for export after {time.monotonic() - clock:.0f} s")
         control('faults', faults=[
-            {'kind': 'delay', 'method': 'POST', 'seconds': SECONDS_BEFORE, 'times': None},
-            {'kind': 'delay_after', 'method': 'POST', 'seconds': SECONDS_AFTER, 'times': None},
+            {'kind': kind, 'method': 'POST', 'seconds': seconds, 'times': None}
+            for kind, seconds in (('delay', SECONDS_BEFORE), ('delay_after', SECONDS_AFTER))
+            if kind == 'delay_after' or not options.booked
         ])
         hosts = [Host(number, port, options) for number, port in enumerate(options.ports, 1)]
         watcher, chance = Watcher(options.database), random.Random(options.seed)
