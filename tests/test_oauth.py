@@ -199,7 +199,33 @@ class TestOAuth(ExactSimulatorMixin, HttpCase):
         self.assertEqual(self.connection.division_count, 3)
         self.assertFalse(self.connection.reason)
 
+    def test_an_answer_without_code_or_with_markup(self):
+        for query in ('', '&code=', '&error=%3Cscript%3Ealert(1)%3C/script%3E&code=x'):
+            with self.subTest(query=query):
+                state = query_of(self.begin())['state']
+                answer = self.come_back(f'/account_exact/oauth/callback?state={state}{query}')
+                self.assertOnForm(answer)
+                self.assertReason('consent_failed')
+                self.assertNotIn('alert', self.connection.state_reason + answer.text)
+
     # === WHO MAY === #
+
+    def test_another_connection(self):
+        """A state opens the connection that it was made for, and no other."""
+        other = self.create_connection(user_id=self.manager.id)
+        first, own = self.connection, consent(self.begin())
+        self.connection = other
+        state = query_of(self.begin())['state']
+        self.connection = first
+        self.assertOnForm(self.come_back(own))
+        self.assertEqual((first.state, other.state), ('connected', 'draft'))
+        # The used one opens neither, and that of the other was not used up
+        self.assertNotAccepted(self.come_back(own), "used already")
+        self.connection = other
+        self.assertOnForm(self.come_back(
+            f'/account_exact/oauth/callback?error=access_denied&state={state}',
+        ))
+        self.assertReason('denied')
 
     def test_state_forged_or_missing(self):
         address = consent(self.begin())
