@@ -96,7 +96,7 @@ class ExactDivision(models.Model):
             division.call_pauses = ', '.join(
                 self.env._(
                     "%(resource)s until %(time)s", resource=name,
-                    time=format_datetime(self.env, until, dt_format='short'),
+                    time=format_datetime(self.env, until, tz=self.env.tz.zone, dt_format='short'),
                 )
                 for name, until in sorted(closed.items())
             )
