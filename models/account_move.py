@@ -631,6 +631,7 @@ class AccountMove(models.Model):
             'view_mode': 'form',
             'views': [(False, 'form')],
             'target': 'new',
+            'context': {'dialog_size': 'extra-large'},
         }
 
     def action_exact_undo_wizard(self):

@@ -342,8 +342,7 @@ class ExactDivision(models.Model):
         self.ensure_one()
         if self.activity_search(['mail.mail_activity_data_todo']):
             return
-        connection = self.connection_id
-        user = connection.user_id.filtered('active') or connection.create_uid
+        user = self.connection_id._responsible()
         self.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=self.with_context(lang=user.lang).env._("Exact: sending is on hold"),

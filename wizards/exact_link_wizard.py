@@ -38,7 +38,9 @@ class ExactLinkWizard(models.TransientModel):
     _name = 'exact.link.wizard'
     _description = "Link to Entries in Exact"
 
-    division_id = fields.Many2one('exact.division', required=True, readonly=True)
+    division_id = fields.Many2one(
+        'exact.division', string="Administration", required=True, readonly=True,
+    )
     line_ids = fields.One2many('exact.link.wizard.line', 'wizard_id')
     document_count = fields.Integer(readonly=True)
     missing_count = fields.Integer(string="Not in Exact", readonly=True)
@@ -230,7 +232,9 @@ class ExactLinkWizardLine(models.TransientModel):
 
     wizard_id = fields.Many2one('exact.link.wizard', required=True, ondelete='cascade')
     move_id = fields.Many2one('account.move', string="Document", required=True, readonly=True)
-    partner_id = fields.Many2one(related='move_id.commercial_partner_id', related_sudo=False)
+    partner_id = fields.Many2one(
+        related='move_id.commercial_partner_id', string="Partner", related_sudo=False,
+    )
     currency_id = fields.Many2one(related='move_id.currency_id', related_sudo=False)
     date = fields.Date(related='move_id.invoice_date', related_sudo=False, string="Date")
     amount_total = fields.Monetary(related='move_id.amount_total', related_sudo=False)
