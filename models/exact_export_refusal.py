@@ -35,6 +35,9 @@ _FINDINGS = {
     'not_base64': ('refused_file', 'document'),
 }
 
+# What Exact says of a journal it says to every document of it.
+_OF_THE_JOURNAL = {'refused_journal', 'refused_journal_type', 'refused_vat_of_journal'}
+
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
@@ -53,9 +56,11 @@ class ExactExport(models.Model):
         self.answer = "\n".join(error.messages) or message
         if step == 'entry' and self._learn_closed_period(error):
             return
-        self._set_findings(self._refusal_problems(error, step))
+        problems = self._refusal_problems(error, step)
+        self._set_findings(problems)
         self._learn_relation(error)
         self.state = 'refused'
+        self._spare_others(problems)
 
     def _refusal_problems(self, error, step='entry'):
         """What a refusal asks of people, a problem for each of Exact's sentences and each record
@@ -234,6 +239,25 @@ class ExactExport(models.Model):
         (self | same).write({'state': 'proposed', 'next_try': False})
         (self | same)._trigger_worker()
         return True
+
+    def _spare_others(self, problems):
+        """What every other document of the journal would meet as well is not tried with each: Exact
+        takes few errors an hour."""
+        shared = [problem for problem in problems if problem.code in _OF_THE_JOURNAL]
+        if not shared:
+            return
+        others = self.search([
+            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
+            ('journal_id', '=', self.journal_id.id), ('pending_action', '=', False),
+            ('move_id.journal_id', '=', self.move_id.journal_id.id),
+        ])
+        if all(problem.code == 'refused_vat_of_journal' for problem in shared):
+            others = others.filtered(
+                lambda export: any(line['vat_code'] for line in export.booking['lines']),
+            )
+        others._set_all_findings(dict.fromkeys(others, shared))
+        others._log_attempt('check', 'refused', self.finding_ids[:1].message)
+        others.write({'state': 'refused', 'next_try': False})
 
     def _learn_relation(self, error):
         """A relation that is no customer or supplier any more is made one by the next attempt."""

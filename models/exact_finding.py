@@ -443,12 +443,13 @@ class ExactDivision(models.Model):
 
     def _sync_complete(self, resource, cursor):
         """Documents that wait for a period are worth a look every hour."""
-        super()._sync_complete(resource, cursor)
+        result = super()._sync_complete(resource, cursor)
         if resource.key == 'journal_period' and self.env['exact.finding'].sudo().search_count([
             ('division_id', '=', self.id), ('code', 'in', PERIOD_CODES),
             ('export_id.state', '=', 'blocked'),
         ], limit=1):
             cursor.next_at = min(cursor.next_at, fields.Datetime.now() + HOURLY)
+        return result
 
     def _open_mapping(self, model, res_id):
         """The mapping of one record of Odoo, as a list to choose the target in.
@@ -551,13 +552,14 @@ class ExactJournalPeriod(models.Model):
     _inherit = 'exact.journal.period'
 
     def _release_waiting(self):
-        super()._release_waiting()
+        result = super()._release_waiting()
         opened = self.filtered(lambda period: not period.is_closed)
         if opened:
             # A later period serves a document whose own stays closed.
             self.env['exact.finding']._release([
                 ('division_id', 'in', opened.division_id.ids), ('code', '=', 'no_open_period'),
             ])
+        return result
 
 
 class ExactConnection(models.Model):
