@@ -6,8 +6,13 @@ class ExactExport(models.Model):
 
     @api.model
     def _cron_process(self):
-        """The work is done by jobs; the scheduled actions only see that there are some."""
+        """The work is done by jobs; the scheduler only sees that there are some. Who runs a
+        scheduled action by hand wants the work done now, and has it done.
+        """
+        if not self.env.context.get('cron_id'):
+            return super()._cron_process()
         self._due_divisions()._delay_export()
+        return None
 
     @api.model
     def _enqueue(self, divisions, at=None):

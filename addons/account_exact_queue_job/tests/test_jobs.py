@@ -96,14 +96,21 @@ class TestJobs(ExactExportCase):
         for move in moves:
             self.assertBooked(move)
 
-    def test_scheduled_actions_only_make_jobs(self):
+    def test_the_scheduler_only_makes_jobs(self):
         move = self.invoice()
         move.action_exact_export()
         self.jobs().unlink()
         for name in ('ir_cron_exact_export', 'ir_cron_exact_export_2'):
-            self.run_cron(name)
+            cron = self.env.ref(f'account_exact.{name}').sudo()
+            cron.with_context(cron_id=cron.id).ir_actions_server_id.run()
         self.assertEqual(move.exact_export_id.state, 'proposed')
         self.assertEqual(len(self.jobs('pending')), 1)
+
+    def test_run_by_hand_does_the_work(self):
+        move = self.invoice()
+        move.action_exact_export()
+        self.run_cron('ir_cron_exact_export')
+        self.assertBooked(move)
 
     # === NO WAKE-UP IS LOST === #
 
