@@ -424,12 +424,13 @@ class ExactToken(models.Model):
         except ExactError as error:
             return self._refresh_failed(connection_id, row, tokens, tries + 1, error)
         values = self._tokens_to_vals(fresh)
+        own_cursor = cr    # of this refresh alone
         try:
             self._update(connection_id, **values)
-            cr.commit()
+            own_cursor.commit()
         except Exception:
             with suppress(psycopg2.Error):
-                cr.rollback()
+                own_cursor.rollback()
             self._rescue(connection_id, row['refresh_token'], values)
             raise
         return fresh.access_token, None, None

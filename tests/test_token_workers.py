@@ -3,6 +3,7 @@
 Everything here is committed and removed afterwards; the clock is the simulator's, nobody sleeps.
 """
 
+import logging
 import os
 import random
 import signal
@@ -40,6 +41,8 @@ from odoo.addons.account_exact.tests.common import (
     ExactSimulatorMixin,
 )
 from odoo.addons.account_exact.tests.test_token import TOKEN_LOGGER, secret_key
+
+_logger = logging.getLogger(__name__)
 
 WORKERS = 8
 MINUTES = 10_000
@@ -203,9 +206,9 @@ class TestManyWorkers(WorkersMixin, BaseCase):
         self.assertEqual(self.unspent(), [self.stored()], f"{message}: a pair was lost")
         self.assertEqual(self.state(), ('connected', False), message)
         self.assertGreater(len(self.sent()), MINUTES / 10 * 0.7, f"{message}: too little asked")
-        print(
-            f"{MINUTES} minutes, {WORKERS} workers asked {asked} times, {len(self.sent())} "
-            "refreshes, 0 refused",
+        _logger.info(
+            "%s minutes, %s workers asked %s times, %s refreshes, 0 refused",
+            MINUTES, WORKERS, asked, len(self.sent()),
         )
 
 
@@ -500,7 +503,7 @@ class TestWorkers(WorkersMixin, BaseCase):
         }.items():
             with self.subTest(name):
                 worst = self.calls_of_a_day(answer)
-                print(f"token calls in the worst 24 hours, {name}: {worst}")
+                _logger.info("token calls in the worst 24 hours, %s: %s", name, worst)
                 self.assertGreater(worst, 150)
                 self.assertLessEqual(worst, 193)
                 self.assertFalse(self.refusals())
@@ -529,8 +532,8 @@ class TestWorkers(WorkersMixin, BaseCase):
                 except RateLimited as error:
                     # Whoever asks in between is told the same
                     step = max(1, (error.retry_at - self.clock()).total_seconds())
-                except (Forbidden, Unreachable):
-                    pass
+                except (Forbidden, Unreachable) as error:
+                    _logger.debug("no token: %s", error)
                 self.clock.advance(step)
         return max(
             sum(1 for call in calls[number:] if call < first + timedelta(days=1))
