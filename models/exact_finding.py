@@ -189,7 +189,7 @@ MAPPINGS = {
 
 # Who can mend it. Where the code does not tell, the record to fix does.
 FIXERS = [
-    ('user', "Who Books"),
+    ('user', "Whoever Books"),
     ('manager', "Accounting Administrator"),
     ('exact', "Somebody in Exact"),
 ]
@@ -316,10 +316,13 @@ class ExactFinding(models.Model):
             label = CODE_BUTTONS.get(finding.code) or BUTTONS.get(finding.res_model)
             finding.button_label = label._translate(self.env.lang or 'en_US') if label else False
 
-    @api.depends('code', 'params', 'res_model', 'res_id')
+    @api.depends('severity', 'code', 'params', 'res_model', 'res_id')
     def _compute_cause(self):
         for finding in self:
-            finding.fixed_by = fixer(finding.code, finding.res_model)
+            # What merely informs is nothing to be fixed.
+            finding.fixed_by = finding.severity != 'informs' and fixer(
+                finding.code, finding.res_model,
+            )
             finding.cause = cause(
                 finding.code, finding.params, finding.res_model, finding.res_id,
             )
