@@ -34,7 +34,9 @@ CHECK_BATCH = 200
 CHECK_AT_ONCE = 1000
 # So many entries that wait to be read back are about one page of ledger lines.
 VERIFY_AT = 250
-VERIFY_AFTER = timedelta(minutes=5)
+# Two of them, since what the journals changed a quarter of an hour before is read along.
+VERIFY_MANY = 2 * VERIFY_AT
+VERIFY_AFTER = timedelta(minutes=10)
 # After so many tries without an answer a person has to look.
 MAX_ATTEMPTS = 5
 # What the rules call blocking and the engine mends by itself, on relations that are linked.
@@ -150,7 +152,9 @@ class ExactExport(models.Model):
             if not division.hold:
                 more |= self._do_pending(division, client)
                 more |= self._send_ready(division, client)
-            more |= self._verify_sent(division, client)
+            if not more or self._verify_first(division):
+                # With many at once: the next turn sends on, a call for each turn's few is a waste.
+                more |= self._verify_sent(division, client)
         return more
 
     @api.model
@@ -159,9 +163,9 @@ class ExactExport(models.Model):
         sent = self.search([
             ('division_id', '=', division.id), ('state', '=', 'sent'),
             ('has_difference', '=', False), ('pending_action', '=', False),
-        ], order='sent_at', limit=VERIFY_AT)
+        ], order='sent_at', limit=VERIFY_MANY)
         oldest = sent[:1].sent_at
-        return len(sent) == VERIFY_AT or (
+        return len(sent) == VERIFY_MANY or (
             oldest and oldest < fields.Datetime.now() - VERIFY_AFTER
         )
 
