@@ -93,6 +93,7 @@ class Machine:
         # Called with (process, where) at each point at which a process can die or be overtaken
         self.on_point = lambda process, where, query=None: None
         self.on_call = lambda process, request, moment: None
+        self.on_answer = lambda request, response: None
         self._real = {}
         self._patch(seed)
 
@@ -166,6 +167,7 @@ class Machine:
             if patience and (clock() - started).total_seconds() > patience:
                 raise requests.exceptions.ReadTimeout(request=request)
             machine.on_call(process, request, 'after')
+            machine.on_answer(request, response)
             return response
 
         HTTPAdapter.send = send_in_virtual_time

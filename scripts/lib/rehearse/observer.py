@@ -1,10 +1,12 @@
 """What is seen of a run from the side of Exact and in Odoo's log, while it happens."""
 
+import contextlib
 import hashlib
 import json
 import logging
 import re
 from collections import Counter
+from urllib.parse import parse_qs
 
 from odoo.addons.account_exact.simulator.errors import HttpError
 from odoo.addons.account_exact.simulator.oauth import TokenError
@@ -39,7 +41,8 @@ class Observer(logging.Handler):
         self.texts = []
         self.changed_relations = {}     # (division, GUID): properties that we wrote
         self.guids = {}             # division: GUIDs that it ever had
-        self._presented = {}        # refresh token: process that presented it
+        self._spent = set()         # refresh tokens whose successor arrived
+        machine.on_answer = self._answered
         for (_kind, division), table in simulator.store.tables.items():
             self._learn(division, table.rows.values())
         simulator.store.on_commit(self._changed)
@@ -122,15 +125,12 @@ class Observer(logging.Handler):
 
         def observed(app, form):
             token = form.get('refresh_token') or ''
-            before = self._presented.get(token)
-            self._presented[token] = self.machine.process
+            # Where no answer came, nobody can know: then the same one is shown once more
+            if token in self._spent:
+                self.tokens.append(('used twice', self.machine.clock.naive()))
             try:
                 return refresh(app, form)
             except TokenError as error:
-                # Who was killed before the answer cannot know: its successor may ask once
-                excused = before is not None and before.dead
-                if 'Old refresh token' in (error.description or '') and not excused:
-                    self.tokens.append(('used twice', self.machine.clock.naive()))
                 if 'not expired' in (error.description or ''):
                     self.tokens.append(('too early', self.machine.clock.naive()))
                 raise
@@ -141,6 +141,16 @@ class Observer(logging.Handler):
             return answer
 
         oauth.refresh, oauth.issue = observed, observed_issue
+
+    def _answered(self, request, response):
+        """A worker has an answer: with a new pair in it, the old one is used up."""
+        if 'oauth2/token' not in request.url or response.status_code != 200:
+            return
+        with contextlib.suppress(ValueError):
+            response.json()
+            form = parse_qs(request.body if isinstance(request.body, str) else
+                            request.body.decode())
+            self._spent.update(form.get('refresh_token', ()))
 
     # === ODOO'S LOG === #
 
