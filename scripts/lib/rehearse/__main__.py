@@ -18,7 +18,7 @@ import psycopg2
 INVARIANTS = range(1, 11)
 NOT_YET = {8: "payments agree: not in this release"}
 # In real time; no run needs so long.
-RUN_SECONDS = 1800
+RUN_SECONDS = 3600
 
 
 def arguments():
@@ -135,6 +135,9 @@ def tell(result):
         f" {result['virtual']} of virtual time in {result['seconds']:.0f} s;"
         f" digest {result['digest']}", flush=True,
     )
+    for number, broken in result['violations'].items():
+        for text in broken[:5]:
+            print(f'  {number}. {text}', flush=True)
 
 
 def table(result, titles):
@@ -152,6 +155,8 @@ def table(result, titles):
             print(f'      {text}')
         if len(broken) > 20:
             print(f'      … and {len(broken) - 20} more')
+    for line in result['history'][:20]:
+        print(f'    {line}')
     print()
     for name, text in (
         ('states', 'documents per final state'), ('findings', 'what keeps documents back'),

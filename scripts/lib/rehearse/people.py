@@ -243,8 +243,18 @@ class Office:
         return name, getattr(self, name)
 
 
+def reference_in(entry):
+    """The reference that an entry in Exact carries: general entries have it on their lines."""
+    if entry['kind'] in ('sale', 'purchase'):
+        return entry.get('YourRef') or ''
+    return (entry['lines'][0].get('Description') or '').split(': ')[0] if entry['lines'] else ''
+
+
 class Bookkeeper:
-    """Somebody at work in Exact itself, in one division."""
+    """Somebody at work in Exact itself, in one division.
+
+    Attributes: what this person deleted, edited ({GUID: the reference that it had}) and typed.
+    """
 
     def __init__(self, world, code):
         self.world, self.random, self.code = world, world.random, code
@@ -278,7 +288,7 @@ class Bookkeeper:
             self._run('edit_entry', entry=entry['EntryID'], lines={
                 line['LineNumber']: {'Description': "Changed here"},
             })
-        self.edited[entry['EntryID']] = self.world.machine.clock.naive()
+        self.edited.setdefault(entry['EntryID'], reference_in(entry))
 
     def process_entry(self):
         entry = self._entry(20)

@@ -27,7 +27,7 @@ from .prepare import DIVISIONS, consent
 # States in which the engine has nothing to do any more.
 AT_REST = ('blocked', 'refused', 'verified', 'changed', 'undone', 'superseded', 'deleted')
 # In real time; a step that takes longer never ends.
-STEP_SECONDS = 240
+STEP_SECONDS = 900
 WORKDAY = range(7, 18)
 PARAMETER = 'account_exact.exact_online_base_url'
 

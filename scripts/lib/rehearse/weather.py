@@ -8,7 +8,7 @@ from datetime import timedelta
 LEVELS = {
     'none': {'storms': 0, 'kill': 0, 'guest': 0, 'conflict': 0},
     'light': {'storms': 0.3, 'kill': 0.002, 'guest': 0.01, 'conflict': 0.002},
-    'heavy': {'storms': 1, 'kill': 0.01, 'guest': 0.03, 'conflict': 0.008},
+    'heavy': {'storms': 2, 'kill': 0.01, 'guest': 0.03, 'conflict': 0.008},
 }
 ENTRIES = 'salesentry/SalesEntries|purchaseentry/PurchaseEntries|GeneralJournalEntries'
 LOST = ('cut_before', 'cut_after', 'cut_body', 'broken_body', 'status', 'status_after')
