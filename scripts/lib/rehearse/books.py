@@ -5,6 +5,7 @@ addon's client; what it should be is computed from Odoo's documents, never from 
 remembers of them.
 """
 
+import json
 from collections import Counter, defaultdict
 from decimal import Decimal
 
@@ -99,14 +100,33 @@ class Count:
             f'{self.code(move)} {self.reference(move)} ({move.move_type}, {move.state}: {states})'
         )
 
-    @staticmethod
-    def standing(export):
+    def standing(self, export):
         """GUIDs of the entries that an export stands for."""
         if export.state in STANDING:
             return {export.exact_guid}
         if export.reversal_guid:
             return {export.exact_guid, export.reversal_guid}
+        if export.state in ('blocked', 'refused'):
+            return self.asked_about(export)
         return set()
+
+    def asked_about(self, export):
+        """GUID of the one entry of which people are asked whether it is the document's.
+
+        So it ends where Exact took an entry otherwise than it was sent (a property was lost) and
+        the answer was lost as well: its amount is another, and nothing more is sent.
+        """
+        findings = export.finding_ids.filtered(lambda finding: finding.code == 'entry_exists')
+        if not findings:
+            return set()
+        asked = json.dumps(findings[0].params)
+        code = self.code(export.move_id)
+        guids = {
+            guid for guid, entry in self.entries[code].items()
+            if self.entry_reference(entry) == self.reference(export.move_id)
+            and str(entry['EntryNumber']) in asked
+        }
+        return guids if len(guids) == 1 else set()
 
     def _count_entries(self):
         """1: the entries in the books are those that the exports stand for, each once."""
