@@ -34,8 +34,8 @@ CHECK_BATCH = 200
 CHECK_AT_ONCE = 1000
 # So many entries that wait to be read back are about one page of ledger lines.
 VERIFY_AT = 250
-# Two of them, since what the journals changed a quarter of an hour before is read along.
-VERIFY_MANY = 2 * VERIFY_AT
+# Four of them, since what the journals changed shortly before is read along.
+VERIFY_MANY = 4 * VERIFY_AT
 VERIFY_AFTER = timedelta(minutes=10)
 # After so many tries without an answer a person has to look.
 MAX_ATTEMPTS = 5
