@@ -135,6 +135,8 @@ def tell(result):
         f" {result['virtual']} of virtual time in {result['seconds']:.0f} s;"
         f" digest {result['digest']}", flush=True,
     )
+    if result['failure']:
+        print(f"  The run broke off: {result['failure']}", flush=True)
     for number, broken in result['violations'].items():
         for text in broken[:5]:
             print(f'  {number}. {text}', flush=True)

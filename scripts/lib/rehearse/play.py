@@ -239,11 +239,17 @@ class World:
 
     def reconnect(self):
         """The responsible person consents again, if Odoo asks for it."""
+        from odoo.addons.account_exact.exact_api import ExactError
+
         with self.machine.run('person'), self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             for connection in env['exact.connection'].search([('state', '=', 'reconnect')]):
-                consent(connection, self.simulator)
-                self.say('connected again')
+                try:
+                    consent(connection, self.simulator)
+                    self.say('connected again')
+                except ExactError as error:
+                    # The person sees that it failed, and comes again later
+                    self.say(f'not connected again: {type(error).__name__}')
 
     # === WORKERS === #
 
