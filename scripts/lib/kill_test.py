@@ -11,11 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from urllib.parse import parse_qs, urljoin, urlsplit
 
 import psycopg2
 import requests
-from lxml import html
+from exact_consent import consent
 
 import odoo
 from odoo import SUPERUSER_ID, Command, api
@@ -35,22 +34,6 @@ def say(text):
 
 
 # === DOCUMENTS === #
-
-
-def consent(url):
-    """What a person does on the consent page; the code."""
-    session = requests.Session()
-    page = html.fromstring(session.get(url, timeout=30).content)
-    [button] = page.xpath('//*[@id="allow"]')
-    form = next(button.iterancestors('form'))
-    values = dict(form.form_values())
-    if button.get('name'):
-        values[button.get('name')] = button.get('value') or ''
-    answer = session.request(
-        form.method, urljoin(url, form.get('action') or url), allow_redirects=False, timeout=30,
-        **({'data': values} if form.method == 'POST' else {'params': values}),
-    )
-    return parse_qs(urlsplit(answer.headers['Location']).query)['code'][0]
 
 
 def link(env):
