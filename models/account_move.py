@@ -49,20 +49,20 @@ class AccountMove(models.Model):
         'exact.export', string="Exact Export", compute='_compute_exact_export_id',
         groups=ACCOUNTING_GROUPS,
     )
+    # What lists show: no groups here, since Odoo would check them at each read of each document.
+    # Customers, who may read their own, are told nothing by the computation.
     exact_state = fields.Selection(
         STATES, string="Exact", compute='_compute_exact_state', search='_search_exact_state',
-        groups=PEOPLE,
     )
     exact_entry_number = fields.Char(
         string="Exact Entry", compute='_compute_exact_state', search='_search_exact_entry_number',
-        groups=PEOPLE,
     )
-    exact_has_blocking = fields.Boolean(compute='_compute_exact_state', groups=PEOPLE)
+    exact_has_blocking = fields.Boolean(compute='_compute_exact_state')
+    exact_message = fields.Char(compute='_compute_exact_message')
     exact_journal = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_division = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_verified_at = fields.Datetime(compute='_compute_exact_details', groups=PEOPLE)
-    exact_message = fields.Char(compute='_compute_exact_message', groups=PEOPLE)
-    exact_button_label = fields.Char(compute='_compute_exact_message', groups=PEOPLE)
+    exact_button_label = fields.Char(compute='_compute_exact_message')
     exact_printed_number = fields.Char(compute='_compute_exact_details')
     exact_is_booked = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
     exact_may_reverse = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
@@ -108,10 +108,14 @@ class AccountMove(models.Model):
             move.exact_export_id = latest[move.id].id if move.id in latest else False
 
     @api.depends('state', 'exact_export_ids.display_state', 'exact_export_ids.entry_number')
+    @api.depends_context('uid')
     def _compute_exact_state(self):
+        if not self.env.user._is_internal():
+            self.exact_state = self.exact_entry_number = self.exact_has_blocking = False
+            return
         latest = self._exact_latest_exports()
         same = defaultdict(list)
-        for move in self:
+        for move in self.sudo():
             export = latest.get(move.id)
             state = export.state if export else move.state == 'posted' and 'not_exported'
             same['exact_state', state].append(move.id)
@@ -143,7 +147,7 @@ class AccountMove(models.Model):
             move.exact_may_withdraw = export.state in UNSENT_STATES
 
     @api.depends('exact_state', 'state')
-    @api.depends_context('lang')
+    @api.depends_context('lang', 'uid')
     def _compute_exact_message(self):
         # Most documents of a list have nothing to say.
         speaking = self.filtered(

@@ -209,7 +209,7 @@ class TestSecurity(ExactExportCase):
         cls.stuck = cls.document('out_invoice', [{
             'name': "Line", 'quantity': 1, 'price_unit': 5, 'account_id': unmapped.id,
             'tax_ids': [Command.set(cls.tax_21.ids)],
-        }])
+        }], partner=cls.people['portal'].partner_id)
         cls.export(cls.stuck)
         # What the synchronisation of the simulator's books leaves empty
         for model, values in (
@@ -533,9 +533,22 @@ class TestSecurity(ExactExportCase):
         env = self.env(user=self.people['portal'], su=False, context={})
         move = self.move.with_env(env)
         self.assertTrue(move.read(['name']))
+        # What lists show has no groups, for the price of a list; its computation tells nothing.
+        empty = [
+            'exact_state', 'exact_entry_number', 'exact_has_blocking', 'exact_message',
+            'exact_button_label',
+        ]
+        blocked = self.stuck.with_env(env)
+        self.assertEqual(self.stuck.exact_state, 'blocked')
+        self.assertTrue(self.stuck.exact_message)
+        for document in move | blocked:
+            self.assertEqual(
+                document.read(empty), [{'id': document.id, **dict.fromkeys(empty, False)}],
+            )
+            self.assertFalse(document.sudo().exact_message)
         ours = [
             name for name in move._fields
-            if name.startswith('exact_') and name != 'exact_printed_number'
+            if name.startswith('exact_') and name not in (*empty, 'exact_printed_number')
         ]
         self.assertTrue(ours)
         for name in ours:
