@@ -127,10 +127,12 @@ class ExactExport(models.Model):
 
     @api.model
     def _due_rows(self):
-        """(state, pending action, number) of what the workers could do now."""
+        """(state, pending action, number, attempts) of what the workers could do now: it changes
+        with each step that is done.
+        """
         return self.env.execute_query(SQL(
             """
-            SELECT export.state, export.pending_action, COUNT(*)
+            SELECT export.state, export.pending_action, COUNT(*), SUM(export.attempt_count)
               FROM exact_export export
               JOIN exact_division division ON division.id = export.division_id
               JOIN exact_connection connection ON connection.id = division.connection_id

@@ -209,7 +209,11 @@ class TestSecrets(ExactExportCase, HttpCase):
             names = list(records.fields_get())
             self.assertNoSecret(str(records.read(names)), f"{model}.read")
             if not records._transient:
-                exported = records.export_data([n for n in names if n in records._fields])
+                # Odoo gives no external ids to the rows of a view, and refuses to export them.
+                left_out = () if records._auto else ('id',)
+                exported = records.export_data([
+                    name for name in names if name in records._fields and name not in left_out
+                ])
                 self.assertNoSecret(str(exported), f"the export of {model}")
             self.assertNoSecret(str(records.copy_data()), f"copies of {model}")
         self.assertNoSecret(
