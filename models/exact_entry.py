@@ -21,8 +21,8 @@ from .exact_sync import modified_since, naive
 # Before anything is sent, the journals must have been looked through within this time.
 LOOK_AGAIN = timedelta(minutes=10)
 # A look goes this far back behind the last change that was seen: changes of one moment may become
-# visible one after the other.
-LOOK_OVERLAP = timedelta(minutes=2)
+# visible one after the other. Each second of it reads again what was booked in it.
+LOOK_OVERLAP = timedelta(seconds=30)
 # How far back the very first look goes: what an accountant, or a former connector, has typed of the
 # documents that are exported first.
 FIRST_LOOK = timedelta(days=92)
