@@ -274,7 +274,11 @@ class ExactExport(models.Model):
 
     def _withdraw(self):
         """Take what has no entry yet out of the queue; a file that Exact has is deleted there."""
-        sent_files = self.filtered('document_guid')
+        # One that was tried may have a file there whose id never came back.
+        sent_files = self.filtered(
+            lambda export: export.document_guid
+            or (export.attempt_count and export.division_id.send_documents)
+        )
         (self - sent_files).write({'state': 'undone', 'pending_action': False})
         if sent_files:
             sent_files.write({'state': 'undone', 'pending_action': 'undo', 'next_try': False})

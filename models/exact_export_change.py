@@ -109,9 +109,12 @@ class ExactExport(models.Model):
             self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
             body = self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number)
         kept = ''
-        if self.document_guid:
+        document_guid = self.document_guid
+        if not document_guid and not self.exact_guid:
+            document_guid = self._lost_document(client)
+        if document_guid:
             try:
-                self._delete(client, 'documents/Documents', self.document_guid)
+                self._delete(client, 'documents/Documents', document_guid)
             except (Rejected, Forbidden) as error:
                 # The entry is gone, and that is what an undo means; the file is told of.
                 kept = explain(self.env, error)

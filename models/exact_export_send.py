@@ -451,14 +451,32 @@ class ExactExport(models.Model):
         named = {line.relation for line in booking.lines} - {''}
         return booking.relation or (named.pop() if len(named) == 1 else '')
 
-    def _find_remote_document(self, client, subject, relation):
+    def _lost_document(self, client):
+        """A document that came into Exact without our learning its id, before it was withdrawn.
+
+        Only one of our relation, made since the export was asked for: any other is somebody else's.
+
+        :return: its GUID, '' if there is none
+        """
+        relation = self.relation_id.exact_guid
+        if not self.attempt_count or not relation or not self.division_id.send_documents:
+            return ''
+        return self._find_remote_document(
+            client, self.name, relation, since=self.create_date - timedelta(minutes=5),
+        )
+
+    def _find_remote_document(self, client, subject, relation, since=None):
         terms = [odata.eq('Subject', subject)]
         if relation:
             terms.append(odata.eq('Account', odata.guid(relation)))
         rows = client.get(
-            'documents/Documents', select=['ID', 'Subject'], filter=odata.all_of(*terms),
+            'documents/Documents', select=['ID', 'Subject', 'Created'],
+            filter=odata.all_of(*terms),
         )
-        guids = [wire.as_guid(row['ID']) for row in rows]
+        guids = [
+            wire.as_guid(row['ID']) for row in rows
+            if since is None or wire.as_utc(row['Created']).replace(tzinfo=None) >= since
+        ]
         # An entry that stays in Exact keeps the document of its own export.
         taken = set(self.search([
             ('document_guid', 'in', guids), ('id', '!=', self.id),

@@ -311,6 +311,26 @@ class TestExportFaults(ExactFaultCase):
         self.work()
         self.assertEqual(move.exact_state, 'undone')
 
+    def test_file_without_answer_goes_with_the_withdrawal(self):
+        """Exact took the file, its answer was lost, and then the document is withdrawn."""
+        self.division.send_documents = True
+        move = self.invoice()
+        self.simulator.faults.add('cut_after', method='POST', resource='documents/Documents')
+        export = self.export(move)
+        self.assertEqual((export.state, export.document_guid), ('ready', False))
+        self.assertTrue(self.documents(move.name))
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual(move.exact_state, 'undone')
+        self.assertFalse(self.documents(move.name))
+
+    def documents(self, subject):
+        """Documents that Exact has under a subject."""
+        with self.division._client() as client:
+            return client.get(
+                'documents/Documents', select=['ID'], filter=odata.eq('Subject', subject),
+            )
+
     def test_document_that_exact_keeps_is_told(self):
         self.division.send_documents = True
         move = self.invoice()
