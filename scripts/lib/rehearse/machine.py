@@ -68,6 +68,7 @@ class Process:
         self.kind, self.guest = kind, guest
         self.dead = False
         self.calls = 0
+        self.commits = 0
         self.cursors = []
 
     def die(self):
@@ -213,6 +214,7 @@ class Machine:
                 raise KilledError
             machine.on_point(process, 'before commit')
             result = commit(cursor)
+            process.commits += 1
             machine.on_point(process, 'after commit')
             return result
 

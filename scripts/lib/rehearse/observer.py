@@ -41,7 +41,7 @@ class Observer(logging.Handler):
         self.texts = []
         self.changed_relations = {}     # (division, GUID): properties that we wrote
         self.guids = {}             # division: GUIDs that it ever had
-        self._spent = set()         # refresh tokens whose successor arrived
+        self._spent = {}            # refresh tokens whose successor arrived: (with whom, when)
         machine.on_answer = self._answered
         for (_kind, division), table in simulator.store.tables.items():
             self._learn(division, table.rows.values())
@@ -125,8 +125,7 @@ class Observer(logging.Handler):
 
         def observed(app, form):
             token = form.get('refresh_token') or ''
-            # Where no answer came, nobody can know: then the same one is shown once more
-            if token in self._spent:
+            if self._is_known_as_spent(token):
                 self.tokens.append(('used twice', self.machine.clock.naive()))
             try:
                 return refresh(app, form)
@@ -150,7 +149,20 @@ class Observer(logging.Handler):
             response.json()
             form = parse_qs(request.body if isinstance(request.body, str) else
                             request.body.decode())
-            self._spent.update(form.get('refresh_token', ()))
+            process = self.machine.process
+            for token in form.get('refresh_token', ()):
+                self._spent[token] = (process, process and process.commits)
+
+    def _is_known_as_spent(self, token):
+        """Tell whether it is Odoo's own fault that this token is shown again.
+
+        Where no answer came, or who had it was killed before anything could be kept of it, nobody
+        can know: then the same one is shown once more.
+        """
+        if token not in self._spent:
+            return False
+        process, commits = self._spent[token]
+        return not (process and process.dead and process.commits == commits)
 
     # === ODOO'S LOG === #
 
