@@ -221,7 +221,10 @@ class World:
             )
 
     def note_waiting(self, closed, since, until):
-        """Count documents of other divisions that waited because one was closed."""
+        """Count documents of other divisions that waited because one was closed.
+
+        Not those that had trouble of their own: since `until` Exact was asked for them.
+        """
         with self.cursor() as cr:
             cr.execute(
                 "SELECT move.name, export.state FROM exact_export AS export"
@@ -231,8 +234,11 @@ class World:
                 " WHERE division.code != %s AND NOT COALESCE(division.hold, FALSE)"
                 "   AND connection.state = 'connected'"
                 "   AND export.create_date BETWEEN %s AND %s"
-                "   AND export.state IN ('proposed', 'ready', 'sending', 'uncertain')",
-                (closed, since, until),
+                "   AND export.state IN ('proposed', 'ready', 'sending', 'uncertain')"
+                "   AND COALESCE(export.asked_at, '-infinity') < %s"
+                "   AND NOT EXISTS (SELECT FROM exact_export_attempt AS attempt"
+                "                    WHERE attempt.export_id = export.id AND attempt.date >= %s)",
+                (closed, since, until, until, until),
             )
             for name, state in cr.fetchall():
                 self.waited.append(f'{name} is {state}, since division {closed} was closed')
