@@ -14,7 +14,6 @@ from ..booking import (
     compare,
     from_dict,
     is_ledger_only,
-    payload,
     resource,
     to_dict,
 )
@@ -37,9 +36,6 @@ from .exact_error_text import explain
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
 
 _logger = logging.getLogger(__name__)
-
-
-
 
 
 class ExactExport(models.Model):
@@ -194,9 +190,7 @@ class ExactExport(models.Model):
             # Whoever is killed from here on leaves the word that Exact may have been asked.
             self._log_attempt('reverse', 'later', self.env._("Being sent."))
             self._commit()
-            answer = client.post(resource(opposite), payload(
-                opposite, explicit_type=division.credit_note_style == 'explicit',
-            ))
+            answer = client.post(resource(opposite), self._body(opposite))
             guid = wire.as_guid(answer.get('EntryID'))
             number = wire.as_int(answer.get('EntryNumber'))
             if not guid:
@@ -288,6 +282,8 @@ class ExactExport(models.Model):
             client.delete(line_resource(new), guid)
         self.write({
             **values, 'booking': to_dict(new), 'state': 'sent', 'pending_action': False,
+            # What the entry is now, as if it had been sent so at once
+            'payload': self._as_text(self._body(new)),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
         })
         self._log_attempt('update', 'done')

@@ -84,7 +84,7 @@ class ExactExport(models.Model):
                 if not export._claim():
                     continue
                 try:
-                    export._send(division, client)
+                    export._send(client)
                 except RateLimited as error:
                     if error.scope != 'error_fuse':
                         raise
@@ -159,7 +159,7 @@ class ExactExport(models.Model):
         })
         return True
 
-    def _send(self, division, client):
+    def _send(self, client):
         """Send one claimed export: relation, document, entry.
 
         Ends `sent`, `refused`, `uncertain` or `ready` again; raises what concerns the whole
@@ -173,10 +173,10 @@ class ExactExport(models.Model):
             step = 'document'
             booking = replace(booking, document=self._ensure_document(client, booking))
             step = 'entry'
-            body = payload(booking, explicit_type=division.credit_note_style == 'explicit')
+            body = self._body(booking)
             # Kept before the call: without an answer this is what the entry is looked up by.
             self.write({
-                'payload': json.dumps(body, default=plain_text),
+                'payload': self._as_text(body),
                 'asked_at': fields.Datetime.now(),
                 **({} if booking == meant else {'booking': to_dict(booking)}),
             })
@@ -224,6 +224,16 @@ class ExactExport(models.Model):
             return
         self._booked(answer)
 
+    def _body(self, booking):
+        """What Exact is sent for a booking."""
+        explicit = self.division_id.credit_note_style == 'explicit'
+        return payload(booking, explicit_type=explicit)
+
+    @api.model
+    def _as_text(self, data):
+        """What went over the wire, as it is kept."""
+        return json.dumps(data, default=plain_text)
+
     def _later(self, step, error):
         """Go back into the queue: nothing was sent, and it was not this document's fault."""
         self._log_attempt(step, 'later', explain(self.env, error))
@@ -251,7 +261,7 @@ class ExactExport(models.Model):
             'exact_guid': guid,
             'entry_number': wire.as_int(answer.get('EntryNumber')) or 0,
             'invoice_number': wire.as_int(answer.get('InvoiceNumber')) or 0,
-            'answer': json.dumps(answer, default=plain_text),
+            'answer': self._as_text(answer),
             'sent_at': fields.Datetime.now(),
             'next_try': False,
             'has_difference': False,

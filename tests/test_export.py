@@ -1,3 +1,5 @@
+import json
+
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
@@ -245,6 +247,9 @@ class TestExportLife(ExactExportCase):
         self.run_cron('ir_cron_exact_export')
         self.assertBooked(move)
         self.assertEqual(move.exact_export_id.exact_guid, guid)
+        # What is kept as sent is what Exact has now
+        [line] = json.loads(export.payload)['SalesEntryLines']
+        self.assertEqual(float(line['AmountFC']), 120)
 
     def test_edited_back_is_no_change(self):
         move = self.document('out_invoice', [(100, self.tax_21)])
