@@ -128,6 +128,9 @@ class ExactExport(models.Model):
     overrides = fields.Json(readonly=True)
     booking = fields.Json(readonly=True, prefetch=False)
     fingerprint = fields.Char(readonly=True)
+    document_written_at = fields.Datetime(
+        readonly=True, help="When the document was last written as it was built from.",
+    )
     # Large, and read one by one: no list has to carry them along.
     payload = fields.Text(readonly=True, prefetch=False)
     answer = fields.Text(readonly=True, prefetch=False)

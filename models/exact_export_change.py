@@ -241,8 +241,6 @@ class ExactExport(models.Model):
             self._set_findings(problems)
             self.pending_action = False
             return
-        # What is edited from here on is another change.
-        self.claimed_at = fields.Datetime.now()
         old = from_dict(self.booking)
         new = replace(one.booking, document=self.document_guid or '')
         new = self._ensure_relations(client, new)
@@ -350,7 +348,9 @@ class ExactExport(models.Model):
         values = {'pending_action': False, 'difference_ids': [list(row) for row in differences]}
         if differences:
             values['state'] = 'changed'
-        elif self.state == 'changed':
+        else:
+            values['document_written_at'] = self.move_id.write_date
+        if self.state == 'changed' and not differences:
             # Verified is what was read back, not what was meant once more.
             values |= {'state': 'sent', 'has_difference': False, 'next_try': False}
         self.write(values)

@@ -487,8 +487,7 @@ class ExactExport(models.Model):
                 'next_try': False,
             })
             export._note_conversion(read)
-            move = export.move_id
-            if move.state == 'cancel' or move.write_date > export.claimed_at:
+            if export.move_id.state == 'cancel' or export._is_outdated():
                 # Edited while it was under way: equal to what was meant is not equal to what it is.
                 export.pending_action = 'recheck'
                 export._trigger_worker()

@@ -49,7 +49,8 @@ TURN = 60
 # What sending looks at, read with one query.
 _SENT_BY = [
     'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
-    'overrides', 'document_guid', 'document_step', 'pending_action', 'has_difference',
+    'overrides', 'document_guid', 'document_step', 'document_written_at', 'pending_action',
+    'has_difference',
 ]
 # How long a document that must follow another is left alone while that one cannot go.
 HELD_BACK = timedelta(minutes=10)
@@ -151,6 +152,15 @@ class ExactExport(models.Model):
         self.fetch(_SENT_BY)
         if self.state != 'ready' or self.exact_guid:
             return False
+        # What comes back from doubt may have been edited meanwhile.
+        if self.move_id.state != 'posted':
+            self._withdraw()
+            self._commit()
+            return False
+        if self._is_outdated():
+            self.state = 'proposed'
+            self._commit()
+            return False
         self.write({
             'state': 'sending',
             'claimed_at': fields.Datetime.now(),
@@ -158,6 +168,11 @@ class ExactExport(models.Model):
             'attempt_count': self.attempt_count + 1,
         })
         return True
+
+    def _is_outdated(self):
+        """Whether the document was written since its booking was built."""
+        self.ensure_one()
+        return self.move_id.write_date != self.document_written_at
 
     def _send(self, client):
         """Send one claimed export: relation, document, entry.

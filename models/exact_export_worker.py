@@ -377,6 +377,7 @@ class ExactExport(models.Model):
         booking = one.booking
         return {
             'booking': to_dict(booking),
+            'document_written_at': one.move.write_date,
             'fingerprint': fingerprint(booking),
             'reference': booking.your_ref,
             'kind': booking.kind,

@@ -221,6 +221,40 @@ class TestExportFaults(ExactFaultCase):
         self.assertNotIn(export.exact_guid, (first.exact_guid, first.reversal_guid))
         self.assertEqual(sum(self.entries(move.name).values()), 121)
 
+    def in_doubt(self):
+        """A document whose entry Exact does not have, which nobody knows yet."""
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        move = self.invoice()
+        self.assertEqual(self.export(move).state, 'uncertain')
+        return move
+
+    def written_later(self, move):
+        """All of a test is one transaction, which gives all writing one moment."""
+        move.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE account_move SET write_date = write_date + interval '1 hour' WHERE id = %s",
+            [move.id],
+        )
+        move.invalidate_recordset(flush=False)
+
+    def test_edited_while_in_doubt_is_sent_as_it_is_now(self):
+        move = self.in_doubt()
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.written_later(move)
+        self.age(move.exact_export_id)
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(float(sum(self.entries(move.name).values())), 145.2)
+
+    def test_draft_again_while_in_doubt_is_not_sent(self):
+        move = self.in_doubt()
+        move.button_draft()
+        self.age(move.exact_export_id)
+        self.work()
+        self.assertEqual((move.exact_export_id.state, self.entries(move.name)), ('undone', {}))
+
     def test_edited_while_under_way_is_not_called_verified(self):
         move = self.invoice()
         post = ExactClient.post
@@ -231,13 +265,7 @@ class TestExportFaults(ExactFaultCase):
                 move.button_draft()
                 move.invoice_line_ids.price_unit = 120
                 move.action_post()
-                move.flush_recordset()
-                self.env.cr.execute(
-                    "UPDATE account_move SET write_date = write_date + interval '1 hour'"
-                    " WHERE id = %s",
-                    [move.id],
-                )
-                move.invalidate_recordset()
+                self.written_later(move)
             return answer
 
         move.action_exact_export()
