@@ -55,6 +55,8 @@ class Office:
         if kind == 'entry':
             values |= {'line_ids': self._entry_lines(env), 'ref': f"Memo {self.world.count}"}
         else:
+            if self.random.random() < 0.1:
+                values['currency_id'] = env.ref('base.USD').id
             values |= {
                 'invoice_date': day, 'invoice_line_ids': self._lines(env, kind),
                 'invoice_date_due': day + timedelta(days=30),
@@ -201,6 +203,19 @@ class Office:
         if moves:
             moves.action_exact_retry()
 
+    def pay(self, env):
+        """Payments that are registered in Odoo, some of a part."""
+        moves = self._some(env, [
+            ('state', '=', 'posted'), ('move_type', '!=', 'entry'), ('amount_residual', '>', 0),
+        ], self.random.choice([1, 1, 2]))
+        for move in moves:
+            pay = env['account.payment.register'].with_context(
+                active_model='account.move', active_ids=move.ids,
+            ).create({})
+            if self.random.random() < 0.3:
+                pay.amount = round(pay.amount / 2, 2)
+            pay.action_create_payments()
+
     def attach(self, env):
         move = self._some(env, [('move_type', 'in', ['in_invoice', 'in_refund'])])
         if move:
@@ -234,7 +249,7 @@ class Office:
     ACTIONS = {
         'export': 10, 'edit': 10, 'post_drafts': 5, 'cancel': 2, 'undo': 8, 'update': 8,
         'create_new': 2, 'reverse': 3, 'retry': 5, 'attach': 3, 'hold': 1, 'release': 4,
-        'refresh': 2, 'files': 1, 'automatic': 1,
+        'refresh': 2, 'files': 1, 'automatic': 1, 'pay': 6,
     }
 
     def pick(self):

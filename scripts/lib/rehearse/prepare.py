@@ -159,7 +159,13 @@ def prepare(env, simulator, clock):
     synchronise(env, clock)
     companies = [env.ref(name) for name in DIVISIONS]
     people(env, companies)
+    dollar = env.ref('base.USD')
+    dollar.active = True
     for company in companies:
+        env['res.currency.rate'].create({
+            'currency_id': dollar.id, 'company_id': company.id, 'name': START.date().replace(day=1),
+            'rate': 1.0837,
+        })
         division = env['exact.division'].search([('company_id', '=', company.id)])
         division = division.with_company(company).with_context(allowed_company_ids=company.ids)
         map_company(division.env, division)
