@@ -312,15 +312,11 @@ class Count:
             self.broken(9, f'Odoo failed: {text}')
         for text in self.world.observer.errors:
             self.broken(9, f'error in the log: {text[:300]}')
-        for export in self.exports:
-            if export.pending_action or not (
-                export.state in self.world.at_rest
-                or (export.state == 'sent' and export.has_difference)
-            ):
-                self.broken(
-                    9, f'{self.label(export.move_id)}: waits for ever'
-                    f' ({export.pending_action or export.state}, next {export.next_try})',
-                )
+        for export in self.exports.browse(self.world.unsettled()):
+            self.broken(
+                9, f'{self.label(export.move_id)}: waits for ever'
+                f' ({export.pending_action or export.state}, next {export.next_try})',
+            )
         for text in self.world.waited:
             self.broken(9, text)
 

@@ -50,7 +50,7 @@ class World:
         self.odoo_failed = []       # what Exact must never be in the way of
         self.refused = 0
         self.kills = self.guests = self.conflicts = 0
-        self.at_rest, self.waited = AT_REST, []
+        self.waited = []
         self.documents_before = {
             row['ID'] for code in DIVISIONS.values()
             for row in simulator.store.all('Documents', code)
@@ -223,7 +223,8 @@ class World:
     def note_waiting(self, closed, since, until):
         """Count documents of other divisions that waited because one was closed.
 
-        Not those that had trouble of their own: since `until` Exact was asked for them.
+        Not those that had trouble of their own: since `until` Exact was asked for them, or they
+        follow one in trouble.
         """
         with self.cursor() as cr:
             cr.execute(
@@ -235,6 +236,7 @@ class World:
                 "   AND connection.state = 'connected'"
                 "   AND export.create_date BETWEEN %s AND %s"
                 "   AND export.state IN ('proposed', 'ready', 'sending', 'uncertain')"
+                "   AND NOT (division.numbering = 'exact' AND export.kind = 'sale')"
                 "   AND COALESCE(export.asked_at, '-infinity') < %s"
                 "   AND NOT EXISTS (SELECT FROM exact_export_attempt AS attempt"
                 "                    WHERE attempt.export_id = export.id AND attempt.date >= %s)",
@@ -306,13 +308,27 @@ class World:
         return self.machine.watch(STEP_SECONDS, name)
 
     def unsettled(self):
-        """How many exports the engine still has something to do with."""
+        """Ids of the exports that the engine still has something to do with.
+
+        Not those that are `ready` but, since Exact gives the numbers, come after one of which a
+        person has to decide.
+        """
         with self.cursor() as cr:
             cr.execute(
-                "SELECT count(*) FROM exact_export WHERE pending_action IS NOT NULL"
-                " OR NOT (state IN %s OR (state = 'sent' AND has_difference))", (AT_REST,),
+                "SELECT id FROM exact_export AS export WHERE pending_action IS NOT NULL"
+                " OR NOT (state IN %s OR (state = 'sent' AND has_difference)"
+                "         OR (state = 'ready' AND kind = 'sale' AND EXISTS ("
+                "    SELECT FROM exact_division AS division, account_move AS move,"
+                "                account_move AS before, exact_export AS earlier"
+                "     WHERE division.id = export.division_id AND division.numbering = 'exact'"
+                "       AND move.id = export.move_id AND before.journal_id = move.journal_id"
+                "       AND before.sequence_prefix = move.sequence_prefix"
+                "       AND before.sequence_number < move.sequence_number"
+                "       AND earlier.move_id = before.id AND earlier.kind = 'sale'"
+                "       AND earlier.division_id = export.division_id"
+                "       AND earlier.state IN ('blocked', 'refused'))))", (AT_REST,),
             )
-            return cr.fetchone()[0]
+            return [row[0] for row in cr.fetchall()]
 
     def _skip_idle(self):
         """The interval of an action that has nothing to do passes without it."""
