@@ -18,6 +18,7 @@ from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, is_money, to
 from .fingerprint import fingerprint
 from .identity import (
     carries_reference,
+    differs_in_size_only,
     identity_differences,
     is_equal,
     is_identity,
@@ -107,6 +108,7 @@ __all__ = [
     'compare',
     'computed_vat',
     'difference_line',
+    'differs_in_size_only',
     'exact_totals',
     'fingerprint',
     'fit_reference',

@@ -30,7 +30,7 @@ READ_FIELDS = (
     'ExchangeRate', 'FinancialYear', 'FinancialPeriod', 'YourRef', 'InvoiceNumber',
     'PaymentReference', 'Description', 'Document', 'Status', 'Type', 'LineNumber', 'GLAccount',
     'AmountFC', 'AmountDC', 'AmountVATFC', 'VATCode', 'VATType', 'CostCenter', 'CostUnit',
-    'Project',
+    'Project', 'Created',
 )
 
 
@@ -87,6 +87,7 @@ class ReadEntry:
     """One entry as Exact has it. The header is that of the receivable or payable row, if any.
 
     :param own_total: of the receivable and payable rows, in the division's currency, debit positive
+    :param created: when its first row was made, aware
     """
 
     entry_id: str
@@ -109,13 +110,14 @@ class ReadEntry:
     invoice_number: int | None = None
     payment_reference: str = ''
     own_total: Decimal | None = None
+    created: dt.datetime | None = None
 
 
 def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntry | None:
     """One entry from its rows of TransactionLines.
 
-    :param rows: dicts with Exact's names (READ_FIELDS) and Python values: dates, Decimals, texts
-        ('' or None for nothing). All rows must be of one entry.
+    :param rows: dicts with Exact's names (READ_FIELDS) and Python values: dates, aware moments,
+        Decimals, texts ('' or None for nothing). All rows must be of one entry.
     :param gl_types: type of each G/L account of the division, by lower-case GUID.
     :return: None if there are no rows: the entry is not there (or not yet).
     :raise ValueError: rows of several entries.
@@ -158,6 +160,7 @@ def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntr
              if line.is_control),
             Decimal(0),
         ),
+        created=min((row['Created'] for row in rows if row.get('Created')), default=None),
     )
 
 

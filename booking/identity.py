@@ -17,6 +17,8 @@ _IDENTITY = frozenset({
 })
 # Entries without relation and total of their own are known by their lines.
 _LINE_IDENTITY = frozenset({'gl_account', 'amount', 'line_count'})
+# What comes out otherwise where Exact took an entry but not all that was sent.
+_SIZE = _LINE_IDENTITY | {'total'}
 # The file that travels along is sent once more when it got lost; it is no part of the entry.
 _BESIDES = frozenset({'document'})
 
@@ -31,6 +33,11 @@ def is_identity(booking: Booking, difference: Difference) -> bool:
 def identity_differences(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
     """What says that the entry is another document's; () if it is this one's, however booked."""
     return tuple(d for d in compare(booking, read) if is_identity(booking, d))
+
+
+def differs_in_size_only(booking: Booking, read: ReadEntry) -> bool:
+    """Whether nothing but amounts or lines says that the entry is another document's."""
+    return all(d.field in _SIZE for d in identity_differences(booking, read))
 
 
 def is_equal(booking: Booking, read: ReadEntry | None) -> bool:

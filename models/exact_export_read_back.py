@@ -16,6 +16,7 @@ from ..booking import (
     Difference,
     carries_reference,
     compare,
+    differs_in_size_only,
     from_dict,
     identity_differences,
     is_equal,
@@ -44,6 +45,8 @@ GUID_LENGTH = 36
 # From when on an entry that cannot be found does not exist. A call ends after 65 s (5 to connect,
 # 60 to read), however its worker ended; the rest is for Exact to finish and to show it.
 VISIBILITY = timedelta(minutes=3)
+# So much the clocks of Exact and of this machine may differ.
+CLOCKS_DIFFER = timedelta(minutes=1)
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
 # EntityType of TransactionLines in sync/Deleted.
@@ -67,6 +70,8 @@ def _decoded(row):
             value = wire.as_int(value)
         elif name in _AMOUNTS:
             value = wire.as_decimal(value)
+        elif name == 'Created':
+            value = wire.as_utc(value)
         result[name] = value
     return result
 
@@ -128,7 +133,10 @@ class ExactExport(models.Model):
         equal = [entry for entry in same if is_equal(booking, entry)]
         # What we asked for may have been booked otherwise: read-back says so. What we never asked
         # for is only taken for ours if it is what we would have sent.
-        candidates = same if self.asked_at and len(same) == 1 else equal
+        candidates = equal
+        if self.asked_at:
+            candidates = same or [entry for entry in found if self._is_answer(booking, entry)]
+            candidates = candidates if len(candidates) == 1 else equal
         if len(candidates) == 1:
             self._adopt(candidates[0])
         elif found:
@@ -140,6 +148,15 @@ class ExactExport(models.Model):
             )
         else:
             self._not_there()
+
+    def _is_answer(self, booking, entry):
+        """Whether Exact made this entry when it was asked for ours: then it is ours, even if its
+        amount is not what was sent.
+        """
+        created = entry.created and entry.created.replace(tzinfo=None)
+        return bool(created) and (
+            self.asked_at - CLOCKS_DIFFER <= created <= self.asked_at + VISIBILITY
+        ) and differs_in_size_only(booking, entry)
 
     def _adopt(self, entry):
         """Take an entry of Exact for this document's; it is read back like any other."""

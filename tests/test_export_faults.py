@@ -255,6 +255,27 @@ class TestExportFaults(ExactFaultCase):
         self.work()
         self.assertEqual((move.exact_export_id.state, self.entries(move.name)), ('undone', {}))
 
+    def test_what_exact_made_of_our_request_is_ours_whatever_its_amount(self):
+        """The VAT code was lost, and the answer too: nobody else's entry, and not to be orphaned."""
+        self.simulator.faults.add('drop', method='POST', resource=ENTRIES, properties=['VATCode'])
+        self.simulator.faults.add('cut_after', method='POST', resource=ENTRIES)
+        # Not the rate that Exact takes when none is given
+        move = self.document(
+            'out_invoice', [(100, self.tax_9)], name=f'INV/2026/{next(self.numbers):05}',
+        )
+        export = self.export(move)
+        self.assertEqual(export.state, 'uncertain')
+        self.env['exact.export.queue'].sudo().search([]).retry_at = False
+        export.sudo().next_try = False
+        self.work()
+        [guid] = self.entries(move.name)
+        self.assertEqual((export.exact_guid, export.state), (guid, 'sent'))
+        self.assertTrue(export.has_difference)
+        self.assertEqual(move.exact_state, 'blocked')
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((export.state, self.entries(move.name)), ('undone', {}))
+
     def test_edited_while_under_way_is_not_called_verified(self):
         move = self.invoice()
         post = ExactClient.post
