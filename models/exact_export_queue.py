@@ -75,10 +75,13 @@ class ExactExportQueue(models.Model):
 
     @api.model
     def _resume(self, divisions):
-        """Forget what made these divisions wait, and serve them at once."""
+        """Forget what made these divisions wait, and serve them at once.
+
+        Never waits for a worker that holds the row: it is at it.
+        """
         self.search([
             ('division_id', 'in', divisions.ids), ('retry_at', '!=', False),
-        ]).write({'retry_at': False, 'failures': 0})
+        ]).try_lock_for_update(allow_referencing=True).write({'retry_at': False, 'failures': 0})
         self.env['exact.export']._enqueue(divisions)
 
 

@@ -583,8 +583,13 @@ class ExactCursor(models.Model):
         return self.next_at <= fields.Datetime.now()
 
     def _make_due(self):
+        """Let them be read at once, except those that a worker is reading at this moment.
+
+        Never waits for that worker: it holds its cursor while Exact is at work, and may itself be
+        who asks for this, in a transaction beside that one.
+        """
         now = fields.Datetime.now()
-        for cursor in self:
+        for cursor in self.try_lock_for_update(allow_referencing=True):
             cursor.write({
                 'next_at': now,
                 'state': 'waiting',

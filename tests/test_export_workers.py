@@ -3,9 +3,10 @@ moment."""
 
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import ValidationError
 from odoo.modules.registry import Registry
 from odoo.service.model import retrying
@@ -173,6 +174,41 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
             self.assertIn("exported to this administration already", str(error))
         self.work()
         self.assertOneEntry()
+
+    def test_nobody_waits_for_who_reads_master_data(self):
+        """Neither a person who asks for news, nor the reading worker itself when it learns, in a
+        transaction beside its own, that Exact lets it in again.
+        """
+        with self.worker() as env:
+            env['exact.division'].browse(self.division_id).unreachable_reason = 'NoDivisionAccess'
+
+        def refresh():
+            with self.worker() as env:
+                env['exact.division'].browse(self.division_id).action_refresh()
+
+        def learn():
+            with self.worker() as env:
+                env['exact.division'].browse(self.division_id)._note_reachable(False)
+
+        for work in (refresh, learn):
+            with self.subTest(work.__name__), self.worker() as reader:
+                cursors = reader['exact.division'].browse(self.division_id).cursor_ids
+                busy = cursors[0]
+                self.assertTrue(busy._lock())
+                self.assertFalse(cursors.filtered(lambda cursor: cursor._is_due()))
+                thread = threading.Thread(target=work)
+                thread.start()
+                thread.join(timeout=20)
+                waits = thread.is_alive()
+                # So that it ends, and with it the test
+                reader.cr.commit()
+                thread.join(timeout=20)
+                self.assertFalse(waits)
+                due = cursors.filtered(lambda cursor: cursor._is_due())
+                self.assertEqual(due, cursors - busy)
+                due.next_at = fields.Datetime.now() + timedelta(days=1)
+        with self.worker() as env:
+            self.assertFalse(env['exact.division'].browse(self.division_id).unreachable_reason)
 
     # === WORKERS === #
 
