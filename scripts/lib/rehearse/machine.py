@@ -23,6 +23,8 @@ from odoo.addons.account_exact.simulator.server import SimulatorServer
 
 # A lock that another process of this one thread holds will never be given: waiting is of no use.
 LOCK_TIMEOUT = '30ms'
+# Nobody is there to wait for but oneself, in another transaction: in real life that is for ever.
+DEADLOCK_TIMEOUT = '5s'
 
 
 class KilledError(BaseException):
@@ -95,6 +97,7 @@ class Machine:
         self.on_point = lambda process, where, query=None: None
         self.on_call = lambda process, request, moment: None
         self.on_answer = lambda request, response: None
+        self.on_deadlock = lambda process, query: None
         self._real = {}
         self._patch(seed)
 
@@ -186,9 +189,9 @@ class Machine:
             cursor._rehearsed = process
             if process:
                 process.cursors.append(cursor)
-                if process.guest:
-                    execute(cursor, f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-                    cursor._cnx.commit()
+                timeout = LOCK_TIMEOUT if process.guest else DEADLOCK_TIMEOUT
+                execute(cursor, f"SET lock_timeout = '{timeout}'")
+                cursor._cnx.commit()
 
         def patched_execute(cursor, query, params=None, log_exceptions=True):
             process = cursor._rehearsed
@@ -201,9 +204,11 @@ class Machine:
             try:
                 return execute(cursor, query, params, log_exceptions)
             except psycopg2.errors.LockNotAvailable:
-                if process.guest and 'NOWAIT' not in text:
-                    # It would wait for whom it interrupted: let it die there instead
-                    process.die()
+                if 'NOWAIT' not in text:
+                    if process.guest:
+                        # It would wait for whom it interrupted: let it die there instead
+                        process.die()
+                    machine.on_deadlock(process, text)
                 raise
 
         def patched_commit(cursor):

@@ -43,6 +43,7 @@ class Observer(logging.Handler):
         self.guids = {}             # division: GUIDs that it ever had
         self._spent = {}            # refresh tokens whose successor arrived: (with whom, when)
         machine.on_answer = self._answered
+        machine.on_deadlock = self._waits_for_itself
         for (_kind, division), table in simulator.store.tables.items():
             self._learn(division, table.rows.values())
         simulator.store.on_commit(self._changed)
@@ -152,6 +153,9 @@ class Observer(logging.Handler):
             process = self.machine.process
             for token in form.get('refresh_token', ()):
                 self._spent[token] = (process, process and process.commits)
+
+    def _waits_for_itself(self, process, query):
+        self.errors.append(f'a {process.kind} waits for itself: {" ".join(query.split())}')
 
     def _is_known_as_spent(self, token):
         """Tell whether it is Odoo's own fault that this token is shown again.
