@@ -129,7 +129,7 @@ class ExactExport(models.Model):
     booking = fields.Json(readonly=True, prefetch=False)
     fingerprint = fields.Char(readonly=True)
     document_written_at = fields.Datetime(
-        readonly=True, help="When the document was last written as it was built from.",
+        readonly=True, help="When the document was last changed, as its booking was built.",
     )
     # Large, and read one by one: no list has to carry them along.
     payload = fields.Text(readonly=True, prefetch=False)
