@@ -32,6 +32,7 @@ class Weather:
         self.simulator, self.faults = world.simulator, world.simulator.faults
         self.count = []
         self.outage = None
+        self.scarce_until = self.machine.clock.naive()
         if level != 'none':
             self.machine.on_call = self.at_call
             self.machine.on_point = self.at_point
@@ -122,7 +123,8 @@ class Weather:
         code, since = self.outage
         self.outage = None
         self.simulator.control.run('set_division', {'code': code, 'BlockingStatus': 0})
-        if self.level['storms']:
+        # Where the day's calls are used up, who waits does not wait for the other division
+        if self.level['storms'] and self.scarce_until < self.machine.clock.naive():
             self.world.note_waiting(code, since, self.machine.clock.naive() - PATIENCE)
 
     def expired(self):
@@ -146,6 +148,7 @@ class Weather:
     def few_today(self):
         used = max((meter['day'] for meter in self.simulator.limits.meters()), default=0)
         self.simulator.switches.update({'day_limit': used + self.random.randrange(30, 200)})
+        self.scarce_until = self.machine.clock.naive() + timedelta(hours=26) + PATIENCE
         self.world.later(
             timedelta(hours=26), lambda: self.simulator.switches.update({'day_limit': 5000}),
             'more calls a day',
