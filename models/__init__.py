@@ -41,6 +41,7 @@ from . import (
     exact_finding,
     exact_division_budget,
     account_move,
+    account_move_line,
     ir_cron,
     res_company,
 )

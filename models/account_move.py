@@ -22,6 +22,8 @@ STATES = [
 # Who reads exports; and who sees how far a document is: whoever works here, never its customer.
 ACCOUNTING_GROUPS = 'account.group_account_invoice,account.group_account_readonly'
 PEOPLE = 'base.group_user'
+# What Exact has, too, and that may be edited on posted documents.
+EDITED_WHEN_POSTED = frozenset({'ref', 'invoice_date_due', 'payment_reference'})
 
 
 class LatestExport(NamedTuple):
@@ -328,6 +330,12 @@ class AccountMove(models.Model):
         posted._exact_after_post()
         return posted
 
+    def write(self, vals):
+        result = super().write(vals)
+        if not (EDITED_WHEN_POSTED.isdisjoint(vals) or self.env.context.get('exact_engine')):
+            self.filtered(lambda move: move.state == 'posted')._exact_compare_later()
+        return result
+
     def button_draft(self):
         result = super().button_draft()
         self._exact_withdraw()
@@ -405,21 +413,25 @@ class AccountMove(models.Model):
         return target.journal_type == '90' or (bool(target) and self._exact_is_bank_entry())
 
     def _exact_compare_later(self):
-        """Let the worker compare edited documents with what Exact has."""
+        """Let the worker compare edited documents with what Exact has, or is about to get."""
         # sudo: see _exact_after_post.
         exports_sudo = self.env['exact.export'].sudo().search([
-            ('move_id', 'in', self.ids), ('state', 'in', ['sent', 'verified', 'changed']),
-            ('pending_action', '=', False),
+            ('move_id', 'in', self.ids), ('state', 'not in', ENDED_STATES),
         ])
-        if exports_sudo:
-            exports_sudo.write({'pending_action': 'recheck'})
-            exports_sudo._trigger_worker()
-        blocked_sudo = self.env['exact.export'].sudo().search([
-            ('move_id', 'in', self.ids), ('state', 'in', ['blocked', 'refused']),
-        ])
-        if blocked_sudo:
-            blocked_sudo.write({'state': 'proposed', 'next_try': False})
-            blocked_sudo._trigger_worker()
+        booked_sudo = exports_sudo.filtered(
+            lambda export: export.state in BOOKED_STATES and not export.pending_action,
+        )
+        booked_sudo.pending_action = 'recheck'
+        waiting_sudo = exports_sudo.filtered(
+            lambda export: export.state in ('ready', 'blocked', 'refused'),
+        )
+        waiting_sudo.write({'state': 'proposed', 'next_try': False})
+        # Is it not in Exact, it is built anew; is it there, it is compared.
+        exports_sudo.filtered(
+            lambda export: export.state in ('sending', 'uncertain'),
+        ).document_written_at = False
+        if booked_sudo or waiting_sudo:
+            (booked_sudo | waiting_sudo)._trigger_worker()
 
     def _exact_withdraw(self):
         """A document that is edited again leaves the queue; what was sent stays."""

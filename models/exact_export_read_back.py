@@ -556,7 +556,9 @@ class ExactExport(models.Model):
         if self._has_own_number():
             return
         self.previous_payment_reference = self.move_id.payment_reference or ''
-        self.move_id.payment_reference = str(self.invoice_number or self.entry_number)
+        self.move_id.with_context(exact_engine=True).payment_reference = str(
+            self.invoice_number or self.entry_number,
+        )
 
     def _has_own_number(self):
         """Whether the document is paid by the number that Exact gave it."""

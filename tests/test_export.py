@@ -1,4 +1,5 @@
 import json
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import UserError
@@ -250,6 +251,42 @@ class TestExportLife(ExactExportCase):
         # What is kept as sent is what Exact has now
         [line] = json.loads(export.payload)['SalesEntryLines']
         self.assertEqual(float(line['AmountFC']), 120)
+
+    def test_what_is_edited_on_a_posted_document_is_noticed(self):
+        bill = self.document('in_invoice', [(100, self.tax_in_21)], ref='typed wrong')
+        export = self.export(bill)
+        bill.ref = 'typed right'
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(bill.exact_state, 'changed')
+        self.assertIn('typed wrong → typed right', bill.exact_message)
+        bill.action_exact_update()
+        self.run_cron('ir_cron_exact_export')
+        self.assertBooked(bill)
+        account = self.env['account.analytic.account'].create({
+            'name': "A", 'company_id': self.company.id,
+            'plan_id': self.env['account.analytic.plan'].create({'name': "Edited ones"}).id,
+        })
+        center = self.env['exact.cost.center'].search([
+            ('division_id', '=', self.division.id),
+        ], limit=1)
+        self.mapping(
+            'exact.analytic.mapping', 'analytic_account_id', account, 'cost_center_id', center,
+        )
+        bill.invoice_line_ids.analytic_distribution = {str(account.id): 100}
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual((bill.exact_state, export.state), ('changed', 'changed'))
+        self.assertIn(center.code, bill.exact_message)
+
+    def test_what_is_edited_while_it_waits_is_sent_as_it_is_now(self):
+        bill = self.document('in_invoice', [(100, self.tax_in_21)], ref='typed wrong too')
+        bill.action_exact_export()
+        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+            self.run_cron('ir_cron_exact_export')
+        self.assertEqual(bill.exact_export_id.state, 'ready')
+        bill.ref = 'typed right too'
+        self.run_cron('ir_cron_exact_export')
+        self.assertBooked(bill)
+        self.assertEqual(bill.exact_export_id.reference, 'typed right too')
 
     def test_edited_back_is_no_change(self):
         move = self.document('out_invoice', [(100, self.tax_21)])
