@@ -22,7 +22,7 @@ from .exact_token import utcnow
 
 # Exports that wait for the worker; all others wait for a person, or are done.
 WAITING_STATES = ('proposed', 'ready', 'sending', 'uncertain')
-ACTIONS = ('undo', 'reverse', 'update', 'look')
+ACTIONS = ('undo', 'reverse', 'update')
 # The document and its file are sent before the entry.
 DOCUMENT_RESOURCES = ('documents/Documents', 'documents/DocumentAttachments')
 READ_BACK_RESOURCE = 'bulk/Financial/TransactionLines'

@@ -112,9 +112,12 @@ class ExactExport(models.Model):
     )
     # What a person asked for; the worker does it, so that nobody waits for Exact.
     pending_action = fields.Selection(
-        [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare"),
-         ('look', "Look Up")],
+        [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare")],
         readonly=True,
+    )
+    # Beside what people ask for, which must not make it forgotten.
+    lines_deleted = fields.Boolean(
+        readonly=True, help="Exact deleted lines of the entry; whether it is gone is looked up.",
     )
     claimed_at = fields.Datetime(readonly=True)
     asked_at = fields.Datetime(

@@ -165,7 +165,7 @@ class ExactExport(models.Model):
             """
             export.state IN ('proposed', 'sending') OR export.pending_action = 'recheck'
             OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
-                export.state = 'uncertain' OR export.pending_action = 'look'
+                export.state = 'uncertain' OR export.lines_deleted
                 OR (export.state = 'sent' AND export.has_difference IS NOT TRUE
                     AND export.pending_action IS NULL)
                 OR (division.hold IS NOT TRUE AND (

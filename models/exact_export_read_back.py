@@ -609,24 +609,23 @@ class ExactExport(models.Model):
             ('exact_guid', 'in', list(line_guids)), ('export_id.division_id', '=', division.id),
             ('export_id.state', 'in', BOOKED_STATES),
         ])
-        exports = lines.export_id.filtered(
-            lambda export: export.pending_action in (False, 'recheck'),
-        )
-        if exports:
-            exports.write({'pending_action': 'look', 'next_try': False})
+        if lines:
+            lines.export_id.write({'lines_deleted': True, 'next_try': False})
             self._trigger_worker()
 
     @api.model
     def _look_at_deleted(self, division, client):
         """Look whether entries whose lines were deleted are gone, many with one call."""
-        for batch in self._due(division, [('pending_action', '=', 'look')])._batches(READ_BATCH):
+        for batch in self._due(division, [('lines_deleted', '=', True)])._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
+            batch.lines_deleted = False
             for export in batch:
+                if export.state not in BOOKED_STATES or export.pending_action == 'undo':
+                    # Undo takes the file along and puts back what the export changed in Odoo.
+                    continue
                 if entries.get(export.exact_guid):
                     # Still there, but not as it was: it is read back anew.
-                    export.write({
-                        'state': 'sent', 'has_difference': False, 'pending_action': False,
-                    })
+                    export.write({'state': 'sent', 'has_difference': False})
                     continue
                 export.write({'state': 'deleted', 'pending_action': False})
                 export._set_findings([Problem('deleted_in_exact', 'warns')])

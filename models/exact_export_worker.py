@@ -176,7 +176,8 @@ class ExactExport(models.Model):
         return self.search_count([
             ('division_id', '=', division.id),
             '|', ('next_try', '=', False), ('next_try', '<=', now),
-            '|', ('pending_action', 'in', ['undo', 'reverse', 'update', 'look']),
+            '|', '|', ('pending_action', 'in', ['undo', 'reverse', 'update']),
+            ('lines_deleted', '=', True),
             '|', ('state', 'in', ['ready', 'uncertain']),
             '&', ('state', '=', 'sent'), ('has_difference', '=', False),
         ], limit=1)

@@ -364,9 +364,22 @@ class TestExportLife(ExactExportCase):
         export = self.export(move)
         guids = export.entry_line_ids.mapped('exact_guid')
         self.division.sudo()._on_deleted(1, guids)
-        self.assertEqual(export.pending_action, 'look')
+        self.assertTrue(export.lines_deleted)
         self.run_cron('ir_cron_exact_export')
-        self.assertEqual((export.state, export.pending_action), ('verified', False))
+        self.assertEqual((export.state, export.lines_deleted), ('verified', False))
+
+    def test_deletion_is_noticed_beside_what_people_ask_for(self):
+        """An update that cannot be done, at the moment at which Exact tells of the deletion."""
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        export = self.export(move)
+        guids = export.entry_line_ids.mapped('exact_guid')
+        self.simulator.control.run('delete_entry', {
+            'division': self.division.code, 'entry': export.exact_guid,
+        })
+        self.division.sudo()._on_deleted(1, guids)
+        move.action_exact_update()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual((move.exact_state, export.pending_action), ('deleted', False))
 
     def test_exported_document_cannot_be_deleted(self):
         move = self.document('out_invoice', [(100, self.tax_21)])
