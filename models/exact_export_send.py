@@ -153,6 +153,7 @@ class ExactExport(models.Model):
         if self.state != 'ready' or self.exact_guid:
             return False
         # What comes back from doubt may have been edited meanwhile.
+        self.move_id.fetch(['state', 'write_date'])
         if self.move_id.state != 'posted':
             self._withdraw()
             self._commit()
