@@ -332,7 +332,7 @@ class AccountMove(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if not (EDITED_WHEN_POSTED.isdisjoint(vals) or self.env.context.get('exact_engine')):
+        if not EDITED_WHEN_POSTED.isdisjoint(vals):
             self.filtered(lambda move: move.state == 'posted')._exact_compare_later()
         return result
 

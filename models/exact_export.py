@@ -65,7 +65,7 @@ class ExactExport(models.Model):
     # proposed  --[check: findings]------------> blocked --[retry]--> proposed
     # proposed  --[check: nothing in the way]--> ready (to_approve where approval is demanded)
     # proposed  --[check: Exact may have it]---> uncertain (an entry with its reference and amount)
-    # ready     --[claim]----------------------> sending
+    # ready     --[claim]----------------------> sending    (edited since: proposed; draft: undone)
     # sending   --[worker died, not asked]-----> ready      (asked_at is empty)
     # sending   --[Exact answered]-------------> sent
     # sending   --[Exact refused]--------------> refused --[retry]--> proposed
@@ -119,7 +119,6 @@ class ExactExport(models.Model):
     lines_deleted = fields.Boolean(
         readonly=True, help="Exact deleted lines of the entry; whether it is gone is looked up.",
     )
-    claimed_at = fields.Datetime(readonly=True)
     asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for the entry: from then on it may have it.",
     )

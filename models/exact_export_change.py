@@ -146,9 +146,7 @@ class ExactExport(models.Model):
     def _undone(self, body):
         """Put back what the export changed in Odoo."""
         if self.previous_payment_reference is not False and self._has_own_number():
-            self.move_id.with_context(
-                exact_engine=True,
-            ).payment_reference = self.previous_payment_reference
+            self.move_id.payment_reference = self.previous_payment_reference
         self.finding_ids.unlink()
         self.write({'state': 'undone', 'pending_action': False, 'has_difference': False})
         self._log_attempt('undo', 'done')

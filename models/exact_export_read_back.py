@@ -165,7 +165,6 @@ class ExactExport(models.Model):
             'exact_guid': entry.entry_id,
             'entry_number': entry.entry_number or 0,
             'invoice_number': entry.invoice_number or 0,
-            'claimed_at': self.claimed_at or fields.Datetime.now(),
             'sent_at': fields.Datetime.now(),
             'next_try': False,
             'has_difference': False,
@@ -203,7 +202,6 @@ class ExactExport(models.Model):
             'exact_guid': guid,
             'entry_number': number,
             'relation_id': relation.id,
-            'claimed_at': fields.Datetime.now(),
             'sent_at': fields.Datetime.now(),
             'next_try': False,
             'has_difference': False,
@@ -556,9 +554,7 @@ class ExactExport(models.Model):
         if self._has_own_number():
             return
         self.previous_payment_reference = self.move_id.payment_reference or ''
-        self.move_id.with_context(exact_engine=True).payment_reference = str(
-            self.invoice_number or self.entry_number,
-        )
+        self.move_id.payment_reference = str(self.invoice_number or self.entry_number)
 
     def _has_own_number(self):
         """Whether the document is paid by the number that Exact gave it."""

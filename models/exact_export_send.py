@@ -164,7 +164,6 @@ class ExactExport(models.Model):
             return False
         self.write({
             'state': 'sending',
-            'claimed_at': fields.Datetime.now(),
             'asked_at': False,
             'attempt_count': self.attempt_count + 1,
         })

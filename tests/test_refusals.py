@@ -241,7 +241,6 @@ class TestRefusals(RefusalCase):
         for _try in range(TRANSIENT_ATTEMPTS):
             self.assertEqual(export.state, 'uncertain')
             export.sudo().write({
-                'claimed_at': fields.Datetime.now() - timedelta(minutes=20),
                 'asked_at': fields.Datetime.now() - timedelta(minutes=20), 'next_try': False,
             })
             with patch.object(ExactClient, 'post', side_effect=error):
