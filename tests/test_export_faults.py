@@ -254,7 +254,7 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual((move.exact_export_id.state, self.entries(move.name)), ('undone', {}))
 
     def test_what_exact_made_of_our_request_is_ours_whatever_its_amount(self):
-        """The VAT code was lost, and the answer too: nobody else's entry, and not to be orphaned."""
+        """The VAT code was lost, and the answer too: it must not be orphaned for that."""
         self.simulator.faults.add('drop', method='POST', resource=ENTRIES, properties=['VATCode'])
         self.simulator.faults.add('cut_after', method='POST', resource=ENTRIES)
         # Not the rate that Exact takes when none is given

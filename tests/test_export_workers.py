@@ -191,7 +191,8 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
                 env['exact.division'].browse(self.division_id)._note_reachable(False)
 
         for work in (refresh, learn):
-            with self.subTest(work.__name__), self.worker() as reader:
+            with self.subTest(work.__name__), self.registry.cursor() as own_cursor:
+                reader = api.Environment(own_cursor, SUPERUSER_ID, {})
                 cursors = reader['exact.division'].browse(self.division_id).cursor_ids
                 busy = cursors[0]
                 self.assertTrue(busy._lock())
@@ -201,7 +202,7 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
                 thread.join(timeout=20)
                 waits = thread.is_alive()
                 # So that it ends, and with it the test
-                reader.cr.commit()
+                own_cursor.commit()
                 thread.join(timeout=20)
                 self.assertFalse(waits)
                 due = cursors.filtered(lambda cursor: cursor._is_due())
