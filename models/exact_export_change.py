@@ -34,6 +34,7 @@ from ..exact_api import (
 from .exact_booking_builder import BookingBuilder, Problem
 from .exact_error_text import explain
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
+from .exact_token import ceil
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class ExactExport(models.Model):
             except RateLimited as error:
                 if error.scope != 'error_fuse':
                     raise
-                export.next_try = error.retry_at.replace(tzinfo=None)
+                export.next_try = ceil(error.retry_at)
             except (ExactError, OperationalError):
                 raise
             except Exception as error:

@@ -37,6 +37,7 @@ from ..exact_api import (
 from .exact_booking_builder import Problem, stand_in
 from .exact_error_text import DIVISION_REASONS, explain
 from .exact_export_worker import plain_text
+from .exact_token import ceil
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class ExactExport(models.Model):
                     self.search([
                         ('division_id', '=', division.id), ('state', '=', 'ready'),
                         ('kind', '=', export.kind),
-                    ]).next_try = error.retry_at.replace(tzinfo=None)
+                    ]).next_try = ceil(error.retry_at)
                 if not self._commit() or time.monotonic() - started > TURN:
                     return True
         return False

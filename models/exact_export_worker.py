@@ -25,6 +25,7 @@ from .exact_error_text import explain
 from .exact_export_queue import BUSY
 from .exact_facts import line_taxes
 from .exact_finding import sentence
+from .exact_token import ceil
 
 _logger = logging.getLogger(__name__)
 
@@ -108,7 +109,8 @@ class ExactExport(models.Model):
             more = worker._process_division(division)
         except RateLimited as error:
             self.env.cr.rollback()
-            retry_at = error.retry_at.replace(tzinfo=None)
+            # Woken at full seconds, and never before the moment: the next chance is minutes later
+            retry_at = ceil(error.retry_at)
         except SerializationFailure:
             # Somebody changed what was being worked on; it is done with the next turn.
             self.env.cr.rollback()

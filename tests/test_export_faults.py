@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import timedelta, timezone
 from itertools import count
 from unittest.mock import patch
 
@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.exact_api import ExactClient, odata
+from odoo.addons.account_exact.exact_api import ExactClient, RateLimited, odata
 from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
 from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
 
@@ -165,6 +165,23 @@ class TestExportFaults(ExactFaultCase):
         move.action_exact_retry()
         self.work()
         self.assertBooked(move)
+
+    def test_pause_ends_at_a_full_second(self):
+        """Scheduled actions are woken at full seconds: one that comes a moment too early does
+        nothing, and the next comes minutes later.
+        """
+        full = fields.Datetime.now() + timedelta(hours=1)
+        moment = (full - timedelta(microseconds=105154)).replace(tzinfo=timezone.utc)
+        move = self.invoice()
+        with patch.object(
+            type(self.env['exact.export']), '_process_division',
+            side_effect=RateLimited("wait", retry_at=moment, scope='token'),
+        ):
+            self.export(move)
+        queue = self.env['exact.export.queue'].sudo().search([
+            ('division_id', '=', self.division.id),
+        ])
+        self.assertEqual(queue.retry_at, full)
 
     def test_look_up_that_fails_stops_no_other(self):
         self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
