@@ -60,6 +60,7 @@ class TestScale(ExactExportCase):
             values.append({
                 'move_id': move_id, 'division_id': division.id, 'kind': 'sale', 'state': 'ready',
                 'name': f"S/{division.code}", 'reference': booking['your_ref'],
+                'document_written_at': self.env['account.move'].browse(move_id).write_date,
                 'booking': {
                     **booking, 'division': division.code, 'relation': relation,
                     'lines': [
