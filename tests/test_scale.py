@@ -46,6 +46,7 @@ class TestScale(ExactExportCase):
             {'company_id': division.company_id.id, 'name': f"S/{division.code}"}
             for division in divisions
         ])
+        moves_sudo = self.env['account.move'].sudo()
         values, booking = [], self.sample.booking
         for division, move_id in zip(divisions, moves, strict=True):
             def there(kind, guid, code=division.code):
@@ -60,7 +61,7 @@ class TestScale(ExactExportCase):
             values.append({
                 'move_id': move_id, 'division_id': division.id, 'kind': 'sale', 'state': 'ready',
                 'name': f"S/{division.code}", 'reference': booking['your_ref'],
-                'document_written_at': self.env['account.move'].browse(move_id).write_date,
+                'document_written_at': moves_sudo.browse(move_id).write_date,
                 'booking': {
                     **booking, 'division': division.code, 'relation': relation,
                     'lines': [
