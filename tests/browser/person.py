@@ -71,8 +71,12 @@ class Person:
 
     def filter(self, label):
         self.page.click('.o_searchview_dropdown_toggler')
-        self.page.get_by_role('menuitemcheckbox', name=label, exact=True).click()
+        # The list that is there until the answer comes is gone afterwards, with what is ticked
+        with self.page.expect_response(lambda response: 'web_search_read' in response.url) as found:
+            self.page.get_by_role('menuitemcheckbox', name=label, exact=True).click()
+        found.value.finished()
         self.page.keyboard.press('Escape')
+        self.page.wait_for_timeout(300)
         self.settle()
 
 

@@ -85,6 +85,7 @@ def test_story(odoo):
     odoo.open('action-account.action_move_out_invoice')
     odoo.filter('Exact: Not Exported')
     page.locator('thead .o_list_record_selector input').first.check()
+    page.wait_for_selector('.o_cp_action_menus')
     odoo.shot('invoices-selected')
     page.click('.o_cp_action_menus button:has-text("Actions")')
     odoo.shot('action-menu')
