@@ -1,6 +1,6 @@
 import logging
 from contextlib import contextmanager
-from datetime import timedelta, timezone
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg2
@@ -10,8 +10,8 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..exact_api import Forbidden, RateLimited, RateLimits, Unreachable
+from .exact_clock import aware, ceil, epoch, naive, utcnow
 from .exact_error_text import DIVISION_REASONS
-from .exact_token import ceil, utcnow
 
 _logger = logging.getLogger(__name__)
 
@@ -37,16 +37,6 @@ CALL_LIFE = timedelta(minutes=2)
 SHORT_WAIT = timedelta(seconds=5)
 # 429 says that Exact's count is ahead of ours, and a failing gateway is nobody's error.
 NOT_ERRORS = (429, 502, 503, 504)
-
-
-def naive(moment):
-    """Return the moment as the database keeps it."""
-    return moment and moment.astimezone(timezone.utc).replace(tzinfo=None)
-
-
-def epoch(moment):
-    """Return a naive moment as seconds, the way JSON can hold it."""
-    return moment.replace(tzinfo=timezone.utc).timestamp()
 
 
 def left_of(limits, window, now):
@@ -243,7 +233,7 @@ class ExactCall(models.Model):
         return RateLimited(
             f"{scope} budget", scope=scope,
             # Timers know no fractions: never a moment too early
-            retry_at=ceil(retry_at.replace(tzinfo=timezone.utc)).replace(tzinfo=timezone.utc),
+            retry_at=aware(ceil(aware(retry_at))),
         )
 
     # === RECORDING === #

@@ -25,6 +25,7 @@ from ..exact_api import (
     Unreachable,
     wire,
 )
+from .exact_clock import naive, utcnow
 from .exact_engine_fields import refuse_engine_fields
 from .exact_error_text import explain, reason_text, rights_of
 from .exact_token import (
@@ -32,8 +33,6 @@ from .exact_token import (
     KEEP_ALIVE_AFTER,
     LOCK_TIMEOUT,
     WrongKeyError,
-    naive,
-    utcnow,
 )
 
 _logger = logging.getLogger(__name__)

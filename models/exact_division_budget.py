@@ -15,10 +15,9 @@ from .exact_call import (
     RESERVES,
     closed_until,
     left_of,
-    naive,
 )
+from .exact_clock import naive, utcnow
 from .exact_export_worker import VERIFY_AT
-from .exact_token import utcnow
 
 # Exports that wait for the worker; all others wait for a person, or are done.
 WAITING_STATES = ('proposed', 'ready', 'sending', 'uncertain')

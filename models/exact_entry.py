@@ -16,7 +16,8 @@ from odoo.tools.misc import format_date, formatLang
 from ..booking import READ_FIELDS, is_ledger_only, owed, read_entry, reference_of
 from ..exact_api import odata, wire
 from .exact_booking_builder import Problem, stand_in
-from .exact_sync import modified_since, naive
+from .exact_clock import floor
+from .exact_sync import modified_since
 
 # Before anything is sent, the journals must have been looked through within this time.
 LOOK_AGAIN = timedelta(minutes=10)
@@ -123,7 +124,7 @@ class ExactExport(models.Model):
                 division, client, position - LOOK_OVERLAP, until if until < now else None,
             )
             result |= self._see(division, rows)
-            changed = [naive(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
+            changed = [floor(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
             # Exact's own moments, not ours: its clock may be another.
             queue.looked_until = until if until < now else max([*changed, position])
             if until >= now:

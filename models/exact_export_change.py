@@ -32,9 +32,9 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import BookingBuilder, Problem
+from .exact_clock import ceil
 from .exact_error_text import explain
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
-from .exact_token import ceil
 
 _logger = logging.getLogger(__name__)
 

@@ -35,9 +35,9 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
+from .exact_clock import ceil
 from .exact_error_text import DIVISION_REASONS, explain
 from .exact_export_worker import plain_text
-from .exact_token import ceil
 
 _logger = logging.getLogger(__name__)
 

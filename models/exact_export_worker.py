@@ -21,11 +21,11 @@ from ..booking import (
 from ..booking.rules import check
 from ..exact_api import ExactError, NeedsReconnect, RateLimited
 from .exact_booking_builder import BookingBuilder, Problem
+from .exact_clock import ceil
 from .exact_error_text import explain
 from .exact_export_queue import BUSY
 from .exact_facts import line_taxes
 from .exact_finding import sentence
-from .exact_token import ceil
 
 _logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ it goes on with the page after the last committed one.
 
 import logging
 import time
-from datetime import timedelta, timezone
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from psycopg2 import IntegrityError, OperationalError
@@ -34,6 +34,7 @@ from ..exact_api import (
     odata,
     wire,
 )
+from .exact_clock import aware, ceil, floor
 from .exact_error_text import DIVISION_REASONS, explain
 from .exact_sync_resources import BY_ENTITY_TYPE, MODIFIED, RESOURCES, TIMESTAMP, choice
 
@@ -414,8 +415,8 @@ class ExactDivision(models.Model):
         vals = {
             'name': wire.as_text(row['Description']) or self.name,
             'exact_status': choice(row['Status'], ('0', '1', '2')),
-            'move_date': naive(wire.as_utc(row['DivisionMoveDate'])),
-            'hr_link_date': naive(wire.as_utc(row['DivisionHRLinkUnlinkDate'])),
+            'move_date': floor(wire.as_utc(row['DivisionMoveDate'])),
+            'hr_link_date': floor(wire.as_utc(row['DivisionHRLinkUnlinkDate'])),
         }
         vals = {name: value for name, value in vals.items() if self[name] != value}
         if vals:
@@ -540,7 +541,7 @@ class ExactDivision(models.Model):
             stop = True
         if isinstance(error, RateLimited):
             stop = error.scope != 'error_fuse'
-            retry_at = max(naive(error.retry_at), now + timedelta(seconds=1))
+            retry_at = max(ceil(error.retry_at), now + timedelta(seconds=1))
             vals = {'state': 'waiting', 'next_at': retry_at}
             self.env.ref('account_exact.ir_cron_sync')._trigger(retry_at)
         elif isinstance(error, (Forbidden, NotFound)) and not stop:
@@ -637,11 +638,6 @@ class ExactCursor(models.Model):
         self.write(vals)
 
 
-def naive(moment):
-    """An aware moment as Odoo stores it; False for none."""
-    return moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0) if moment else False
-
-
 def modified_since(position):
     """From when on changes are asked.
 
@@ -651,7 +647,7 @@ def modified_since(position):
     :param position: UTC, as Odoo writes it.
     :return: aware datetime.
     """
-    moment = fields.Datetime.to_datetime(position).replace(tzinfo=timezone.utc)
+    moment = aware(fields.Datetime.to_datetime(position))
     local = moment.astimezone(AMSTERDAM)
     if local.fold == 0 and local.utcoffset() != local.replace(fold=1).utcoffset():
         moment -= timedelta(hours=1)

@@ -5,7 +5,7 @@ import tempfile
 import time
 from base64 import urlsafe_b64encode
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg2
@@ -26,6 +26,7 @@ from ..exact_api import (
     Transient,
     Unreachable,
 )
+from .exact_clock import aware, ceil, naive, utcnow
 
 _logger = logging.getLogger(__name__)
 
@@ -63,21 +64,6 @@ class WrongKeyError(Exception):
     """
 
 
-def utcnow():
-    """Return the present moment, aware, in UTC."""
-    return datetime.now(timezone.utc)
-
-
-def aware(moment):
-    """Return a moment of the database, None if there is none."""
-    return moment and moment.replace(tzinfo=timezone.utc)
-
-
-def naive(moment):
-    """Return the moment as the database keeps it."""
-    return moment.astimezone(timezone.utc).replace(tzinfo=None)
-
-
 def doubled(pauses, number):
     """Return the pause after the so manieth failure.
 
@@ -85,12 +71,6 @@ def doubled(pauses, number):
     """
     first, longest = pauses
     return min(first * 2 ** min(number - 1, 20), longest)
-
-
-def ceil(moment):
-    """Return the moment as the database keeps it, naive in UTC, at the next full second."""
-    moment = naive(moment)
-    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
 
 
 # === SECRETS AT REST === #

@@ -6,7 +6,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.account_exact.exact_api import MalformedAnswer
+from odoo.addons.account_exact.exact_api import MalformedAnswer, RateLimited
 from odoo.addons.account_exact.models import exact_sync
 from odoo.addons.account_exact.models.exact_sync_resources import RESOURCES, TIMESTAMP
 from odoo.addons.account_exact.tests.common import DIVISION, ExactTransactionCase
@@ -391,6 +391,22 @@ class TestSync(ExactTransactionCase):
         self.assertGreater(cursor.next_at, fields.Datetime.now())
         self._refresh('gl_account')
         self.assertEqual(self._record('gl_account', row).code, '8994')
+
+    def test_nobody_comes_too_early(self):
+        """A moment within a second is not cut off: the next full one counts."""
+        self._first_sync()
+        self._put('gl_account', Code='8994')
+        open_at = (fields.Datetime.now() + timedelta(minutes=1)).replace(microsecond=250_000)
+        limited = RateLimited(
+            "limited", scope='minute', retry_at=open_at.replace(tzinfo=timezone.utc),
+        )
+        with patch.object(type(self.division), '_upsert', side_effect=limited):
+            self._refresh('gl_account')
+        cursor = self._cursor('gl_account')
+        self.assertEqual(cursor.state, 'waiting')
+        self.assertEqual(
+            cursor.next_at, open_at.replace(microsecond=0) + timedelta(seconds=1),
+        )
 
     def test_malformed_rows_are_named(self):
         resource = RESOURCES['gl_account']
