@@ -77,6 +77,13 @@ class ExactDivision(models.Model):
         ])
         calls_by_division = calls_sudo.grouped('division_id')
         waiting = self._waiting_exports()
+        # sudo: as the calls; of the queue only the moment is told
+        pauses = {
+            queue.division_id: queue.retry_at
+            for queue in self.env['exact.export.queue'].sudo().search([
+                ('division_id', 'in', self.ids),
+            ])
+        }
         for division in self:
             calls = calls_by_division.get(budgets[division], calls_sudo.browse())
             limits = calls.filtered(lambda call: not call.resource)
@@ -86,7 +93,10 @@ class ExactDivision(models.Model):
             }
             division.call_budget = '; '.join(filter(None, (
                 division._meter_text(limits, now),
-                *division._queue_texts(waiting.get(division._origin, []), limits, closed, now),
+                *division._queue_texts(
+                    waiting.get(division._origin, []), limits, closed,
+                    pauses.get(division._origin), now,
+                ),
             )))
             for window in ('day', 'minute'):
                 limit = limits[f'{window}_limit']
@@ -126,7 +136,7 @@ class ExactDivision(models.Model):
             limit=formatLang(self.env, limits.day_limit, digits=0),
         )
 
-    def _queue_texts(self, waiting, limits, closed, now):
+    def _queue_texts(self, waiting, limits, closed, pause, now):
         """Return how many documents wait, and what becomes of them."""
         self.ensure_one()
         count = sum(group[-1] for group in waiting)
@@ -142,7 +152,10 @@ class ExactDivision(models.Model):
             texts.append(self.env._("on hold"))
         else:
             resources, calls = self._calls_for(waiting)
-            start = max([now, *(until for name, until in closed.items() if name in resources)])
+            start = max([
+                now, pause or now,
+                *(until for name, until in closed.items() if name in resources),
+            ])
             moment = finished_at(calls, start, *(
                 self._window(window, reserve, limits, now)
                 for window, reserve in zip(('minute', 'day'), RESERVES['entry'], strict=True)

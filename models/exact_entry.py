@@ -103,8 +103,12 @@ class ExactExport(models.Model):
     @api.model
     def _look_is_due(self, division):
         """Whether entries may have come into Exact that nobody here has seen."""
-        looked_at = self.env['exact.export.queue']._of(division).looked_at
-        return not looked_at or looked_at < fields.Datetime.now() - LOOK_AGAIN
+        queue = self.env['exact.export.queue']._of(division)
+        return (
+            not queue.looked_at or queue.looked_at < fields.Datetime.now() - LOOK_AGAIN
+            # A backup of some minutes ago remembers a look, but not what was sent since.
+            or queue.looked_in != queue._present_database()
+        )
 
     @api.model
     def _look_through_journals(self, division, client):
@@ -128,7 +132,7 @@ class ExactExport(models.Model):
             # Exact's own moments, not ours: its clock may be another.
             queue.looked_until = until if until < now else max([*changed, position])
             if until >= now:
-                queue.looked_at = now
+                queue.write({'looked_at': now, 'looked_in': queue._present_database()})
                 self._commit()
                 return result
             self._commit()

@@ -33,7 +33,7 @@ from ..exact_api import (
 )
 from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil
-from .exact_error_text import explain
+from .exact_error_text import DIVISION_REASONS, explain
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
 
 _logger = logging.getLogger(__name__)
@@ -57,6 +57,9 @@ class ExactExport(models.Model):
             try:
                 getattr(export, f'_do_{action}')(client)
             except (Rejected, Forbidden, NotFound) as error:
+                if getattr(error, 'reason', None) in DIVISION_REASONS:
+                    # Not this entry but the whole administration: what was asked for waits.
+                    raise
                 message = explain(self.env, error)
                 export._log_attempt(action, 'refused', message)
                 processed = 'already_processed' in getattr(error, 'kinds', ())
@@ -113,6 +116,8 @@ class ExactExport(models.Model):
             try:
                 self._delete(client, 'documents/Documents', document_guid)
             except (Rejected, Forbidden) as error:
+                if getattr(error, 'reason', None) in DIVISION_REASONS:
+                    raise
                 # The entry is gone, and that is what an undo means; the file is told of.
                 kept = explain(self.env, error)
         self._undone(body)

@@ -40,6 +40,7 @@ class ExactExportQueue(models.Model):
     looked_at = fields.Datetime(
         readonly=True, help="When the journals in Exact were last looked through.",
     )
+    looked_in = fields.Char(readonly=True, help="The database that was there at that time.")
     looked_until = fields.Datetime(
         readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
     )
@@ -52,6 +53,16 @@ class ExactExportQueue(models.Model):
         return self.search([('division_id', '=', division.id)]) or self.create({
             'division_id': division.id,
         })
+
+    @api.model
+    def _present_database(self):
+        """Return what tells a database from its own restored copy, or from the one that took over.
+        """
+        self.env.cr.execute(SQL(
+            "SELECT oid || ' ' || extract(epoch FROM pg_postmaster_start_time())"
+            "  FROM pg_database WHERE datname = current_database()",
+        ))
+        return self.env.cr.fetchone()[0]
 
     def _try_now(self):
         """End the pause after failures; that of the limits is kept by the budget itself."""

@@ -106,10 +106,14 @@ class ExactExport(models.Model):
                 self._commit()
                 continue
             taken = batch._entries_of_others(found)
+            # Two documents that are alike in everything are still two entries.
+            adopted = set()
             for export in batch:
                 export._settle_doubt([
-                    entry for entry in found.get(export, ()) if entry.entry_id not in taken[export]
+                    entry for entry in found.get(export, ())
+                    if entry.entry_id not in taken[export] | adopted
                 ])
+                adopted.add(export.exact_guid)
             self._commit()
 
     def _look_up_failed(self, message):

@@ -651,6 +651,16 @@ class TestMeter(ExactConnectedCase):
     def test_nothing_waits(self):
         self.assertMeter("")
 
+    def test_pause_after_failures(self):
+        """What waits is not done before the queue goes on."""
+        self.wait(('ready', 'sale', False, 10))
+        before = self.meter()
+        self.env['exact.export.queue'].sudo()._of(self.division).write({
+            'retry_at': START.replace(tzinfo=None) + timedelta(minutes=30), 'failures': 6,
+        })
+        self.assertIn("done at 1:01", before)
+        self.assertIn("done at 1:31", self.meter())
+
     def test_documents_wait(self):
         self.wait(('ready', 'sale', False, 300), ('proposed', 'general', False, 12))
         # 312 entries and 2 calls to read them back, 58 a minute

@@ -13,6 +13,7 @@ from odoo.addons.account_exact.exact_api import ExactClient, RateLimited, odata
 from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
 from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
 
+from .common import DIVISION
 from .export_common import ExactExportCase
 
 WORKER = [
@@ -613,3 +614,20 @@ class TestExportWaysOut(ExactFaultCase):
         self.export(move)
         self.assertBooked(move)
         self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
+
+    def test_what_was_asked_for_waits_for_a_closed_administration(self):
+        """Exact closes the administration for a while: an undo is not forgotten by that."""
+        move = self.invoice()
+        export = self.export(move)
+        self.simulator.control.run('set_division', {'code': DIVISION, 'BlockingStatus': 1})
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual(
+            (export.pending_action, export.finding_ids.filtered(
+                lambda finding: finding.severity == 'blocks',
+            ).mapped('code')), ('undo', []),
+        )
+        self.simulator.control.run('set_division', {'code': DIVISION, 'BlockingStatus': 0})
+        self.env['exact.export.queue'].sudo()._of(self.division)._try_now()
+        self.work()
+        self.assertEqual(export.state, 'undone')

@@ -147,7 +147,75 @@ class TestExportOnce(ExactFaultCase):
         self.work()
         self.assertEqual(list(self.entries(move.name)), [guid])
 
+    def test_backup_of_a_minute_ago_is_not_trusted(self):
+        """It remembers a look through the journals that is new, but older than what was sent."""
+        move = self.invoice()
+        self.relation(move)
+        move.action_exact_export()
+        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+            self.work()
+        self.assertEqual(move.exact_export_id.state, 'ready')
+        guid = self.typed(move)
+        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        self.assertGreater(queue.looked_at, fields.Datetime.now() - timedelta(minutes=5))
+        with patch.object(type(queue), '_present_database', return_value="another"):
+            self.work()
+            self.work()
+        self.assertEqual(list(self.entries(move.name)), [guid])
+        self.assertEqual(queue.looked_in, "another")
+
+    def test_a_database_is_told_from_its_copy(self):
+        queue = self.env['exact.export.queue']
+        self.env.cr.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
+        [oid] = self.env.cr.fetchone()
+        present = queue._present_database()
+        self.assertEqual(present.split()[0], str(oid))
+        self.assertGreater(float(present.split()[1]), 1e9)
+        self.assertEqual(present, queue._present_database())
+
+    def test_documents_that_are_alike_never_share_an_entry(self):
+        """Two parking receipts, one of them booked, both without an answer."""
+        self.export(self.document('in_invoice', [(1, self.tax_in_21)], ref='the vendor is known'))
+        bills = self.env['account.move'].union(*(
+            self.document('in_receipt', [(3, self.tax_in_21)], ref='parking') for _each in '12'
+        ))
+        bill_entries = 'purchaseentry/PurchaseEntries'
+        self.simulator.faults.add('cut_after', method='POST', resource=bill_entries)
+        self.simulator.faults.add('cut_before', method='POST', resource=bill_entries, skip=1)
+        exports = self.export(bills)
+        self.assertEqual(exports.mapped('state'), ['uncertain'] * 2)
+        for _look in range(3):
+            for export in exports.filtered(lambda export: export.state == 'uncertain'):
+                self.age(export)
+            self.work()
+        self.assertEqual(exports.mapped('state'), ['verified'] * 2)
+        self.assertEqual(len(set(exports.mapped('exact_guid'))), 2)
+
     # === TYPED BY AN ACCOUNTANT === #
+
+    def test_an_entry_is_linked_to_one_document_only(self):
+        known = self.document('in_invoice', [(50, self.tax_in_21)], ref='the vendor is known')
+        self.export(known)
+        bills = self.env['account.move'].union(*(
+            self.document('in_invoice', [(80, self.tax_in_21)], ref=ref) for ref in ('A-1', 'A-2')
+        ))
+        export = known.exact_export_id
+        line = self.payload(export)['PurchaseEntryLines'][0]
+        for _entry in range(2):
+            self.simulator.control.run('add_entry', {'kind': 'purchase', 'values': {
+                'Supplier': export.relation_id.exact_guid, 'Journal': export.journal_id.code,
+                'EntryDate': '2026-01-15', 'ReportingYear': 2026, 'ReportingPeriod': 1,
+                'PurchaseEntryLines': [{
+                    'GLAccount': line['GLAccount'], 'AmountFC': 80, 'VATCode': line['VATCode'],
+                }],
+            }})
+        wizard = self.wizard(bills)
+        [guid, *_others] = wizard.line_ids.mapped('exact_guid')
+        chosen = wizard.line_ids.filtered(lambda line: line.exact_guid == guid)
+        self.assertEqual(len(chosen.move_id), 2)
+        chosen.is_chosen = True
+        with self.assertRaises(UserError):
+            wizard.action_link()
 
     def test_other_amount_under_our_number_is_a_question(self):
         move = self.invoice()

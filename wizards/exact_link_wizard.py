@@ -193,6 +193,8 @@ class ExactLinkWizard(models.TransientModel):
             raise UserError(self.env._("Tick the documents to link first."))
         if len(chosen.move_id) < len(chosen):
             raise UserError(self.env._("A document can be linked to one entry only."))
+        if len(set(chosen.mapped('exact_guid'))) < len(chosen):
+            raise UserError(self.env._("An entry can be linked to one document only."))
         wrong = chosen.filtered(lambda line: line.how == 'differs')
         if wrong:
             raise UserError(self.env._(
