@@ -122,7 +122,9 @@ class ExactExport(models.Model):
     @api.model
     def _due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
-        self.env['exact.export'].flush_model(['state', 'pending_action', 'next_try'])
+        self.env['exact.export'].flush_model(
+            ['state', 'pending_action', 'next_try', 'lines_deleted'],
+        )
         self.env['exact.division'].flush_model(['hold', 'company_id', 'unreachable_reason'])
         rows = self.env.execute_query(SQL(
             """
@@ -193,7 +195,9 @@ class ExactExport(models.Model):
 
         :return: naive UTC, None if nothing waits for a moment
         """
-        self.env['exact.export'].flush_model(['state', 'pending_action', 'next_try'])
+        self.env['exact.export'].flush_model(
+            ['state', 'pending_action', 'next_try', 'lines_deleted'],
+        )
         [(moment, retry_at)] = self.env.execute_query(SQL(
             """
             SELECT MIN(COALESCE(export.next_try, %(now)s)), MAX(queue.retry_at)

@@ -611,7 +611,7 @@ class ExactExport(models.Model):
         ])
         if lines:
             lines.export_id.write({'lines_deleted': True, 'next_try': False})
-            self._trigger_worker()
+            lines.export_id._trigger_worker()
 
     @api.model
     def _look_at_deleted(self, division, client):

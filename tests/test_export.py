@@ -363,8 +363,15 @@ class TestExportLife(ExactExportCase):
         move = self.document('out_invoice', [(100, self.tax_21)])
         export = self.export(move)
         guids = export.entry_line_ids.mapped('exact_guid')
+        triggers = self.env['ir.cron.trigger'].sudo()
+        before = triggers.search([])
         self.division.sudo()._on_deleted(1, guids)
         self.assertTrue(export.lines_deleted)
+        # The worker is woken, it need not wait for its interval.
+        self.assertIn(
+            self.env.ref('account_exact.ir_cron_exact_export'),
+            (triggers.search([]) - before).cron_id,
+        )
         self.run_cron('ir_cron_exact_export')
         self.assertEqual((export.state, export.lines_deleted), ('verified', False))
 
