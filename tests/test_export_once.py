@@ -57,6 +57,14 @@ class TestExportOnce(ExactFaultCase):
             ])
         return mapping.relation_id.exact_guid
 
+    def ready(self, move):
+        """Have a document checked, and not sent yet; its partner is known in Exact."""
+        self.relation(move)
+        move.action_exact_export()
+        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+            self.work()
+        self.assertEqual(move.exact_export_id.state, 'ready')
+
     def wizard(self, moves):
         action = moves.action_exact_link()
         return self.env['exact.link.wizard'].browse(action['res_id'])
@@ -135,11 +143,7 @@ class TestExportOnce(ExactFaultCase):
 
     def test_what_was_ready_in_the_backup_is_not_sent_again(self):
         move = self.invoice()
-        self.relation(move)
-        move.action_exact_export()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
-            self.work()
-        self.assertEqual(move.exact_export_id.state, 'ready')
+        self.ready(move)
         self.env['exact.export.queue'].sudo().search([]).looked_at = False
         # What was sent after the backup is in Exact only.
         guid = self.typed(move)
@@ -150,11 +154,7 @@ class TestExportOnce(ExactFaultCase):
     def test_backup_of_a_minute_ago_is_not_trusted(self):
         """It remembers a look through the journals that is new, but older than what was sent."""
         move = self.invoice()
-        self.relation(move)
-        move.action_exact_export()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
-            self.work()
-        self.assertEqual(move.exact_export_id.state, 'ready')
+        self.ready(move)
         guid = self.typed(move)
         queue = self.env['exact.export.queue'].sudo()._of(self.division)
         self.assertGreater(queue.looked_at, fields.Datetime.now() - timedelta(minutes=5))
