@@ -107,8 +107,8 @@ class ExactExport(models.Model):
     )
     differs_since = fields.Datetime(readonly=True)
     is_linked = fields.Boolean(
-        string="Linked by Hand", readonly=True,
-        help="A person linked an entry that was in Exact already; nothing was sent.",
+        string="Booked in Exact", readonly=True,
+        help="The entry was in Exact already and is linked; nothing was sent.",
     )
     # What a person asked for; the worker does it, so that nobody waits for Exact.
     pending_action = fields.Selection(
@@ -156,6 +156,12 @@ class ExactExport(models.Model):
     document_guid = fields.Char(readonly=True)
     document_step = fields.Json(
         readonly=True, help="Files of the document that Exact has already, by attachment.",
+    )
+    reversal_asked_at = fields.Datetime(
+        readonly=True, help="When Exact was asked for a reversal that it may have booked.",
+    )
+    line_asked_at = fields.Datetime(
+        readonly=True, help="When Exact was asked for a line that the entry may have got.",
     )
     reversal_number = fields.Integer(readonly=True)
     reversal_guid = fields.Char(readonly=True)
@@ -293,16 +299,50 @@ class ExactExport(models.Model):
         """Book the opposite of an entry that Exact no longer lets go."""
         self._check_may_act()
         self._check_may_undo()
-        exports_sudo = self.sudo().filtered(lambda export: export.state in BOOKED_STATES)
+        exports_sudo = self._booked_sudo().filtered(
+            lambda export: export.pending_action != 'undo',
+        )
+        exports_sudo._check_not_leaving(self)
         exports_sudo.write({'pending_action': 'reverse', 'next_try': False})
         self._trigger_worker()
 
     def action_update(self):
         """Bring the entry in Exact in line with the document."""
         self._check_may_act()
-        exports_sudo = self.sudo().filtered(lambda export: export.state in BOOKED_STATES)
-        exports_sudo.write({'pending_action': 'update', 'next_try': False})
+        exports_sudo = self._booked_sudo().filtered(
+            lambda export: export.pending_action not in ('undo', 'reverse'),
+        )
+        exports_sudo._check_not_leaving(self)
+        own = exports_sudo.filtered(lambda export: not export.is_linked)
+        if exports_sudo and not own:
+            raise UserError(self.env._(
+                "Entry %s was booked in Exact by somebody else. Change it there, or undo the link.",
+                exports_sudo[0].entry_number,
+            ))
+        own.write({'pending_action': 'update', 'next_try': False})
         self._trigger_worker()
+
+    def _booked_sudo(self):
+        """Those that have an entry in Exact.
+
+        :raise UserError: there are none.
+        """
+        # sudo: people read exports, only the engine writes them; the caller checked their rights.
+        booked_sudo = self.sudo().filtered(lambda export: export.state in BOOKED_STATES)
+        if not booked_sudo:
+            raise UserError(self.env._("None of these documents is booked in Exact."))
+        return booked_sudo
+
+    def _check_not_leaving(self, asked):
+        """What one person takes out of Exact stays taken out, whatever another asks for meanwhile.
+
+        :param asked: exports that a person asks for; these here are left of them.
+        :raise UserError: none is left.
+        """
+        if not self:
+            raise UserError(self.env._(
+                "%s is being taken out of Exact. Wait until that is done.", asked[:1].display_name,
+            ))
 
     def action_create_new(self):
         """Leave the entry in Exact as it is and book the document as a new one."""
@@ -312,6 +352,11 @@ class ExactExport(models.Model):
             lambda export: export.state in ('changed', 'deleted')
             and export.move_id.state == 'posted'
         )
+        for export in exports_sudo.filtered('reversal_asked_at'):
+            raise UserError(self.env._(
+                "Exact has not said yet whether entry %s is reversed. Press Reverse: that is looked"
+                " up first.", export.entry_number,
+            ))
         exports_sudo.filtered(lambda export: export.state == 'changed').write({
             'state': 'superseded', 'pending_action': False,
         })

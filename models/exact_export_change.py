@@ -34,9 +34,18 @@ from ..exact_api import (
 from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil
 from .exact_error_text import DIVISION_REASONS, explain
+from .exact_export_read_back import PATIENCE, VISIBILITY
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
 
 _logger = logging.getLogger(__name__)
+
+# What an entry and its reversal have in common, but for the sign: what is posted on which account.
+_POSTED = frozenset({'total', 'line_count', 'gl_account', 'amount'})
+# What an entry must still be for the opposite of what was sent to take all of it back.
+_TAKEN_BACK = _POSTED | {
+    'division', 'journal', 'relation', 'currency', 'vat', 'vat_code', 'cost_center', 'cost_unit',
+    'project',
+}
 
 
 class ExactExport(models.Model):
@@ -65,7 +74,7 @@ class ExactExport(models.Model):
                 processed = 'already_processed' in getattr(error, 'kinds', ())
                 code = 'already_processed' if processed else 'undo_refused'
                 export._set_findings([Problem(code, params={'message': message})])
-                export.pending_action = False
+                export._give_up_action()
             except (OutcomeUnknown, MalformedAnswer) as error:
                 # All three can be done again: what is gone is gone, what differs is compared.
                 export._unanswered(action, error)
@@ -80,7 +89,7 @@ class ExactExport(models.Model):
                 _logger.exception("Exact: %s of export %s failed", action, export.id)
                 export._set_findings([self._unexpected(error)])
                 export._log_attempt(action, 'refused', export.finding_ids[:1].message)
-                export.pending_action = False
+                export._give_up_action()
             if not self._commit():
                 return True
         return False
@@ -94,9 +103,61 @@ class ExactExport(models.Model):
         )
         if len(tries) % MAX_ATTEMPTS == 0:
             self._set_findings([Problem('refused', params={'message': message})])
-            self.pending_action = False
+            self._give_up_action()
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+
+    def _give_up_action(self):
+        """What was asked for is not done. An edit that came meanwhile is not forgotten by that."""
+        self.pending_action = 'recheck' if self._is_outdated() else False
+
+    # === WHAT EXACT MAY HAVE DONE ALREADY === #
+
+    def _post_new(self, client, asked_field, path, body):
+        """Ask Exact for something new in the course of a change. Without an answer it may have it;
+        whoever is killed from here on leaves the word of that.
+
+        :param str asked_field: where the moment is kept.
+        :return: what Exact answered
+        """
+        self[asked_field] = fields.Datetime.now()
+        self._commit_half()
+        try:
+            return client.post(path, body)
+        except (OutcomeUnknown, MalformedAnswer):
+            raise
+        except ExactError:
+            # Whatever it was, Exact made nothing.
+            self[asked_field] = False
+            self._commit_half()
+            raise
+
+    def _may_still_come(self, asked_at):
+        """Whether what Exact was asked for may be there without being visible yet; then this is
+        tried again later.
+        """
+        now = fields.Datetime.now()
+        if not asked_at or now >= asked_at + VISIBILITY:
+            return False
+        self.next_try = min(now + timedelta(minutes=1), asked_at + VISIBILITY)
+        return True
+
+    def _settle_reversal(self, client):
+        """Find out what became of a reversal that got no answer, before anything else is done with
+        the entry: what is reversed is neither reversed again nor undone nor updated.
+
+        :return: whether the entry is reversed, or may be
+        """
+        if not self.reversal_asked_at:
+            return False
+        found = self._look_up_reversal(client, self._opposite())
+        if found:
+            self._reversed(found[0].entry_id, found[0].entry_number)
+            return True
+        if self._may_still_come(self.reversal_asked_at):
+            return True
+        self.reversal_asked_at = False
+        return False
 
     def _do_undo(self, client):
         """Delete the entry, then its document; both may be gone already, or never have come."""
@@ -104,6 +165,8 @@ class ExactExport(models.Model):
         if self.is_linked:
             # Somebody else booked it: their entry is theirs to delete.
             self._unlink_entry()
+            return
+        if self._settle_reversal(client):
             return
         if self.exact_guid:
             self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
@@ -154,15 +217,63 @@ class ExactExport(models.Model):
         if self.previous_payment_reference is not False and self._has_own_number():
             self.move_id.payment_reference = self.previous_payment_reference
         self.finding_ids.unlink()
-        self.write({'state': 'undone', 'pending_action': False, 'has_difference': False})
+        self.write({
+            'state': 'undone', 'pending_action': False, 'has_difference': False,
+            'reversal_asked_at': False, 'line_asked_at': False,
+        })
         self._log_attempt('undo', 'done')
         self.move_id._message_log(body=body)
 
     def _do_reverse(self, client):
         """Book the opposite in an open period, for entries that Exact no longer lets go."""
+        if self._settle_reversal(client):
+            return
         division = self.division_id
         booking = from_dict(self.booking)
+        read = self._read_entries(client, division, {self.exact_guid}).get(self.exact_guid)
+        if read is None and self.sent_at > fields.Datetime.now() - PATIENCE:
+            # Booked just now: not to be seen is not to be gone.
+            self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            return
+        if read is None:
+            self._gone()
+            return
+        differences = [
+            difference for difference in compare(booking, read)
+            if difference.field in _TAKEN_BACK
+        ]
+        if differences:
+            # The opposite of what was sent would not offset what is there.
+            self.state = 'sent'
+            self._differs(differences, read)
+            self._add_findings({self: [Problem('reversal_differs')]})
+            self.pending_action = False
+            return
+        builder = BookingBuilder(division, self.move_id)
+        facts = division._booking_facts(builder, [])
+        period = next_open_period(facts, booking.journal, booking.entry_date)
+        if not period:
+            self._set_findings([
+                Problem('period_unknown', params={'date': str(booking.entry_date)}),
+            ])
+            self._give_up_action()
+            return
         opposite = replace(
+            self._opposite(), entry_date=max(booking.entry_date, period.start),
+            year=period.year, period=period.number,
+        )
+        answer = self._post_new(
+            client, 'reversal_asked_at', resource(opposite), self._body(opposite),
+        )
+        guid = wire.as_guid(answer.get('EntryID'))
+        if not guid:
+            raise MalformedAnswer(self.env._("Exact answered without an entry."))
+        self._reversed(guid, wire.as_int(answer.get('EntryNumber')))
+
+    def _opposite(self):
+        """What offsets the entry; its date and period are yet to be chosen."""
+        booking = from_dict(self.booking)
+        return replace(
             booking, is_refund=not booking.is_refund, total=-booking.total,
             vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
             document='', payment_reference='',
@@ -176,31 +287,8 @@ class ExactExport(models.Model):
                 for line in booking.lines
             ),
         )
-        found = self._look_up_reversal(client, opposite)
-        if found:
-            guid, number = found[0].entry_id, found[0].entry_number
-        else:
-            builder = BookingBuilder(division, self.move_id)
-            facts = division._booking_facts(builder, [])
-            period = next_open_period(facts, booking.journal, self.move_id.date)
-            if not period:
-                self._set_findings([
-                    Problem('period_unknown', params={'date': str(self.move_id.date)}),
-                ])
-                self.pending_action = False
-                return
-            opposite = replace(
-                opposite, entry_date=max(booking.entry_date, period.start),
-                year=period.year, period=period.number,
-            )
-            # Whoever is killed from here on leaves the word that Exact may have been asked.
-            self._log_attempt('reverse', 'later', self.env._("Being sent."))
-            self._commit()
-            answer = client.post(resource(opposite), self._body(opposite))
-            guid = wire.as_guid(answer.get('EntryID'))
-            number = wire.as_int(answer.get('EntryNumber'))
-            if not guid:
-                raise MalformedAnswer(self.env._("Exact answered without an entry."))
+
+    def _reversed(self, guid, number):
         self.write({'reversal_guid': guid, 'reversal_number': number or 0})
         self._undone(self.env._(
             "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
@@ -209,8 +297,6 @@ class ExactExport(models.Model):
 
     def _look_up_reversal(self, client, booking):
         """The opposite entry that an earlier attempt may have booked."""
-        if 'reverse' not in self.attempt_ids.mapped('action'):
-            return []
         ledger_only = is_ledger_only(booking.kind)
         rows = client.get(
             'bulk/Financial/TransactionLines', select=['EntryID', 'AmountFC', 'Description'],
@@ -232,20 +318,20 @@ class ExactExport(models.Model):
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         return [
             entry for entry in self._read_entries(client, self.division_id, guids).values()
-            if not {'total', 'line_count', 'gl_account', 'amount'} & {
-                difference.field for difference in compare(booking, entry)
-            }
+            if not _POSTED & {difference.field for difference in compare(booking, entry)}
         ]
 
     def _do_update(self, client):
         """Bring the entry in line with the document: changed properties only, or anew."""
+        if self._settle_reversal(client) or self._may_still_come(self.line_asked_at):
+            return
         division = self.division_id
         builder = BookingBuilder(division, self.move_id, link=True)
         one = builder.build(self.move_id, self._choices())
         problems = self._problems(division, one, division._booking_facts(builder, [one]))
         if any(problem.severity == 'blocks' for problem in problems):
             self._set_findings(problems)
-            self.pending_action = False
+            self._give_up_action()
             return
         old = from_dict(self.booking)
         new = replace(one.booking, document=self.document_guid or '')
@@ -272,7 +358,7 @@ class ExactExport(models.Model):
                 **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
                 'entry_number': 0, 'pending_action': False, 'difference_ids': False,
                 'document_guid': False, 'document_step': False, 'has_difference': False,
-                'next_try': False,
+                'line_asked_at': False, 'next_try': False,
             })
             self._log_attempt('update', 'done', self.env._("Deleted, to be booked anew."))
             return
@@ -281,7 +367,7 @@ class ExactExport(models.Model):
         for guid, body in what.put:
             client.put(line_resource(new), guid, body)
         for body in what.post:
-            client.post(line_resource(new), body)
+            self._post_new(client, 'line_asked_at', line_resource(new), body)
         for guid in what.delete:
             client.delete(line_resource(new), guid)
         self.write({
@@ -289,6 +375,7 @@ class ExactExport(models.Model):
             # What the entry is now, as if it had been sent so at once
             'payload': self._as_text(self._body(new)),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
+            'line_asked_at': False,
         })
         self._log_attempt('update', 'done')
 
@@ -338,6 +425,9 @@ class ExactExport(models.Model):
             # Still being edited: confirming it asks again.
             self.pending_action = False
             return
+        if self.is_linked and one.booking and self.move_id.state == 'posted':
+            self._compare_with_link(one)
+            return
         old = from_dict(self.booking)
         differences = []
         if self.move_id.state == 'cancel':
@@ -360,3 +450,14 @@ class ExactExport(models.Model):
             # Verified is what was read back, not what was meant once more.
             values |= {'state': 'sent', 'has_difference': False, 'next_try': False}
         self.write(values)
+
+    def _compare_with_link(self, one):
+        """Somebody else booked the entry, so it is not brought in line with the document: reading
+        it back says whether it still is the document's.
+        """
+        ids = self._ids_in_exact(self.division_id, [one])
+        self._keep_lines({self: one}, ids)
+        self.write({
+            **self._booking_values(one, ids), 'state': 'sent', 'pending_action': False,
+            'has_difference': False, 'difference_ids': False, 'next_try': False,
+        })

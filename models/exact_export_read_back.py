@@ -109,12 +109,16 @@ class ExactExport(models.Model):
             # Two documents that are alike in everything are still two entries.
             adopted = set()
             for export in batch:
+                others = taken[export] | adopted | export._booked_beside()
                 export._settle_doubt([
-                    entry for entry in found.get(export, ())
-                    if entry.entry_id not in taken[export] | adopted
+                    entry for entry in found.get(export, ()) if entry.entry_id not in others
                 ])
                 adopted.add(export.exact_guid)
             self._commit()
+
+    def _booked_beside(self):
+        """GUIDs of entries of which a person said that they are not this document's."""
+        return set((self.overrides or {}).get('book_beside', ()))
 
     def _look_up_failed(self, message):
         """The question fails, not the division: it is asked again, and people see why."""
@@ -166,6 +170,8 @@ class ExactExport(models.Model):
         """Take an entry of Exact for this document's; it is read back like any other."""
         self.write({
             'state': 'sent',
+            # What was never sent is somebody else's work, and theirs to change and to delete.
+            'is_linked': not self.payload,
             'exact_guid': entry.entry_id,
             'entry_number': entry.entry_number or 0,
             'invoice_number': entry.invoice_number or 0,
@@ -627,12 +633,16 @@ class ExactExport(models.Model):
                     # Still there, but not as it was: it is read back anew.
                     export.write({'state': 'sent', 'has_difference': False})
                     continue
-                export.write({'state': 'deleted', 'pending_action': False})
-                export._set_findings([Problem('deleted_in_exact', 'warns')])
-                export.move_id._message_log(body=self.env._(
-                    "Somebody deleted entry %s in Exact.", export.entry_number,
-                ))
+                export._gone()
             self._commit()
+
+    def _gone(self):
+        """Somebody deleted the entry in Exact."""
+        self.write({'state': 'deleted', 'pending_action': False})
+        self._set_findings([Problem('deleted_in_exact', 'warns')])
+        self.move_id._message_log(body=self.env._(
+            "Somebody deleted entry %s in Exact.", self.entry_number,
+        ))
 
     def _batches(self, size):
         return (self.browse(ids) for ids in split_every(size, self.ids))

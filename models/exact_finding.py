@@ -153,6 +153,7 @@ SENTENCES = {
     'no_answer': _lt("Exact was asked %(count)s times, gave no answer and has no entry. Retry when Exact works again."),
     'document_kept': _lt("The entry is deleted in Exact, its document is not: %(message)s"),
     'unexpected': _lt("Something went wrong that nobody foresaw: %(reason)s. Retry; if it stays, tell the administrator."),
+    'reversal_differs': _lt("The entry was changed in Exact since it was booked, so its opposite would not offset it. Update it first, or reverse it in Exact."),
     'undo_refused': _lt("Exact keeps the entry: %(message)s Reverse it instead."),
 }
 

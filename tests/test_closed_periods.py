@@ -202,6 +202,24 @@ class ClosedPeriodTests:
         self.assertBooked(invoice)
         self.assertEqual(self.places(invoice), [self.place(self.next)])
 
+    def test_reversal_of_a_moved_entry_is_in_its_period(self):
+        """The period that the entry was moved out of is open again by now."""
+        self.policy('next_open')
+        self.close(self.own)
+        self.sync()
+        move = self.invoice()
+        move.action_exact_export()
+        self.work()
+        self.assertEqual(self.places(move), [self.place(self.next)])
+        self.close(self.own, closed=False)
+        self.sync()
+        move.action_exact_reverse()
+        self.work()
+        [row, *_rows] = self.rows(move.exact_export_id.reversal_guid)
+        self.assertEqual(
+            (row['FinancialYear'], row['FinancialPeriod']), (self.next.year, self.next.number),
+        )
+
     def test_booked_before_its_period_was_closed_stays(self):
         """Neither the closing nor the rule of the journal makes a change of it."""
         move = self.invoice()

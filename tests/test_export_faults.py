@@ -40,7 +40,13 @@ class ExactFaultCase(ExactExportCase):
         """Let time pass for an export: 20 minutes since Exact was asked for it, and it is due."""
         self.env['exact.export.queue'].sudo().search([]).retry_at = False
         long_ago = fields.Datetime.now() - timedelta(minutes=20)
-        export.sudo().write({'asked_at': export.asked_at and long_ago, 'next_try': False})
+        export.sudo().write({
+            'next_try': False,
+            **{
+                name: export[name] and long_ago
+                for name in ('asked_at', 'reversal_asked_at', 'line_asked_at')
+            },
+        })
 
     def work(self):
         self.run_cron('ir_cron_exact_export')
@@ -53,6 +59,15 @@ class ExactFaultCase(ExactExportCase):
             self.env.invalidate_all(flush=False)
         else:
             self.fail("the worker lives")
+
+    def written_later(self, move):
+        """All of a test is one transaction, which gives all writing one moment."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE account_move SET write_date = write_date + interval '1 hour' WHERE id = %s",
+            [move.id],
+        )
+        move.invalidate_recordset()
 
     def entries(self, reference):
         """Entries that Exact has under a reference, by id."""
@@ -243,15 +258,6 @@ class TestExportFaults(ExactFaultCase):
         move = self.invoice()
         self.assertEqual(self.export(move).state, 'uncertain')
         return move
-
-    def written_later(self, move):
-        """All of a test is one transaction, which gives all writing one moment."""
-        self.env.flush_all()
-        self.env.cr.execute(
-            "UPDATE account_move SET write_date = write_date + interval '1 hour' WHERE id = %s",
-            [move.id],
-        )
-        move.invalidate_recordset()
 
     def test_edited_while_in_doubt_is_sent_as_it_is_now(self):
         move = self.in_doubt()

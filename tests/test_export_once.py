@@ -15,17 +15,8 @@ from odoo.addons.base.models import ir_cron
 from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed
 
 
-@tagged('post_install', '-at_install')
-class TestExportOnce(ExactFaultCase):
-
-    def forget(self, export):
-        """A backup is restored that is older than this export."""
-        export.flush_recordset()
-        self.env.cr.execute("DELETE FROM exact_export WHERE id = %s", [export.id])
-        self.env['exact.export.queue'].sudo().search([]).write({
-            'looked_at': False, 'looked_until': False,
-        })
-        self.env.invalidate_all()
+class ExactTypedMixin:
+    """An accountant who types documents into Exact by hand."""
 
     def typed(self, move, **values):
         """An accountant books this document in Exact by hand."""
@@ -68,6 +59,19 @@ class TestExportOnce(ExactFaultCase):
     def wizard(self, moves):
         action = moves.action_exact_link()
         return self.env['exact.link.wizard'].browse(action['res_id'])
+
+
+@tagged('post_install', '-at_install')
+class TestExportOnce(ExactTypedMixin, ExactFaultCase):
+
+    def forget(self, export):
+        """A backup is restored that is older than this export."""
+        export.flush_recordset()
+        self.env.cr.execute("DELETE FROM exact_export WHERE id = %s", [export.id])
+        self.env['exact.export.queue'].sudo().search([]).write({
+            'looked_at': False, 'looked_until': False,
+        })
+        self.env.invalidate_all()
 
     # === CRASHES === #
 

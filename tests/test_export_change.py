@@ -1,0 +1,316 @@
+"""What is done to entries after their export: never twice, never the opposite of something else."""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.account_exact.exact_api import ExactClient
+from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
+
+from .test_export_faults import ENTRIES, ExactFaultCase, Killed
+from .test_export_once import ExactTypedMixin
+
+LINES = 'salesentry/SalesEntryLines'
+
+
+@tagged('post_install', '-at_install')
+class TestExportChange(ExactTypedMixin, ExactFaultCase):
+
+    def soon(self, export):
+        """Let the worker look again at once, before Exact need show what it was asked for."""
+        self.env['exact.export.queue'].sudo().search([]).retry_at = False
+        export.sudo().next_try = False
+        self.work()
+
+    def later(self, export):
+        """Let the worker look again when Exact would show what it was asked for."""
+        self.age(export)
+        self.work()
+
+    def edited(self, move, price):
+        move.button_draft()
+        move.invoice_line_ids[:1].price_unit = price
+        move.action_post()
+        self.written_later(move)
+        self.work()
+
+    def amounts(self, move):
+        return sorted(map(float, self.entries(move.name).values()))
+
+    def arrive(self, body):
+        """What Exact did not answer comes through all the same."""
+        with self.division._client() as client:
+            client.post(ENTRIES, body)
+
+    def lost_reversal(self, export):
+        """Ask for a reversal of which nothing is to be seen yet.
+
+        :return: what Exact was asked for
+        """
+        asked = []
+        post = ExactClient.post
+
+        def kept(client, resource, body):
+            asked.append(body)
+            return post(client, resource, body)
+
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        export.move_id.action_exact_reverse()
+        with patch.object(ExactClient, 'post', kept):
+            self.work()
+        self.assertEqual((export.pending_action, len(asked)), ('reverse', 1))
+        return asked[0]
+
+    # === REVERSAL === #
+
+    def test_reversal_that_is_not_visible_yet_is_not_booked_again(self):
+        move = self.invoice()
+        export = self.export(move)
+        body = self.lost_reversal(export)
+        self.soon(export)
+        self.assertEqual((export.pending_action, self.amounts(move)), ('reverse', [121]))
+        self.assertGreater(export.next_try, fields.Datetime.now())
+        self.arrive(body)
+        self.soon(export)
+        self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
+        self.assertTrue(export.reversal_guid)
+
+    def test_reversal_that_never_came_is_booked_again(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.lost_reversal(export)
+        self.later(export)
+        self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
+
+    def test_refused_reversal_leaves_no_doubt(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=400)
+        move.action_exact_reverse()
+        self.work()
+        self.assertFalse(export.reversal_asked_at)
+        move.action_exact_reverse()
+        self.work()
+        self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
+
+    def test_undo_after_a_reversal_without_answer_leaves_nothing_behind(self):
+        move = self.invoice()
+        export = self.export(move)
+        body = self.lost_reversal(export)
+        move.action_exact_undo()
+        self.soon(export)
+        self.assertEqual((export.pending_action, self.amounts(move)), ('undo', [121]))
+        self.arrive(body)
+        self.soon(export)
+        self.assertEqual(export.state, 'undone')
+        self.assertEqual(sum(self.amounts(move)), 0)
+
+    def test_undo_goes_on_where_the_reversal_never_came(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.lost_reversal(export)
+        move.action_exact_undo()
+        self.later(export)
+        self.assertEqual((export.state, self.amounts(move)), ('undone', []))
+
+    def test_update_after_a_reversal_without_answer_leaves_the_reversal(self):
+        move = self.invoice()
+        export = self.export(move)
+        body = self.lost_reversal(export)
+        self.arrive(body)
+        export.sudo().pending_action = False
+        self.edited(move, 120)
+        move.action_exact_update()
+        self.soon(export)
+        self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
+
+    def test_no_new_entry_while_a_reversal_may_come(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.lost_reversal(export)
+        export.sudo().write({'pending_action': False, 'state': 'changed'})
+        with self.assertRaisesRegex(UserError, "looked up first"):
+            move.action_exact_create_new()
+        self.assertEqual(export.state, 'changed')
+
+    def test_what_was_deleted_in_exact_is_not_reversed(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.control('delete_entry', entry=export.exact_guid)
+        export.sudo().sent_at -= timedelta(hours=1)
+        move.action_exact_reverse()
+        self.work()
+        self.assertEqual((export.state, export.pending_action), ('deleted', False))
+        self.assertEqual(self.amounts(move), [])
+
+    def test_what_was_edited_in_exact_is_not_reversed_as_it_was(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.control('edit_entry', entry=export.exact_guid, lines={1: {'AmountFC': 90}})
+        [before] = self.amounts(move)
+        move.action_exact_reverse()
+        self.work()
+        self.assertEqual(self.amounts(move), [before])
+        self.assertEqual((export.state, move.exact_state), ('sent', 'blocked'))
+        self.assertIn("would not offset it", " ".join(export.finding_ids.mapped('message')))
+
+    # === UPDATE === #
+
+    def add_line(self, move):
+        move.button_draft()
+        move.invoice_line_ids = [(0, 0, {
+            'name': "More", 'quantity': 1, 'price_unit': 50,
+            'tax_ids': [(6, 0, self.tax_21.ids)], 'account_id': self.revenue.id,
+        })]
+        move.action_post()
+        self.written_later(move)
+        self.work()
+        self.assertEqual(move.exact_state, 'changed')
+
+    def test_new_line_without_answer_is_not_sent_again(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.add_line(move)
+        asked = []
+        post = ExactClient.post
+
+        def kept(client, resource, body):
+            if resource == LINES:
+                asked.append(body)
+            return post(client, resource, body)
+
+        self.simulator.faults.add('cut_before', method='POST', resource=LINES)
+        move.action_exact_update()
+        with patch.object(ExactClient, 'post', kept):
+            self.work()
+            self.soon(export)
+        self.assertEqual((len(asked), export.pending_action), (1, 'update'))
+        with self.division._client() as client:
+            client.post(LINES, asked[0])
+        self.later(export)
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(self.amounts(move), [181.5])
+
+    def test_update_that_died_behind_a_new_line_is_finished(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.add_line(move)
+        post = ExactClient.post
+
+        def killed(client, resource, body):
+            answer = post(client, resource, body)
+            if resource == LINES:
+                raise Killed
+            return answer
+
+        move.action_exact_update()
+        with patch.object(ExactClient, 'post', killed):
+            self.killed()
+        self.later(export)
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(self.amounts(move), [181.5])
+
+    # === WHO ASKS FOR WHAT === #
+
+    def test_an_undo_is_not_lost_to_an_update(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.edited(move, 120)
+        move.action_exact_undo()
+        for action in (move.action_exact_update, move.action_exact_reverse):
+            with self.assertRaisesRegex(UserError, "being taken out of Exact"):
+                action()
+        self.work()
+        self.assertEqual((export.state, self.amounts(move)), ('undone', []))
+
+    def test_what_is_not_booked_is_not_said_to_be_reversed(self):
+        self.division.hold = True
+        move = self.invoice()
+        self.export(move)
+        for action in (move.action_exact_update, move.action_exact_reverse):
+            with self.assertRaisesRegex(UserError, "None of these documents is booked"):
+                action()
+
+    def test_edit_is_seen_though_the_undo_was_refused(self):
+        move = self.invoice()
+        export = self.export(move)
+        move.action_exact_undo()
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.written_later(move)
+        self.simulator.faults.add('status', method='DELETE', resource=ENTRIES, status=400)
+        self.work()
+        self.work()
+        self.assertEqual((export.state, export.pending_action), ('changed', False))
+
+    @mute_logger('odoo.addons.account_exact.models.exact_export_change')
+    def test_reversal_without_answer_ends_with_a_person(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES, times=None)
+        move.action_exact_reverse()
+        self.work()
+        for _try in range(MAX_ATTEMPTS):
+            self.later(export)
+        self.assertFalse(export.pending_action)
+        self.simulator.faults.clear()
+        move.action_exact_reverse()
+        self.later(export)
+        self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
+
+    # === ENTRIES OF OTHERS === #
+
+    def test_what_somebody_else_booked_is_not_updated(self):
+        move = self.invoice()
+        guid = self.typed(move)
+        self.wizard(move).action_link()
+        self.work()
+        self.assertEqual(move.exact_state, 'verified')
+        self.edited(move, 120)
+        self.work()
+        # The entry is compared with what the document says now.
+        self.assertEqual(move.exact_state, 'blocked')
+        with self.assertRaisesRegex(UserError, "booked in Exact by somebody else"):
+            move.action_exact_update()
+        self.control('edit_entry', entry=guid, lines={1: {'AmountFC': 120}})
+        move.action_exact_retry()
+        self.work()
+        self.assertEqual((move.exact_state, move.exact_export_id.exact_guid), ('verified', guid))
+
+    def test_adopted_entry_that_was_never_asked_for_stays_in_exact(self):
+        move = self.invoice()
+        self.ready(move)
+        guid = self.typed(move)
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.work()
+        self.work()
+        export = move.exact_export_id
+        self.assertEqual((export.exact_guid, move.exact_state), (guid, 'verified'))
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((export.state, list(self.entries(move.name))), ('undone', [guid]))
+
+    def test_booked_beside_is_never_adopted(self):
+        """A person said that the entry is another's, and then the answer was lost."""
+        move = self.invoice()
+        guid = self.typed(move, EntryDate='2026-01-16')
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        wizard = self.wizard(move)
+        wizard.action_book_beside()
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        self.work()
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'uncertain')
+        self.age(export)
+        self.work()
+        self.work()
+        self.assertEqual(move.exact_state, 'verified')
+        self.assertNotEqual(export.exact_guid, guid)
+        self.assertEqual(len(self.entries(move.name)), 2)
