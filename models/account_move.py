@@ -359,6 +359,14 @@ class AccountMove(models.Model):
                 "%(document)s is in Exact as entry %(number)s. Undo the export first.",
                 document=booked[0].name, number=booked[0].entry_number or "?",
             ))
+        leaving = exports_sudo._with_files().filtered(
+            lambda export: export.pending_action == 'undo' or export.state not in ENDED_STATES,
+        )
+        if leaving:
+            raise UserError(self.env._(
+                "Files of %s are being taken out of Exact. Delete it in a few minutes.",
+                leaving[0].name or leaving[0].move_id.display_name,
+            ))
 
     def unlink(self):
         # sudo: exports without an entry go with their document.

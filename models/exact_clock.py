@@ -4,7 +4,11 @@ from datetime import timedelta, timezone
 
 from ..exact_api import utcnow
 
-__all__ = ['aware', 'ceil', 'epoch', 'floor', 'naive', 'utcnow']
+__all__ = ['aware', 'ceil', 'epoch', 'floor', 'may_still_come', 'naive', 'utcnow']
+
+# From when on what cannot be found in Exact does not exist. A call ends after 65 s (5 to connect,
+# 60 to read), however its worker ended; the rest is for Exact to finish and to show it.
+VISIBILITY = timedelta(minutes=3)
 
 
 def aware(moment):
@@ -35,3 +39,10 @@ def ceil(moment):
 def epoch(moment):
     """Return a moment of the database as seconds, the way JSON can hold it."""
     return moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+def may_still_come(asked_at):
+    """Whether what Exact was asked for at that moment of the database may be there without being
+    visible yet.
+    """
+    return bool(asked_at) and naive(utcnow()) < asked_at + VISIBILITY

@@ -283,13 +283,17 @@ class ExactExport(models.Model):
                 under_way[0].display_name,
             ))
 
-    def _withdraw(self):
-        """Take what has no entry yet out of the queue; a file that Exact has is deleted there."""
-        # One that was tried may have a file there whose id never came back.
-        sent_files = self.filtered(
+    def _with_files(self):
+        """Those of which Exact may have files: of one that was tried, the id may never have come.
+        """
+        return self.filtered(
             lambda export: export.document_guid
             or (export.attempt_count and export.division_id.send_documents)
         )
+
+    def _withdraw(self):
+        """Take what has no entry yet out of the queue; a file that Exact has is deleted there."""
+        sent_files = self._with_files()
         (self - sent_files).write({'state': 'undone', 'pending_action': False})
         if sent_files:
             sent_files.write({'state': 'undone', 'pending_action': 'undo', 'next_try': False})

@@ -32,9 +32,9 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import BookingBuilder, Problem
-from .exact_clock import ceil
+from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, explain
-from .exact_export_read_back import PATIENCE, VISIBILITY
+from .exact_export_read_back import PATIENCE
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
 
 _logger = logging.getLogger(__name__)
@@ -113,35 +113,6 @@ class ExactExport(models.Model):
 
     # === WHAT EXACT MAY HAVE DONE ALREADY === #
 
-    def _post_new(self, client, asked_field, path, body):
-        """Ask Exact for something new in the course of a change. Without an answer it may have it;
-        whoever is killed from here on leaves the word of that.
-
-        :param str asked_field: where the moment is kept.
-        :return: what Exact answered
-        """
-        self[asked_field] = fields.Datetime.now()
-        self._commit_half()
-        try:
-            return client.post(path, body)
-        except (OutcomeUnknown, MalformedAnswer):
-            raise
-        except ExactError:
-            # Whatever it was, Exact made nothing.
-            self[asked_field] = False
-            self._commit_half()
-            raise
-
-    def _may_still_come(self, asked_at):
-        """Whether what Exact was asked for may be there without being visible yet; then this is
-        tried again later.
-        """
-        now = fields.Datetime.now()
-        if not asked_at or now >= asked_at + VISIBILITY:
-            return False
-        self.next_try = min(now + timedelta(minutes=1), asked_at + VISIBILITY)
-        return True
-
     def _settle_reversal(self, client):
         """Find out what became of a reversal that got no answer, before anything else is done with
         the entry: what is reversed is neither reversed again nor undone nor updated.
@@ -154,7 +125,8 @@ class ExactExport(models.Model):
         if found:
             self._reversed(found[0].entry_id, found[0].entry_number)
             return True
-        if self._may_still_come(self.reversal_asked_at):
+        if may_still_come(self.reversal_asked_at):
+            self._look_again(self.reversal_asked_at)
             return True
         self.reversal_asked_at = False
         return False
@@ -263,7 +235,7 @@ class ExactExport(models.Model):
             year=period.year, period=period.number,
         )
         answer = self._post_new(
-            client, 'reversal_asked_at', resource(opposite), self._body(opposite),
+            client, self, 'reversal_asked_at', resource(opposite), self._body(opposite),
         )
         guid = wire.as_guid(answer.get('EntryID'))
         if not guid:
@@ -323,7 +295,10 @@ class ExactExport(models.Model):
 
     def _do_update(self, client):
         """Bring the entry in line with the document: changed properties only, or anew."""
-        if self._settle_reversal(client) or self._may_still_come(self.line_asked_at):
+        if self._settle_reversal(client):
+            return
+        if may_still_come(self.line_asked_at):
+            self._look_again(self.line_asked_at)
             return
         division = self.division_id
         builder = BookingBuilder(division, self.move_id, link=True)
@@ -367,7 +342,7 @@ class ExactExport(models.Model):
         for guid, body in what.put:
             client.put(line_resource(new), guid, body)
         for body in what.post:
-            self._post_new(client, 'line_asked_at', line_resource(new), body)
+            self._post_new(client, self, 'line_asked_at', line_resource(new), body)
         for guid in what.delete:
             client.delete(line_resource(new), guid)
         self.write({

@@ -34,6 +34,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
+from .exact_clock import VISIBILITY, may_still_come
 from .exact_error_text import explain
 from .exact_export import BOOKED_STATES
 from .exact_export_worker import CHECK_BATCH, plain_text
@@ -42,9 +43,6 @@ from .exact_export_worker import CHECK_BATCH, plain_text
 READ_BATCH = 40
 # Characters of a GUID as text.
 GUID_LENGTH = 36
-# From when on an entry that cannot be found does not exist. A call ends after 65 s (5 to connect,
-# 60 to read), however its worker ended; the rest is for Exact to finish and to show it.
-VISIBILITY = timedelta(minutes=3)
 # So much the clocks of Exact and of this machine may differ.
 CLOCKS_DIFFER = timedelta(minutes=1)
 # How long an entry that Exact says it has booked may be missing in its ledger.
@@ -149,13 +147,15 @@ class ExactExport(models.Model):
             self._adopt(candidates[0])
         elif found:
             self._ask_which(found)
-        elif self.asked_at and fields.Datetime.now() < self.asked_at + VISIBILITY:
+        elif may_still_come(self.asked_at):
             # Too early to say that it is not there.
-            self.next_try = min(
-                fields.Datetime.now() + timedelta(minutes=1), self.asked_at + VISIBILITY,
-            )
+            self._look_again(self.asked_at)
         else:
             self._not_there()
+
+    def _look_again(self, asked_at):
+        """Look soon whether what Exact was asked for is there, at last when it must be visible."""
+        self.next_try = min(fields.Datetime.now() + timedelta(minutes=1), asked_at + VISIBILITY)
 
     def _is_answer(self, booking, entry):
         """Whether Exact made this entry when it was asked for ours: then it is ours, even if its

@@ -4,6 +4,7 @@ A claim is committed before anything is sent, and what Exact answered before any
 """
 
 import base64
+import hashlib
 import json
 import logging
 import time
@@ -35,7 +36,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
-from .exact_clock import ceil
+from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, explain
 from .exact_export_worker import plain_text
 
@@ -45,13 +46,14 @@ _logger = logging.getLogger(__name__)
 MAX_ATTACHMENT = 25 * 1024 * 1024
 # Exports that are looked for together.
 SEND_BATCH = 200
+_ATTACHMENTS = 'documents/DocumentAttachments'
 # Seconds after which another division has its turn.
 TURN = 60
 # What sending looks at, read with one query.
 _SENT_BY = [
     'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
     'overrides', 'document_guid', 'document_step', 'document_written_at', 'pending_action',
-    'has_difference',
+    'has_difference', 'fingerprint',
 ]
 # How long a document that must follow another is left alone while that one cannot go.
 HELD_BACK = timedelta(minutes=10)
@@ -240,6 +242,25 @@ class ExactExport(models.Model):
             return
         self._booked(answer)
 
+    def _post_new(self, client, record, asked_field, path, body):
+        """Ask Exact for something beside the entry itself. Without an answer it may have it; whoever
+        is killed from here on leaves the word of that.
+
+        :param record: what it is for, with the moment in `asked_field`.
+        :return: what Exact answered
+        """
+        record[asked_field] = fields.Datetime.now()
+        self._commit_half()
+        try:
+            return client.post(path, body)
+        except (OutcomeUnknown, MalformedAnswer):
+            raise
+        except ExactError:
+            # Whatever it was, Exact made nothing.
+            record[asked_field] = False
+            self._commit_half()
+            raise
+
     def _body(self, booking):
         """What Exact is sent for a booking."""
         explicit = self.division_id.credit_note_style == 'explicit'
@@ -341,9 +362,12 @@ class ExactExport(models.Model):
         if mapping.relation_id:
             return mapping.relation_id
         values = self.division_id._relation_body(partner, kind)
-        guid = self._find_remote_relation(client, partner, values)
+        guid = self._find_remote_relation(client, values, was_asked=bool(mapping.asked_at))
+        if not guid and may_still_come(mapping.asked_at):
+            raise OutcomeUnknown(self.env._("the relation may be in Exact, and not be seen yet"))
         if not guid:
-            answer = client.post('crm/Accounts', values)
+            mapping = mapping or mapping_model._remember(self.division_id, partner)
+            answer = self._post_new(client, mapping, 'asked_at', 'crm/Accounts', values)
             guid = wire.as_guid(answer.get('ID'))
             if not guid:
                 raise MalformedAnswer(self.env._("Exact answered without a relation."))
@@ -354,11 +378,13 @@ class ExactExport(models.Model):
         self._commit_half()
         return relation
 
-    def _find_remote_relation(self, client, partner, values):
+    def _find_remote_relation(self, client, values, *, was_asked):
         """A relation that came into Exact after the last refresh, or in an attempt without answer.
 
         Only what identifies a party counts: its VAT or chamber of commerce number, or a card that
         says the very same as ours.
+
+        :param bool was_asked: Exact was asked for this relation before, by whichever document.
         """
         terms = [
             odata.eq(name, values[name])
@@ -373,7 +399,7 @@ class ExactExport(models.Model):
                 if values.get(name) and wire.as_text(row.get(name)) == values[name]:
                     return wire.as_guid(row['ID'])
         place = ('Email', 'Postcode', 'City')
-        if self.attempt_count < 2 and not any(values.get(name) for name in place):
+        if not was_asked and not any(values.get(name) for name in place):
             # A name alone is no identity; only after a lost answer it is likely to be our own.
             return ''
         guids = [
@@ -415,8 +441,7 @@ class ExactExport(models.Model):
 
         :return: GUID of the document in Exact; '' without files.
         """
-        division = self.division_id
-        if not division.send_documents:
+        if not self.division_id.send_documents:
             return ''
         files, problems = self._files()
         if problems:
@@ -427,49 +452,91 @@ class ExactExport(models.Model):
                 for f in self.finding_ids if f.code not in ('attachment_too_large', 'pdf_failed')
             ]
             self._set_findings(kept + problems)
-        if not files:
-            return self.document_guid or ''
+        if not files and not self.document_guid:
+            return ''
         self._commit_half()
-        done = dict(self.document_step or {})
         if not self.document_guid:
-            # Subject: what a person looks for in Exact; with the relation it is also our key.
-            subject = self.move_id.name
-            guid = ''
-            relation = self._document_relation(booking)
-            if self.attempt_count > 1:
-                guid = self._find_remote_document(client, subject, relation)
+            self._create_document(client, booking, files)
+            known = {}
+        else:
+            known = self._known_attachments(client)
+        self._bring_files(client, files, known)
+        return self.document_guid
+
+    def _create_document(self, client, booking, files):
+        """Make the document in Exact that the files belong to, or find that of a lost answer."""
+        division = self.division_id
+        # Subject: what a person looks for in Exact; with the relation it is also our key.
+        subject = self.move_id.name
+        guid = ''
+        relation = self._document_relation(booking)
+        if self.attempt_count > 1:
+            guid = self._find_remote_document(client, subject, relation)
+        if not guid:
+            body = {
+                'Subject': subject,
+                'Type': (
+                    division.sale_document_type if booking.kind == 'sale'
+                    else division.purchase_document_type
+                ),
+                'DocumentDate': booking.entry_date,
+            }
+            if relation:
+                body['Account'] = relation
+            guid = wire.as_guid(client.post('documents/Documents', body).get('ID'))
             if not guid:
-                body = {
-                    'Subject': subject,
-                    'Type': (
-                        division.sale_document_type if booking.kind == 'sale'
-                        else division.purchase_document_type
-                    ),
-                    'DocumentDate': booking.entry_date,
-                }
-                if relation:
-                    body['Account'] = relation
-                guid = wire.as_guid(client.post('documents/Documents', body).get('ID'))
-                if not guid:
-                    raise MalformedAnswer(self.env._("Exact answered without a document."))
-            self.document_guid = guid
-            self._commit_half()
-        elif self.attempt_count > 1:
+                raise MalformedAnswer(self.env._("Exact answered without a document."))
+        # What is about to be sent: if an answer is lost, it tells which state of a file it was.
+        self.write({
+            'document_guid': guid,
+            'document_step': {name: {'version': version} for name, _content, version in files},
+        })
+        self._commit_half()
+
+    def _known_attachments(self, client):
+        """Files that the document has in Exact, by their names.
+
+        :return: {name: GUID}
+        """
+        step = self.document_step or {}
+        known = {name: file['id'] for name, file in step.items() if file.get('id')}
+        if self.attempt_count > 1:
             rows = client.get(
-                'documents/DocumentAttachments', select=['ID', 'FileName'],
+                _ATTACHMENTS, select=['ID', 'FileName'],
                 filter=odata.eq('Document', odata.guid(self.document_guid)),
             )
-            done |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
-        for name, content in files:
-            if name in done:
+            known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
+        return known
+
+    def _bring_files(self, client, files, known):
+        """Let the document in Exact have these files as they are now.
+
+        :param files: of `_files`
+        :param known: {name: GUID} of what it has
+        """
+        step = dict(self.document_step or {})
+        for name in set(known) - {name for name, _content, _version in files}:
+            # Taken off the document since.
+            self._delete(client, _ATTACHMENTS, known[name])
+            step.pop(name, None)
+        for name, content, version in files:
+            is_same = step.get(name, {}).get('version') == version
+            if name in known and is_same:
+                step[name] = {'id': known[name], 'version': version}
                 continue
-            answer = client.post('documents/DocumentAttachments', {
+            if name in known:
+                # Exact's attachments cannot be changed, only made anew.
+                self._delete(client, _ATTACHMENTS, known[name])
+            if not is_same:
+                step[name] = {'version': version}
+                self.document_step = step
+                self._commit_half()
+            answer = client.post(_ATTACHMENTS, {
                 'Document': self.document_guid, 'FileName': name, 'Attachment': content,
             })
-            done[name] = wire.as_guid(answer.get('ID'))
-            self.document_step = done
+            step[name] = {'id': wire.as_guid(answer.get('ID')), 'version': version}
+            self.document_step = dict(step)
             self._commit_half()
-        return self.document_guid
 
     @api.model
     def _document_relation(self, booking):
@@ -512,7 +579,7 @@ class ExactExport(models.Model):
     def _files(self):
         """Files that travel with the document.
 
-        :return: ([(file name, content in base64 as text)], problems)
+        :return: ([(file name, content in base64 as text, what tells its states apart)], problems)
         """
         files, problems, names = [], [], set()
         for title, raw in self.move_id._exact_files():
@@ -529,7 +596,9 @@ class ExactExport(models.Model):
                 }))
                 continue
             names.add(name)
-            files.append((name, self._encoded(raw)))
+            # A page that is printed anew is never the same to the byte; what it shows is.
+            version = self.fingerprint if self.kind == 'sale' else hashlib.sha256(raw).hexdigest()
+            files.append((name, self._encoded(raw), version))
         return files, problems
 
     @api.model

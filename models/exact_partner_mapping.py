@@ -30,6 +30,9 @@ class ExactPartnerMapping(models.Model):
         'exact.relation', string="Relation in Exact", ondelete='restrict', index=True,
         tracking=True, domain="[('division_id', '=', division_id), ('is_blocked', '=', False)]",
     )
+    asked_at = fields.Datetime(
+        readonly=True, help="When Exact was asked for a relation that it may have made.",
+    )
     suggested_relation_id = fields.Many2one(
         'exact.relation', string="Suggestion", ondelete='set null', readonly=True,
     )
@@ -43,16 +46,21 @@ class ExactPartnerMapping(models.Model):
         return [*super()._state_depends(), 'relation_id.is_blocked']
 
     @api.model
-    def _remember(self, division, partner, relation):
-        """Keep which relation a partner is."""
+    def _remember(self, division, partner, relation=None):
+        """Keep which relation a partner is.
+
+        :param relation: `exact.relation`, None while it is yet to be made
+        :return: the row of the partner
+        """
         mapping = self.search([
             ('division_id', '=', division.id), ('partner_id', '=', partner.id),
         ], limit=1)
+        values = {'relation_id': relation.id, 'asked_at': False} if relation else {}
         if mapping:
-            mapping.relation_id = relation
-            return
-        self.with_context(tracking_disable=True).create({
-            'division_id': division.id, 'partner_id': partner.id, 'relation_id': relation.id,
+            mapping.write(values)
+            return mapping
+        return self.with_context(tracking_disable=True).create({
+            'division_id': division.id, 'partner_id': partner.id, **values,
         })
 
     # === SUGGESTIONS === #

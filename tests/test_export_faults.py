@@ -21,6 +21,7 @@ WORKER = [
     for part in ('worker', 'send', 'read_back', 'change')
 ]
 ENTRIES = 'salesentry/SalesEntries'
+FILES = 'documents/DocumentAttachments'
 
 
 class Killed(BaseException):
@@ -68,6 +69,12 @@ class ExactFaultCase(ExactExportCase):
             [move.id],
         )
         move.invalidate_recordset()
+
+    def requests(self, method, resource):
+        """How many calls of a kind Exact has had."""
+        return self.simulator.store.query(
+            'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', method, resource,
+        )[0][0]
 
     def entries(self, reference):
         """Entries that Exact has under a reference, by id."""
@@ -401,6 +408,136 @@ class TestExportFaults(ExactFaultCase):
             return client.get(
                 'documents/Documents', select=['ID'], filter=odata.eq('Subject', subject),
             )
+
+    def files(self, move):
+        """Files that Exact has of a document: (name, content)."""
+        document = move.exact_export_id.document_guid
+        with self.division._client() as client:
+            rows = client.get(
+                FILES, select=['ID', 'FileName'],
+                filter=odata.eq('Document', odata.guid(document)),
+            )
+        return sorted(
+            (row['FileName'], self.simulator.store.blob(row['ID'])) for row in rows
+        )
+
+    def attach(self, move, name, content):
+        return self.env['ir.attachment'].create({
+            'name': name, 'raw': content, 'mimetype': 'application/pdf',
+            'res_model': 'account.move', 'res_id': move.id,
+        })
+
+    def test_file_that_was_replaced_meanwhile_is_not_the_old_one(self):
+        self.division.send_documents = True
+        bill = self.document('in_invoice', [(10, self.tax_in_21)])
+        scan = self.attach(bill, 'scan.pdf', b'%PDF-1.4 the wrong page')
+        other = self.attach(bill, 'other.pdf', b'%PDF-1.4 of another bill')
+        stays = self.attach(bill, 'stays.pdf', b'%PDF-1.4 the terms')
+        entries = 'purchaseentry/PurchaseEntries'
+        self.simulator.faults.add('cut_before', method='POST', resource=entries)
+        export = self.export(bill)
+        self.assertEqual((export.state, len(self.files(bill))), ('uncertain', 3))
+        before = export.document_step[stays.name]
+        scan.raw = b'%PDF-1.4 the right page'
+        other.unlink()
+        self.age(export)
+        self.work()
+        self.assertBooked(bill)
+        self.assertEqual(self.files(bill), [
+            ('scan.pdf', b'%PDF-1.4 the right page'), ('stays.pdf', b'%PDF-1.4 the terms'),
+        ])
+        self.assertEqual(export.document_step[stays.name], before, "what is the same stays")
+
+    def test_page_of_the_old_amount_does_not_travel_with_the_new_one(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        pages = patch.object(type(move), '_exact_files', autospec=True, side_effect=lambda move: [
+            ('invoice.pdf', f'%PDF-1.4 {move.amount_total}'.encode()),
+        ])
+        with pages:
+            export = self.export(move)
+            self.assertEqual(self.files(move), [('invoice.pdf', b'%PDF-1.4 121.0')])
+            move.button_draft()
+            move.invoice_line_ids.price_unit = 120
+            move.action_post()
+            self.written_later(move)
+            self.age(export)
+            self.work()
+            self.work()
+        self.assertBooked(move)
+        self.assertEqual(self.files(move), [('invoice.pdf', b'%PDF-1.4 145.2')])
+
+    def test_file_without_answer_is_sent_once(self):
+        self.division.send_documents = True
+        bill = self.document('in_invoice', [(10, self.tax_in_21)])
+        self.attach(bill, 'scan.pdf', b'%PDF-1.4 a page')
+        self.simulator.faults.add('cut_after', method='POST', resource=FILES)
+        export = self.export(bill)
+        self.assertEqual(export.state, 'ready')
+        posts = self.requests('POST', FILES)
+        self.age(export)
+        self.work()
+        self.assertBooked(bill)
+        self.assertEqual(self.files(bill), [('scan.pdf', b'%PDF-1.4 a page')])
+        self.assertEqual(self.requests('POST', FILES), posts)
+
+    def test_draft_is_not_deleted_before_its_file(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        export = self.export(move)
+        self.age(export)
+        move.button_draft()
+        self.division.hold = True
+        self.work()
+        self.assertEqual(export.state, 'ready')
+        with self.assertRaisesRegex(UserError, "are being taken out of Exact"):
+            move.unlink()
+        self.division.hold = False
+        for _turn in range(2):
+            self.work()
+        self.assertFalse(self.documents(export.name))
+        move.unlink()
+
+    # === RELATIONS WITHOUT ANSWER === #
+
+    def relations(self, name):
+        with self.division._client() as client:
+            return client.get('crm/Accounts', select=['ID'], filter=odata.eq('Name', name))
+
+    def test_relation_without_answer_is_made_once(self):
+        """Two documents of a partner of whom nothing but the name is known."""
+        partner = self.env['res.partner'].create({'name': "Nieuwkomer"})
+        first = self.invoice(partner=partner)
+        self.simulator.faults.add('cut_after', method='POST', resource='crm/Accounts')
+        self.export(first)
+        self.assertEqual(first.exact_export_id.state, 'ready')
+        second = self.invoice(2, partner=partner)
+        self.export(second)
+        self.assertBooked(second)
+        self.age(first.exact_export_id)
+        self.work()
+        self.assertBooked(first)
+        self.assertEqual(len(self.relations("Nieuwkomer")), 1)
+
+    def test_relation_that_may_still_come_is_waited_for(self):
+        partner = self.env['res.partner'].create({'name': "Laatkomer"})
+        first, second = self.invoice(partner=partner), self.invoice(2, partner=partner)
+        self.simulator.faults.add('cut_before', method='POST', resource='crm/Accounts')
+        exports = self.export(first | second)
+        self.assertEqual(set(exports.mapped('state')), {'ready'})
+        self.assertFalse(self.relations("Laatkomer"))
+        mapping = self.env['exact.partner.mapping'].search([('partner_id', '=', partner.id)])
+        self.assertTrue(mapping.asked_at)
+        mapping.sudo().asked_at -= timedelta(minutes=20)
+        for export in exports:
+            self.age(export)
+        self.work()
+        for move in first | second:
+            self.assertBooked(move)
+        self.assertEqual(len(self.relations("Laatkomer")), 1)
+        self.assertFalse(mapping.asked_at)
 
     def test_document_that_exact_keeps_is_told(self):
         self.division.send_documents = True

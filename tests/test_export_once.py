@@ -313,12 +313,6 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.work()
         self.assertEqual(move.exact_state, 'verified')
 
-    def requests(self, method, resource):
-        """How many calls of a kind Exact has had."""
-        return self.simulator.store.query(
-            'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', method, resource,
-        )[0][0]
-
     def test_bill_that_was_typed_first_is_never_booked_again(self):
         """The commonest way to a double entry: the accountant was faster, by weeks."""
         first = self.document('in_invoice', [(50, self.tax_in_21)], ref='warm-up')
