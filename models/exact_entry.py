@@ -146,7 +146,7 @@ class ExactExport(models.Model):
         rows = []
         for codes in odata.batches(division._looked_through()):
             rows += client.get(
-                'bulk/Financial/TransactionLines', select=['ID', 'Modified', *READ_FIELDS],
+                'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
                 filter=odata.all_of(
                     odata.ge('Modified', modified_since(fields.Datetime.to_string(since))),
                     until and odata.lt('Modified', until.replace(tzinfo=timezone.utc)),
@@ -167,12 +167,29 @@ class ExactExport(models.Model):
         })
         gl_types = self._gl_types(division)
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
+        # Proved, and edited in Exact since: that is for reading back once more.
+        ours.filtered(lambda export: export._is_edited(read[export.exact_guid])).write({
+            'state': 'sent', 'has_difference': False, 'next_try': False,
+        })
         ours = set(ours.mapped('exact_guid'))
         self._note_strangers(division, [
             entry for guid, entry in read.items()
             if entry and guid not in ours and self._is_whole(entry)
         ])
         return {guid: entry for guid, entry in read.items() if entry and guid in ours}
+
+    def _is_edited(self, entry):
+        """Whether Exact changed the entry since it was read back.
+
+        :param booking.ReadEntry entry: as it is now, perhaps in part; None without any of it
+        """
+        self.ensure_one()
+        return (
+            (self.state == 'verified' or (self.state == 'sent' and self.has_difference))
+            and not self.pending_action
+            and bool(self.modified_at and entry and entry.modified)
+            and floor(entry.modified) > self.modified_at
+        )
 
     @api.model
     def _is_whole(self, entry):

@@ -74,6 +74,7 @@ class ExactExport(models.Model):
     # uncertain --[look-up: not there]---------> ready      (not before it could be seen)
     # blocked, refused --[linked by a person]--> sent
     # sent      --[read back, equal]-----------> verified   (different: stays sent, with findings)
+    # verified  --[edited in Exact]------------> sent       (read back once more)
     # verified  --[document edited]------------> changed --[update]--> sent
     # verified, changed, sent --[undo]---------> undone; by a new export: superseded
     # verified, changed --[gone from Exact]----> deleted
@@ -167,6 +168,9 @@ class ExactExport(models.Model):
     reversal_guid = fields.Char(readonly=True)
     sent_at = fields.Datetime(readonly=True)
     verified_at = fields.Datetime(readonly=True)
+    modified_at = fields.Datetime(
+        readonly=True, help="When Exact had last changed the entry, as it was read back.",
+    )
     previous_payment_reference = fields.Char(readonly=True)
     exact_url = fields.Char(string="In Exact", compute='_compute_exact_url')
 

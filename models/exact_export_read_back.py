@@ -34,7 +34,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
-from .exact_clock import VISIBILITY, may_still_come
+from .exact_clock import VISIBILITY, floor, may_still_come
 from .exact_error_text import explain
 from .exact_export import BOOKED_STATES
 from .exact_export_worker import CHECK_BATCH, plain_text
@@ -51,6 +51,7 @@ PATIENCE = timedelta(minutes=10)
 TRANSACTION_LINES = 1
 
 _DATES = {'Date', 'DueDate'}
+_MOMENTS = {'Created', 'Modified'}
 _NUMBERS = {
     'EntryNumber', 'Division', 'FinancialYear', 'FinancialPeriod', 'InvoiceNumber', 'Status',
     'Type', 'LineNumber',
@@ -68,7 +69,7 @@ def _decoded(row):
             value = wire.as_int(value)
         elif name in _AMOUNTS:
             value = wire.as_decimal(value)
-        elif name == 'Created':
+        elif name in _MOMENTS:
             value = wire.as_utc(value)
         result[name] = value
     return result
@@ -492,6 +493,7 @@ class ExactExport(models.Model):
         self.write({
             'has_difference': True, 'differs_since': fields.Datetime.now(),
             'read_back': self._read_text(read),
+            'modified_at': read and floor(read.modified),
         })
         self._log_attempt('verify', 'refused', self.finding_ids[:1].message)
 
@@ -500,6 +502,10 @@ class ExactExport(models.Model):
         if not self:
             return
         now = fields.Datetime.now()
+        # What was proved before, and is only looked at again, is no news.
+        news = self.filtered(
+            lambda export: not export.verified_at or export.verified_at < export.sent_at,
+        )
         self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
         for export in self:
             read = entries[export.exact_guid]
@@ -509,6 +515,7 @@ class ExactExport(models.Model):
                 'entry_number': read.entry_number or export.entry_number,
                 'invoice_number': read.invoice_number or export.invoice_number,
                 'read_back': self._read_text(read),
+                'modified_at': floor(read.modified),
                 'next_try': False,
             })
             export._note_conversion(read)
@@ -519,8 +526,8 @@ class ExactExport(models.Model):
         self._log_attempt('verify', 'done')
         for export in self:
             export._number_document()
-        self.move_id._message_log_batch(bodies={
-            export.move_id.id: export._verified_text() for export in self
+        news.move_id._message_log_batch(bodies={
+            export.move_id.id: export._verified_text() for export in news
         })
 
     def _note_conversion(self, read):

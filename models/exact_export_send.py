@@ -99,6 +99,9 @@ class ExactExport(models.Model):
                     ]).next_try = ceil(error.retry_at)
                 if not self._commit() or time.monotonic() - started > TURN:
                     return True
+                if division.numbering == 'exact' and export.state != 'sent':
+                    # Those behind it may have to wait for it.
+                    break
         return False
 
     @api.model
@@ -108,20 +111,22 @@ class ExactExport(models.Model):
         Where Exact gives the numbers, a document waits for those before it.
         """
         self.flush_model(['state', 'pending_action', 'next_try', 'journal_id'])
-        in_order = SQL("TRUE")
+        in_order, now = SQL("TRUE"), fields.Datetime.now()
         if division.numbering == 'exact':
             in_order = SQL(
                 """NOT (export.kind = 'sale' AND EXISTS (
                     SELECT 1 FROM exact_export earlier
                       JOIN account_move before ON before.id = earlier.move_id
                      WHERE earlier.division_id = export.division_id AND earlier.kind = 'sale'
-                       AND earlier.state IN ('proposed', 'blocked', 'refused', 'uncertain')
+                       AND (
+                            earlier.state IN ('proposed', 'blocked', 'refused', 'uncertain')
+                            OR (earlier.state = 'ready' AND earlier.next_try > %s)
+                       )
                        AND before.journal_id = move.journal_id
                        AND before.sequence_prefix = move.sequence_prefix
                        AND before.sequence_number < move.sequence_number
-                ))""",
+                ))""", now,
             )
-        now = fields.Datetime.now()
         rows = self.env.execute_query(SQL(
             """
             SELECT export.id, %(in_order)s
@@ -243,8 +248,8 @@ class ExactExport(models.Model):
         self._booked(answer)
 
     def _post_new(self, client, record, asked_field, path, body):
-        """Ask Exact for something beside the entry itself. Without an answer it may have it; whoever
-        is killed from here on leaves the word of that.
+        """Ask Exact for something beside the entry itself. Without an answer it may have it, and
+        whoever is killed from here on leaves the word of that.
 
         :param record: what it is for, with the moment in `asked_field`.
         :return: what Exact answered

@@ -265,6 +265,36 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.later(export)
         self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
 
+    # === EDITED IN EXACT === #
+
+    def look(self):
+        """Another document is sent, so that the journals are looked through."""
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.export(self.invoice(7))
+        self.work()
+
+    def edited_in_exact(self, export, amount):
+        self.simulator.clock.freeze(self.simulator.clock() + timedelta(minutes=1))
+        self.addCleanup(self.simulator.clock.resume)
+        self.control('edit_entry', entry=export.exact_guid, lines={1: {'AmountFC': amount}})
+
+    def test_what_is_edited_in_exact_after_its_proof_is_not_called_verified(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.assertBooked(move)
+        messages = move.message_ids
+        self.look()
+        self.assertEqual((move.exact_state, move.message_ids), ('verified', messages))
+        self.edited_in_exact(export, 90)
+        self.look()
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertIn('read_back', export.finding_ids.mapped('code'))
+        # The accountant puts it right: nobody has to press anything.
+        self.edited_in_exact(export, 100)
+        self.look()
+        self.assertBooked(move)
+        self.assertEqual(move.message_ids, messages)
+
     # === ENTRIES OF OTHERS === #
 
     def test_what_somebody_else_booked_is_not_updated(self):

@@ -468,3 +468,25 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.work()
         numbers = [int(move.exact_entry_number) for move in (first, second)]
         self.assertEqual(numbers, sorted(numbers))
+
+    def test_number_of_a_document_that_cannot_go_yet_is_kept_for_it(self):
+        """Exact gives no answer for the relation of the first of two documents."""
+        self.division.numbering = 'exact'
+        newcomer = self.env['res.partner'].create({'name': "Eerst & Zn"})
+        first, second = self.invoice(1, partner=newcomer), self.invoice(2)
+        self.relation(second)
+        self.simulator.faults.add('cut_before', method='POST', resource='crm/Accounts')
+        (first | second).action_exact_export()
+        self.work()
+        self.assertEqual((first | second).mapped('exact_export_id.state'), ['ready'] * 2)
+        # The second is due, the first is not yet.
+        second.exact_export_id.sudo().next_try = False
+        self.work()
+        self.assertEqual(second.exact_export_id.state, 'ready')
+        self.env['exact.partner.mapping'].search([
+            ('partner_id', '=', newcomer.id),
+        ]).sudo().asked_at -= timedelta(minutes=20)
+        for move in first | second:
+            self.age(move.exact_export_id)
+        self.work()
+        self.assertLess(int(first.exact_entry_number), int(second.exact_entry_number))
