@@ -56,11 +56,14 @@ class ExactExportQueue(models.Model):
 
     @api.model
     def _present_database(self):
-        """Return what tells a database from its own restored copy, or from the one that took over.
+        """Return what tells a database from its own restored copy, from the one that took over, and
+        from itself before a backup was put back into it: that fills the table of exports anew.
         """
         self.env.cr.execute(SQL(
-            "SELECT oid || ' ' || extract(epoch FROM pg_postmaster_start_time())"
-            "  FROM pg_database WHERE datname = current_database()",
+            "SELECT concat_ws("
+            "    ' ', oid, extract(epoch FROM pg_postmaster_start_time()),"
+            "    pg_relation_filenode('exact_export')"
+            ") FROM pg_database WHERE datname = current_database()",
         ))
         return self.env.cr.fetchone()[0]
 

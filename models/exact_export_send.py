@@ -369,7 +369,7 @@ class ExactExport(models.Model):
         values = self.division_id._relation_body(partner, kind)
         guid = self._find_remote_relation(client, values, was_asked=bool(mapping.asked_at))
         if not guid and may_still_come(mapping.asked_at):
-            raise OutcomeUnknown(self.env._("the relation may be in Exact, and not be seen yet"))
+            raise OutcomeUnknown("the relation may be there without being seen yet")
         if not guid:
             mapping = mapping or mapping_model._remember(self.division_id, partner)
             answer = self._post_new(client, mapping, 'asked_at', 'crm/Accounts', values)

@@ -177,6 +177,13 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertGreater(float(present.split()[1]), 1e9)
         self.assertEqual(present, queue._present_database())
 
+    def test_a_database_is_told_from_itself_before_a_backup_was_put_back(self):
+        """With other data in the same tables, and no restart of PostgreSQL."""
+        queue = self.env['exact.export.queue']
+        present = queue._present_database()
+        self.env.cr.execute("TRUNCATE exact_export CASCADE")
+        self.assertNotEqual(present, queue._present_database())
+
     def test_documents_that_are_alike_never_share_an_entry(self):
         """Two parking receipts, one of them booked, both without an answer."""
         self.export(self.document('in_invoice', [(1, self.tax_in_21)], ref='the vendor is known'))
