@@ -309,6 +309,54 @@ class ClosedPeriodTests:
 class TestClosedPeriods(ClosedPeriodTests, ClosedPeriodCase):
     """Financial years of the calendar."""
 
+    def one_policy_each(self):
+        """Sales move on, purchases wait, and for general entries a person is asked."""
+        for kind, policy in (('sale', 'next_open'), ('purchase', 'hold'), ('misc', 'ask')):
+            self.env['exact.journal.mapping'].search([
+                ('division_id', '=', self.division.id),
+                ('journal_id', '=', self.company_data[f'default_journal_{kind}'].id),
+            ]).closed_period_policy = policy
+
+    def each_as_its_journal_says(self, moves):
+        sale, bill, entry = moves
+        self.assertEqual(sale.exact_state, 'verified', sale.exact_message)
+        self.assertEqual(self.places(sale), [self.place(self.next)])
+        self.blocked_by(bill, 'period_closed')
+        self.blocked_by(entry, 'period_ask')
+
+    def test_each_journal_has_a_policy_of_its_own(self):
+        self.one_policy_each()
+        self.close(self.own)
+        self.sync()
+        moves = self.documents()
+        self.export(moves)
+        self.each_as_its_journal_says(moves)
+
+    def test_each_journal_has_a_policy_of_its_own_after_the_check_too(self):
+        self.one_policy_each()
+        moves = self.documents()
+        self.close(self.own)
+        self.export(moves)
+        self.work()
+        self.each_as_its_journal_says(moves)
+
+    def test_a_journal_that_is_closed_stops_no_other(self):
+        """Exact closes a period by journal: the others book in it as before."""
+        journal = self.env['exact.journal.mapping'].search([
+            ('division_id', '=', self.division.id),
+            ('journal_id', '=', self.company_data['default_journal_purchase'].id),
+        ]).exact_journal_id.code
+        self.addCleanup(self.close, self.own, closed=False, journal=journal)
+        self.close(self.own, journal=journal)
+        self.sync()
+        sale, bill, entry = moves = self.documents()
+        self.export(moves)
+        self.assertEqual(
+            (sale | entry).mapped('exact_state'), ['verified'] * 2, sale.exact_message,
+        )
+        self.assertEqual(self.places(sale | entry), [self.place(self.own)] * 2)
+        self.blocked_by(bill, 'period_closed')
+
 
 @tagged('post_install', '-at_install')
 class TestClosedPeriodsOfABrokenYear(ClosedPeriodTests, ClosedPeriodCase):

@@ -395,6 +395,56 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         for move in moves:
             self.assertBooked(move)
 
+    def test_hold_keeps_back_whatever_is_asked_for(self):
+        """Not only what is sent: Exact's books stay as they are until the hold is released."""
+        undone, reversed_, updated = moves = self.invoice(1) | self.invoice(2) | self.invoice(3)
+        self.export(moves)
+        updated.button_draft()
+        updated.invoice_line_ids.price_unit = 4
+        updated.action_post()
+        self.work()
+        self.assertEqual(moves.mapped('exact_state'), ['verified', 'verified', 'changed'])
+        books = {move: self.entries(move.name) for move in moves}
+        self.division.action_hold()
+        undone.action_exact_undo()
+        reversed_.action_exact_reverse()
+        updated.action_exact_update()
+        calls = self.simulator.store.query('SELECT COUNT(*) FROM call')
+        self.work()
+        self.assertEqual(
+            moves.exact_export_ids.sorted('move_id').mapped('pending_action'),
+            ['undo', 'reverse', 'update'],
+        )
+        self.assertEqual(self.simulator.store.query('SELECT COUNT(*) FROM call'), calls)
+        self.assertEqual({move: self.entries(move.name) for move in moves}, books)
+        self.division.action_release()
+        self.work()
+        self.assertEqual(undone.exact_state, 'undone')
+        self.assertEqual(self.entries(undone.name), {})
+        self.assertEqual(sum(self.entries(reversed_.name).values()), 0)
+        self.assertBooked(updated)
+
+    def test_hold_stops_between_two_undos(self):
+        """As between two documents that are sent: what a person stops is many of them."""
+        moves = self.invoice(1) | self.invoice(2)
+        self.export(moves)
+        delete = ExactClient.delete
+        division = self.division
+
+        def held(client, resource, guid):
+            answer = delete(client, resource, guid)
+            division.action_hold()
+            division.flush_recordset()
+            return answer
+
+        moves.action_exact_undo()
+        with patch.object(ExactClient, 'delete', held):
+            self.work()
+        self.assertEqual(sorted(moves.mapped('exact_export_id.state')), ['undone', 'verified'])
+        division.action_release()
+        self.work()
+        self.assertEqual(moves.mapped('exact_state'), ['undone'] * 2)
+
     def test_many_differences_hold_the_queue(self):
         self.division.hold_after = 2
         moves = self.invoice(1) | self.invoice(2)

@@ -197,12 +197,12 @@ class TestRefusals(RefusalCase):
             set(export.finding_ids.mapped('code')), {'refused', 'refused_vat_of_journal'},
         )
 
-    def answers(self, move, error):
-        """What Exact answers to the entry of this document."""
+    def answers(self, move, error, step=ENTRIES):
+        """What Exact answers to the entry of this document, or to a step before it."""
         post = ExactClient.post
 
         def refused(client, resource, body):
-            if resource == ENTRIES:
+            if resource == step:
                 raise error
             return post(client, resource, body)
 
@@ -232,6 +232,188 @@ class TestRefusals(RefusalCase):
             self.answers(move, Rejected(messages=[words], status=500))
             finding = self.refused(move, code)
             self.assertEqual(finding.action_fix()['res_id'], move.id)
+
+    def says(self, finding, text, words):
+        """The whole sentence: what is wrong with which record, and Exact's own words."""
+        self.assertEqual(finding.message, f"{text} Exact says: {words}")
+
+    def test_each_kind_of_refusal_leads_to_its_record(self):
+        """In both languages of Exact; a document each, since Exact names no record."""
+        tax, vat_code = self.tax_21.display_name, self.vat_code.display_name
+        journal, target = self.company_data['default_journal_sale'], self.journal.display_name
+        account, ledger = self.revenue.display_name, self.ledger.display_name
+        relation = self.export(self.invoice()).relation_id.display_name
+        customer = self.customer.display_name
+        for languages, code, record, text in (
+            (("Ongeldig: Btw-percentage", "Invalid: VAT percentage"),
+             'refused_vat_percentage', self.tax_21,
+             f"The VAT percentage does not fit the VAT code in Exact. Check the tax {tax}, which "
+             f"is mapped to {vat_code}."),
+            (("Ongeldig: Dagboek", "Invalid: Journal"), 'refused_journal_type', journal,
+             f"The journal {target} is of another type in Exact than this document needs. Map the "
+             f"journal {journal.display_name} to another."),
+            (("Ongeldige referentie: Dagboek", "Invalid reference: Journal"),
+             'refused_journal', journal,
+             f"Exact does not know the journal {target} (any more). Map the journal "
+             f"{journal.display_name} anew."),
+            (("Ongeldige referentie: Grootboekrekening", "Invalid reference: G/L account"),
+             'refused_gl_account', self.revenue,
+             "Exact does not know a ledger of this document (any more). Check the account "
+             f"{account}, which is mapped to {ledger}."),
+            (("Ongeldige referentie: Klant", "Invalid reference: Customer"),
+             'refused_relation', self.customer,
+             f"Exact does not know the relation {relation} (any more). Choose the relation of "
+             f"{customer} anew."),
+            (("Ongeldige referentie: Valuta", "Invalid reference: Currency"),
+             'refused_reference', self.division,
+             "The document refers to something that this administration does not have (any more). "
+             "Refresh the master data, then retry."),
+        ):
+            for words in languages:
+                with self.subTest(words=words):
+                    move = self.invoice()
+                    self.answers(move, Rejected(messages=[words], status=500))
+                    self.says(self.refused(move, code, record), text, words)
+
+    def test_refusals_of_the_document_itself_say_what_to_do(self):
+        for languages, code, text in (
+            (("Verplicht: Omschrijving", "Mandatory: Description"), 'refused_mandatory',
+             "Exact demands something that the document does not have. Fill it in, or map it."),
+            (("Gegeven bestaat reeds", "Bestaat reeds: Uw ref.", "Already exists: Your ref.",
+              "Data already exists"), 'refused_exists',
+             "Exact has this already. Look it up in Exact before you retry."),
+            (("Opening balance plus all lines must be equal to the closing balance",),
+             'refused_balance',
+             "The opening balance and the lines do not add up to the closing balance."),
+        ):
+            for words in languages:
+                with self.subTest(words=words):
+                    move = self.invoice()
+                    self.answers(move, Rejected(messages=[words], status=500))
+                    export = move.exact_export_id
+                    self.assertEqual(export.state, 'refused')
+                    [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
+                    self.assertEqual(finding.code, code)
+                    self.says(finding, text, words)
+
+    def test_file_that_exact_cannot_read_is_named_before_the_entry_is_sent(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        words = "Error converting value to type 'Byte[]'"
+        self.answers(
+            move, Rejected(messages=[words], status=400), 'documents/DocumentAttachments')
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'refused')
+        [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
+        self.assertEqual(finding.code, 'refused_file')
+        self.says(
+            finding, "Exact could not read a file of this document. Take the file off, then retry.",
+            words,
+        )
+        self.assertFalse(export.asked_at)
+        self.division.send_documents = False
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+
+    def test_each_dimension_leads_to_its_own_analytic_account(self):
+        """One line with all three, each of another plan."""
+        fields_ = {'cost_center': 'Afdeling', 'cost_unit': 'Kostendrager', 'project': 'Project'}
+        accounts = {}
+        for part, name in fields_.items():
+            account = accounts[part] = self.env['account.analytic.account'].create({
+                'name': f"{name} 1", 'company_id': self.company.id,
+                'plan_id': self.env['account.analytic.plan'].create({'name': name}).id,
+            })
+            self.mapping(
+                'exact.analytic.mapping', 'analytic_account_id', account, f'{part}_id',
+                self.master(f"exact.{part.replace('_', '.')}", []),
+            )
+        key = ','.join(str(account.id) for account in accounts.values())
+        for part, what, languages in (
+            ('cost_center', "cost centre", ("Kostenplaats", "Cost center")),
+            ('cost_unit', "cost unit", ("Kostendrager", "Cost unit")),
+            ('project', "project", ("Project", "Project")),
+        ):
+            account = accounts[part]
+            target = self.master(f"exact.{part.replace('_', '.')}", []).display_name
+            for kind, label in zip(("Ongeldige referentie", "Invalid reference"), languages,
+                                   strict=True):
+                words = f"{kind}: {label}"
+                with self.subTest(words=words):
+                    move = self.invoice(lines=[{
+                        'name': "Line", 'price_unit': 10, 'account_id': self.revenue.id,
+                        'tax_ids': [Command.set(self.tax_21.ids)],
+                        'analytic_distribution': {key: 100},
+                    }])
+                    self.answers(move, Rejected(messages=[words], status=500))
+                    self.says(
+                        self.refused(move, f'refused_{part}', account),
+                        f"Exact does not know a {what} of this document (any more). Check the "
+                        f"analytic account {account.display_name}, which is mapped to {target}.",
+                        words,
+                    )
+
+    def test_no_supplier_any_more_is_made_one_by_retry(self):
+        first = self.document('in_invoice', [(40, self.tax_in_21)], ref='B-1')
+        relation = self.export(first).relation_id
+        self.edit('Accounts', relation, IsSupplier=(True, False))
+        bill = self.document('in_invoice', [(50, self.tax_in_21)], ref='B-2')
+        self.export(bill)
+        finding = self.refused(bill, 'refused_supplier', self.supplier)
+        self.assertIn(
+            f"{relation.display_name} is no supplier in Exact (any more). Retry makes it one, or "
+            f"choose another relation for {self.supplier.display_name}.", finding.message,
+        )
+        bill.action_exact_retry()
+        self.work()
+        self.assertBooked(bill)
+
+    def test_relation_that_exact_does_not_take_leads_to_the_partner(self):
+        """The entry is not sent, and a kind that is the entry's elsewhere is the partner's here."""
+        for words in ("Ongeldig: Btw-nummer", "Mandatory: Name", "Invalid reference: Country"):
+            with self.subTest(words=words):
+                number = next(self.numbers)
+                partner = self.env['res.partner'].create({'name': f"Klant {number}"})
+                move = self.invoice(partner=partner)
+                self.answers(move, Rejected(messages=[words], status=500), 'crm/Accounts')
+                finding = self.refused(move, 'refused_partner', partner)
+                self.says(
+                    finding,
+                    f"Exact does not take {partner.display_name} as a relation. Mend the partner.",
+                    words,
+                )
+                self.assertEqual(
+                    move.exact_export_id.attempt_ids.filtered(
+                        lambda one: one.outcome == 'refused',
+                    ).mapped('action'), ['relation'],
+                )
+                self.assertFalse(move.exact_export_id.asked_at)
+                move.action_exact_retry()
+                self.work()
+                self.assertBooked(move)
+
+    def test_only_documents_that_would_meet_the_same_are_spared(self):
+        """Those of another journal of Odoo have another mapping to be mended, and those without
+        VAT are taken."""
+        other = self.env['account.journal'].create({
+            'name': "Webshop", 'type': 'sale', 'code': 'WEB', 'company_id': self.company.id,
+        })
+        self.mapping(
+            'exact.journal.mapping', 'journal_id', other, 'exact_journal_id', self.journal)
+        self.edit('Journals', self.journal, AllowVAT=(True, False))
+        own = self.invoice(1) | self.invoice(2)
+        web = self.invoice(3, journal_id=other.id) | self.invoice(4, journal_id=other.id)
+        free = self.invoice(lines=[
+            {'name': "A", 'price_unit': 10, 'account_id': self.revenue.id, 'tax_ids': []},
+        ])
+        self.export(own | free | web)
+        for move in own | web:
+            self.refused(move, 'refused_vat_of_journal', move.journal_id)
+        for moves in (own, web):
+            tried = moves.exact_export_ids.attempt_ids.filtered(lambda one: one.action == 'entry')
+            self.assertEqual(len(tried), 1, moves.journal_id.name)
+        self.assertBooked(free)
 
     def test_problem_of_exact_is_tried_three_times(self):
         move = self.invoice()
