@@ -20,7 +20,12 @@ class ExactTypedMixin:
 
     def typed(self, move, **values):
         """An accountant books this document in Exact by hand."""
-        header = {
+        return self.simulator.control.run('add_entry', {
+            'kind': 'sale', 'values': {**self.typed_values(move), **values},
+        })['EntryID']
+
+    def typed_values(self, move):
+        return {
             'Customer': self.relation(move), 'Journal': '70', 'YourRef': move.name,
             'EntryDate': '2026-01-15', 'ReportingYear': 2026, 'ReportingPeriod': 1,
             'SalesEntryLines': [{
@@ -32,9 +37,6 @@ class ExactTypedMixin:
                 ]).vat_code_id.code,
             }],
         }
-        return self.simulator.control.run(
-            'add_entry', {'kind': 'sale', 'values': {**header, **values}},
-        )['EntryID']
 
     def relation(self, move):
         """The relation of the partner in Exact, made by a first export."""
@@ -201,6 +203,81 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
             self.work()
         self.assertEqual(exports.mapped('state'), ['verified'] * 2)
         self.assertEqual(len(set(exports.mapped('exact_guid'))), 2)
+
+    # === WHAT IS NOT THIS DOCUMENT'S === #
+
+    def in_doubt(self):
+        """A document that Exact was asked for and does not have, which nobody knows yet."""
+        move = self.invoice()
+        self.relation(move)
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        self.assertEqual(self.export(move).state, 'uncertain')
+        return move
+
+    def asked_which(self, move, typed):
+        """A person is asked about what was found; Exact has nothing else of this document."""
+        export = move.exact_export_id
+        self.assertEqual(
+            (export.state, export.exact_guid, export.finding_ids.mapped('code')),
+            ('refused', False, ['entry_exists']),
+        )
+        self.assertEqual(list(self.entries(move.name)), [typed])
+
+    def test_doubt_never_ends_with_another_amount(self):
+        """Somebody used our number for something else, long after we asked."""
+        move = self.in_doubt()
+        self.age(move.exact_export_id)
+        typed = self.typed(self.invoice(90), YourRef=move.name)
+        self.work()
+        self.asked_which(move, typed)
+        self.assertIn("108.90", move.exact_message)
+
+    def test_doubt_never_ends_with_another_currency(self):
+        """Not even while we were waiting: Exact makes no dollars of what was sent in euros."""
+        move = self.in_doubt()
+        typed = self.typed(move, Currency='USD', Rate=1)
+        move.exact_export_id.sudo().next_try = False
+        self.work()
+        self.asked_which(move, typed)
+
+    def test_doubt_never_ends_with_another_relation(self):
+        """Equal in all but whose it is: it is somebody else's, and ours is booked."""
+        other = self.env['res.partner'].create({'name': "Bakker B.V.", 'is_company': True})
+        move = self.in_doubt()
+        typed = self.typed(move, Customer=self.relation(self.invoice(1, partner=other)))
+        self.age(move.exact_export_id)
+        self.work()
+        self.assertBooked(move)
+        self.assertNotEqual(move.exact_export_id.exact_guid, typed)
+        self.assertEqual(len(self.entries(move.name)), 2)
+
+    def test_new_partner_is_never_taken_for_the_relation_of_an_entry(self):
+        """Who has no relation yet can be any: that is asked, not supposed."""
+        typed_of = self.invoice()
+        self.relation(typed_of)
+        partner = self.env['res.partner'].create({'name': "Bakker B.V.", 'is_company': True})
+        move = self.invoice(partner=partner)
+        typed = self.typed(typed_of, YourRef=move.name)
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.export(move)
+        self.work()
+        self.asked_which(move, typed)
+
+    def test_what_was_never_asked_for_is_ours_only_if_it_is_equal(self):
+        """The same reference, relation and total, booked as something else: a person looks."""
+        move = self.invoice()
+        self.relation(move)
+        ledger = self.master('exact.gl.account', [
+            ('gl_type', '=', 110), ('is_blocked', '=', False), ('use_cost_center', '=', '0'),
+            ('use_cost_unit', '=', '0'), ('code', '!=', self.revenue.code),
+        ])
+        [line] = self.typed_values(move)['SalesEntryLines']
+        typed = self.typed(move, SalesEntryLines=[{**line, 'GLAccount': ledger.exact_guid}])
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.export(move)
+        self.work()
+        self.asked_which(move, typed)
+        self.assertFalse(move.exact_export_id.asked_at)
 
     # === TYPED BY AN ACCOUNTANT === #
 
@@ -412,7 +489,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         calls = self.simulator.store.query('SELECT COUNT(*) FROM call')
         self.work()
         self.assertEqual(
-            moves.exact_export_ids.sorted('move_id').mapped('pending_action'),
+            [move.exact_export_id.pending_action for move in moves],
             ['undo', 'reverse', 'update'],
         )
         self.assertEqual(self.simulator.store.query('SELECT COUNT(*) FROM call'), calls)
@@ -423,27 +500,6 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertEqual(self.entries(undone.name), {})
         self.assertEqual(sum(self.entries(reversed_.name).values()), 0)
         self.assertBooked(updated)
-
-    def test_hold_stops_between_two_undos(self):
-        """As between two documents that are sent: what a person stops is many of them."""
-        moves = self.invoice(1) | self.invoice(2)
-        self.export(moves)
-        delete = ExactClient.delete
-        division = self.division
-
-        def held(client, resource, guid):
-            answer = delete(client, resource, guid)
-            division.action_hold()
-            division.flush_recordset()
-            return answer
-
-        moves.action_exact_undo()
-        with patch.object(ExactClient, 'delete', held):
-            self.work()
-        self.assertEqual(sorted(moves.mapped('exact_export_id.state')), ['undone', 'verified'])
-        division.action_release()
-        self.work()
-        self.assertEqual(moves.mapped('exact_state'), ['undone'] * 2)
 
     def test_many_differences_hold_the_queue(self):
         self.division.hold_after = 2
