@@ -486,8 +486,12 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         undone.action_exact_undo()
         reversed_.action_exact_reverse()
         updated.action_exact_update()
+        # Its check is nothing of Exact's: the administration is served for it.
+        new = self.invoice(5)
+        new.action_exact_export()
         calls = self.simulator.store.query('SELECT COUNT(*) FROM call')
         self.work()
+        self.assertEqual(new.exact_export_id.state, 'ready')
         self.assertEqual(
             [move.exact_export_id.pending_action for move in moves],
             ['undo', 'reverse', 'update'],
@@ -500,6 +504,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertEqual(self.entries(undone.name), {})
         self.assertEqual(sum(self.entries(reversed_.name).values()), 0)
         self.assertBooked(updated)
+        self.assertBooked(new)
 
     def test_many_differences_hold_the_queue(self):
         self.division.hold_after = 2

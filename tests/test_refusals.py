@@ -241,36 +241,56 @@ class TestRefusals(RefusalCase):
 
     def test_each_kind_of_refusal_leads_to_its_record(self):
         """In both languages of Exact; a document each, since Exact names no record."""
-        tax, vat_code = self.tax_21.display_name, self.vat_code.display_name
-        journal, target = self.company_data['default_journal_sale'], self.journal.display_name
-        relation = self.export(self.invoice()).relation_id.display_name
-        customer = self.customer.display_name
+        journal, relation = (
+            self.company_data['default_journal_sale'], self.export(self.invoice()).relation_id,
+        )
+        names = {
+            'tax': self.tax_21.display_name, 'vat_code': self.vat_code.display_name,
+            'journal': journal.display_name, 'target': self.journal.display_name,
+            'relation': relation.display_name, 'customer': self.customer.display_name,
+        }
         for languages, code, record, text in (
-            (("Ongeldig: Btw-percentage", "Invalid: VAT percentage"),
-             'refused_vat_percentage', self.tax_21,
-             f"The VAT percentage does not fit the VAT code in Exact. Check the tax {tax}, which "
-             f"is mapped to {vat_code}."),
-            (("Ongeldig: Dagboek", "Invalid: Journal"), 'refused_journal_type', journal,
-             f"The journal {target} is of another type in Exact than this document needs. Map the "
-             f"journal {journal.display_name} to another."),
-            (("Ongeldige referentie: Dagboek", "Invalid reference: Journal"),
-             'refused_journal', journal,
-             f"Exact does not know the journal {target} (any more). Map the journal "
-             f"{journal.display_name} anew."),
-            (("Ongeldige referentie: Klant", "Invalid reference: Customer"),
-             'refused_relation', self.customer,
-             f"Exact does not know the relation {relation} (any more). Choose the relation of "
-             f"{customer} anew."),
-            (("Ongeldige referentie: Valuta", "Invalid reference: Currency"),
-             'refused_reference', self.division,
-             "The document refers to something that this administration does not have (any more). "
-             "Refresh the master data, then retry."),
+            (
+                ("Ongeldig: Btw-percentage", "Invalid: VAT percentage"),
+                'refused_vat_percentage', self.tax_21,
+                (
+                    "The VAT percentage does not fit the VAT code in Exact. Check the tax {tax},"
+                    " which is mapped to {vat_code}."
+                ),
+            ), (
+                ("Ongeldig: Dagboek", "Invalid: Journal"), 'refused_journal_type', journal,
+                (
+                    "The journal {target} is of another type in Exact than this document needs. Map"
+                    " the journal {journal} to another."
+                ),
+            ), (
+                ("Ongeldige referentie: Dagboek", "Invalid reference: Journal"),
+                'refused_journal', journal,
+                (
+                    "Exact does not know the journal {target} (any more). Map the journal {journal}"
+                    " anew."
+                ),
+            ), (
+                ("Ongeldige referentie: Klant", "Invalid reference: Customer"),
+                'refused_relation', self.customer,
+                (
+                    "Exact does not know the relation {relation} (any more). Choose the relation of"
+                    " {customer} anew."
+                ),
+            ), (
+                ("Ongeldige referentie: Valuta", "Invalid reference: Currency"),
+                'refused_reference', self.division,
+                (
+                    "The document refers to something that this administration does not have (any"
+                    " more). Refresh the master data, then retry."
+                ),
+            ),
         ):
             for words in languages:
                 with self.subTest(words=words):
                     move = self.invoice()
                     self.answers(move, Rejected(messages=[words], status=500))
-                    self.says(self.refused(move, code, record), text, words)
+                    self.says(self.refused(move, code, record), text.format(**names), words)
 
     def test_ledger_that_exact_does_not_know_leads_to_the_account(self):
         for words in ("Ongeldige referentie: Grootboekrekening", "Invalid reference: G/L account"):

@@ -1,4 +1,6 @@
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api, fields
@@ -6,17 +8,21 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import wire
+from odoo.addons.account_exact.models import exact_export_send
 
 from .common import CLIENT_ID, DIVISION, clone_rows
 from .export_common import ExactExportCase
 
 COUNT = 100
 FIRST = 2000001
+ENTRIES = 'salesentry/SalesEntries'
 
 
 @tagged('post_install', '-at_install')
 class TestScale(ExactExportCase):
     """A hundred administrations of a hundred companies in one database."""
+
+    numbers = count(1)
 
     @classmethod
     def setUpClass(cls):
@@ -39,16 +45,29 @@ class TestScale(ExactExportCase):
                 send_documents=False,
             )
 
+    def setUp(self):
+        super().setUp()
+        # As for the one administration: the books would outlive a test.
+        for division in self.divisions:
+            for entry in self.simulator.entries(division.code):
+                self.simulator.control.run('delete_entry', {
+                    'division': division.code, 'entry': entry['EntryID'],
+                })
+
     def exports(self, divisions):
-        """A checked document of each administration, ready to be sent."""
+        """A checked document of each administration, ready to be sent.
+
+        :param divisions: one that comes several times gets several documents
+        """
         store = self.simulator.store
+        names = [f"S/{division.code}/{next(self.numbers)}" for division in divisions]
         moves = clone_rows(self.env, 'account_move', self.move.id, [
-            {'company_id': division.company_id.id, 'name': f"S/{division.code}"}
-            for division in divisions
+            {'company_id': division.company_id.id, 'name': name}
+            for division, name in zip(divisions, names, strict=True)
         ])
         moves_sudo = self.env['account.move'].sudo()
         values, booking = [], self.sample.booking
-        for division, move_id in zip(divisions, moves, strict=True):
+        for division, move_id, name in zip(divisions, moves, names, strict=True):
             def there(kind, guid, code=division.code):
                 """What has the same code in the other administration."""
                 row = store.get(kind, DIVISION, guid)
@@ -60,30 +79,32 @@ class TestScale(ExactExportCase):
             })['ID']
             values.append({
                 'move_id': move_id, 'division_id': division.id, 'kind': 'sale', 'state': 'ready',
-                'name': f"S/{division.code}", 'reference': booking['your_ref'],
+                'name': name, 'reference': name,
                 'document_written_at': moves_sudo.browse(move_id).write_date,
                 'booking': {
-                    **booking, 'division': division.code, 'relation': relation,
+                    **booking, 'division': division.code, 'relation': relation, 'your_ref': name,
                     'lines': [
                         {**line, 'gl_account': there('GLAccounts', line['gl_account'])}
                         for line in booking['lines']
                     ],
                 },
             })
+        known = self.env['exact.gl.account'].sudo().search([]).division_id
         self.env['exact.gl.account'].sudo().create([
             {
                 'division_id': division.id, 'code': account.code, 'name': account.name,
                 'gl_type': account.gl_type, 'exact_guid': row['ID'],
             }
-            for division in divisions
+            for division in dict.fromkeys(divisions)
+            if division not in known
             for account in self.accounts.filtered(lambda one: one.gl_type in (20, 22, 24))
             if (row := store.one('GLAccounts', division.code, 'Code', wire.as_text(account.code)))
         ])
         return self.env['exact.export'].sudo().create(values)
 
-    def run_lanes(self):
-        """Two runs of the scheduled action, as the scheduler does them: each serves who is due."""
-        for _run in range(2):
+    def run_lanes(self, runs=2):
+        """Runs of the scheduled action, as the scheduler does them: each serves who is due."""
+        for _run in range(runs):
             self.env.flush_all()
             with self.registry.cursor() as cr:
                 api.Environment(cr, SUPERUSER_ID, {})['exact.export']._cron_process()
@@ -131,6 +152,12 @@ class TestScale(ExactExportCase):
         )
         self.assertLessEqual(set(waiting.mapped('state')), {'ready', 'uncertain'})
         self.assertEqual(len(self.entries()), COUNT - len(troubled))
+        # What is asked for while some are in trouble waits for nobody's pause
+        for other in (self.divisions[11], self.divisions[99]):
+            export = self.exports(other)
+            self.run_lanes(1)
+            self.assertEqual(export.state, 'verified', export.finding_ids.mapped('message'))
+        self.assertLessEqual(set(waiting.mapped('state')), {'ready', 'uncertain'})
 
         # Each goes on when its own trouble is over
         self.simulator.faults.clear()
@@ -141,11 +168,35 @@ class TestScale(ExactExportCase):
             self.run_lanes()
         still = waiting.filtered(lambda export: export.state != 'verified')
         self.assertEqual(still.division_id, limited)
-        self.assertEqual(len(self.entries()), COUNT - 1, "each once")
+        self.assertEqual(len(self.entries()), COUNT + 2 - 1, "each once")
         midnight = fields.Datetime.now().replace(hour=0, minute=0, second=0) + timedelta(days=1)
         self.assertAlmostEqual(
             self.env['exact.export']._next_moment(limited), midnight, delta=timedelta(minutes=1),
         )
+
+    def test_a_long_queue_leaves_the_others_their_turn(self):
+        """After a minute, though nobody stops the run: one that a person started never ends."""
+        long, *others = self.divisions[:3]
+        exports = self.exports([long] * 10 + others)
+        start = self.simulator.store.query('SELECT MAX(id) FROM call')[0][0]
+
+        def sent():
+            """Whose documents were sent, one after the other."""
+            return [row[0] for row in self.simulator.store.query(
+                "SELECT division FROM call WHERE method = 'POST' AND resource = ? AND id > ?"
+                " ORDER BY id", ENTRIES, start,
+            )]
+
+        # A document takes twenty seconds
+        clock = SimpleNamespace(monotonic=lambda: 20 * len(sent()))
+        with patch.object(exact_export_send, 'time', clock):
+            self.run_lanes(1)
+            self.assertEqual(sent(), [long.code] * 4 + [other.code for other in others])
+            self.run_lanes(1)
+            self.assertEqual(sent()[6:], [long.code] * 4)
+            self.run_lanes(2)
+        self.assertEqual(sent()[10:], [long.code] * 2)
+        self.assertEqual(set(exports.mapped('state')), {'verified'})
 
     def test_who_waited_longest_is_served_first(self):
         self.exports(self.divisions)

@@ -1,8 +1,9 @@
 import uuid
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
@@ -558,6 +559,32 @@ class TestSync(ExactTransactionCase):
         self.assertTrue(other.cursor_ids.filtered('message'))
         self._run()
         self.assertFalse(self._calls(), "no storm of calls to a closed administration")
+
+    def test_large_division_leaves_its_share_to_the_other(self):
+        """A run is not long enough for both; each call takes minutes here."""
+        other_company = self.env['res.company'].create(
+            {'name': "Second", 'currency_id': self.company.currency_id.id}
+        )
+        other = self.create_division(self.connection, other_company, code=1234568)
+        (self.division | other)._start_sync()
+        clock = SimpleNamespace(monotonic=lambda: 240 * self._last_call())
+        with patch.object(exact_sync, 'time', clock), patch.object(
+            type(self.division), '_sync_deadline', lambda _divisions: clock.monotonic() + 2700,
+        ):
+            self.env.flush_all()
+            with self.registry.cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, {})['exact.division']._cron_sync()
+            self.env.invalidate_all()
+        calls = dict(self.store.query(
+            'SELECT division, COUNT(*) FROM call WHERE id > ? GROUP BY division', self.seen,
+        ))
+        # That is time for eleven calls
+        self.assertEqual(sorted(calls), [DIVISION, 1234568])
+        self.assertGreaterEqual(min(calls.values()), 5)
+        self.assertLessEqual(sum(calls.values()), 13)
+        # What is left of both is still due, and comes with the next run
+        self._run()
+        self.assertEqual((self.division | other).mapped('sync_state'), ['done'] * 2)
 
     def test_programming_error_does_not_stop_the_other(self):
         company = self.env['res.company'].create(
