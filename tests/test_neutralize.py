@@ -5,9 +5,11 @@ from odoo.tests import TransactionCase, tagged
 
 from odoo.addons.account_exact.exact_api import Tokens
 
+from .common import ExactSimulatorMixin
+
 
 @tagged('post_install', '-at_install')
-class TestNeutralize(TransactionCase):
+class TestNeutralize(ExactSimulatorMixin, TransactionCase):
 
     def test_a_copied_database_loses_its_connections(self):
         """Two databases with one token chain end it for both."""
@@ -16,9 +18,8 @@ class TestNeutralize(TransactionCase):
         })
         connection._consented(Tokens('access', 'refresh', datetime.now(timezone.utc)))
         draft = self.env['exact.connection'].create({'site': 'be'})
-        division = self.env['exact.division'].create({
-            'connection_id': connection.id, 'code': 1, 'name': "Books",
-        })
+        division = self.create_division(connection, self.env.company, code=1)
+        free = self.create_division(connection, code=2)
         self.env.flush_all()
         for query in neutralize.get_neutralization_queries(['account_exact']):
             self.env.cr.execute(query)
@@ -33,3 +34,8 @@ class TestNeutralize(TransactionCase):
         self.assertIn("copy", connection.state_reason)
         self.assertEqual(draft.state, 'draft')
         self.assertTrue(division.exists(), "mappings and history stay")
+        # What waits in the copy is the original's to send, even if somebody connects it again.
+        self.assertTrue(division.hold)
+        self.assertEqual(division.hold_reason, 'neutralized')
+        # Nothing waits for who has no company: linking it later is a decision, not a mistake.
+        self.assertEqual((free.hold, free.hold_reason), (False, False))

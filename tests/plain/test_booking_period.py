@@ -14,6 +14,7 @@ from booking import (
     Period,
     book_in,
     changes,
+    check,
     fingerprint,
     from_dict,
     next_open_period,
@@ -66,6 +67,75 @@ def test_the_next_open_period_may_be_in_the_next_year(first_month, day, first_of
     assert next_open_period(facts, '70', day)[:2] == first_of_year
     closed = {('70', period.year, period.number) for period in periods}
     assert next_open_period(replace(facts, closed=closed), '70', day) is None
+
+
+def four_weeks():
+    """Three years of thirteen periods of four weeks, as shops have them; from a Monday on."""
+    start, result = dt.date(2024, 12, 30), []
+    for year in (2025, 2026, 2027):
+        for number in range(1, 14):
+            result.append(Period(year, number, start, start + dt.timedelta(27)))
+            start += dt.timedelta(28)
+    return result
+
+
+def long_year():
+    """A first year of eighteen months, from July on; then one of the calendar."""
+    months = [(2025, month) for month in range(7, 13)] + [
+        (year, month) for year in (2026, 2027) for month in range(1, 13)
+    ]
+    return [
+        Period(
+            *((2026, position) if position <= 18 else (2027, position - 18)),
+            dt.date(year, month, 1),
+            dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(1),
+        )
+        for position, (year, month) in enumerate(months, 1)
+    ]
+
+
+@pytest.mark.parametrize(('periods', 'day', 'own', 'later'), [
+    (four_weeks(), dt.date(2025, 12, 28), (2025, 13), (2026, 1)),
+    (four_weeks(), dt.date(2025, 12, 29), (2026, 1), (2026, 2)),
+    # The last day of January is the second period's already
+    (four_weeks(), dt.date(2026, 1, 31), (2026, 2), (2026, 3)),
+    (four_weeks(), dt.date(2026, 12, 1), (2026, 13), (2027, 1)),
+    (long_year(), dt.date(2025, 7, 1), (2026, 1), (2026, 2)),
+    # January comes twice in the books of the company, once in this year
+    (long_year(), dt.date(2026, 1, 15), (2026, 7), (2026, 8)),
+    (long_year(), dt.date(2026, 7, 15), (2026, 13), (2026, 14)),
+    (long_year(), dt.date(2026, 12, 31), (2026, 18), (2027, 1)),
+    (long_year(), dt.date(2027, 1, 1), (2027, 1), (2027, 2)),
+])
+def test_years_have_as_many_periods_as_exact_says(periods, day, own, later):
+    assert period_of(periods, day)[:2] == own
+    facts = Facts(1, periods=periods, closed={('70', *own)})
+    assert next_open_period(facts, '70', day)[:2] == later
+    # The same number in another year is another period
+    facts = replace(facts, closed={('70', own[0] - 1, own[1]), ('70', own[0] + 1, own[1])})
+    assert next_open_period(facts, '70', day)[:2] == own
+
+
+@pytest.mark.parametrize(('periods', 'last'), [(four_weeks(), 13), (long_year(), 18)])
+def test_the_last_period_of_a_year_is_booked_in_as_any_other(periods, last):
+    period = next(p for p in periods if (p.year, p.number) == (2026, last))
+    facts = Facts(1, periods=periods)
+
+    def found(number, day=period.end, closed=()):
+        booking = sale(year=2026, period=number, entry_date=day)
+        return {
+            finding.code: finding.severity
+            for finding in check(booking, replace(facts, closed=frozenset(closed)))
+            if finding.code.startswith('period_')
+        }
+
+    assert found(last) == {}
+    assert found(last - 1) == {'period_differs_from_date': 'informs'}
+    assert found(last + 1) == {'period_unknown': 'blocks'}
+    assert found(last, closed={('70', 2026, last)}) == {'period_closed': 'blocks'}
+    assert found(last, closed={('70', 2026, 1)}) == {}
+    body = payload(sale(year=2026, period=last, entry_date=period.end))
+    assert (body['ReportingYear'], body['ReportingPeriod']) == (2026, last)
 
 
 FEBRUARY = Period(2026, 8, dt.date(2026, 2, 1), dt.date(2026, 2, 28))

@@ -81,8 +81,19 @@ def test_every_kind_asks_for_one_of_four_things():
      'gl_account_type', 'gl_account', PERSON),
     ("Ongeldig: Dagboek", "Invalid: Journal", 'journal_type', 'journal', PERSON),
     ("Ongeldig: Klant (Type)", "Invalid: Customer (Type)", 'customer_type', 'relation', PERSON),
+    ("Ongeldig: Leverancier (Type)", "Invalid: Supplier (Type)",
+     'supplier_type', 'relation', PERSON),
+    ("Ongeldig: Grootboekrekeningtype", "Invalid: General ledger account type",
+     'gl_account_type', 'gl_account', PERSON),
+    ("Ongeldige referentie: Project", "Invalid reference: Project",
+     'invalid_reference', 'project', PERSON),
+    ("Verplicht: Omschrijving", "Mandatory: Description", 'mandatory', '', PERSON),
     ("In gebruik: Boekstuknummer", "In use: Entry number",
      'duplicate_number', 'entry_number', STOP),
+    ("Gegeven bestaat reeds", "Data already exists", 'duplicate_code', '', STOP),
+    ("Bestaat reeds: Uw ref.", "Already exists: Your ref.", 'duplicate_code', 'reference', STOP),
+    ("Het boekjaar kan niet worden gewijzigd", "The financial year cannot be changed",
+     'financial_year', '', STOP),
     ("Reeds verwerkt", "Already processed", 'already_processed', '', STOP),
     ("Periode is afgesloten: 2026 - 1", "Period is closed: 2026 - 1", 'period_closed', '', EXACT),
     ("Er is een probleem opgetreden", "A problem has occurred.", 'transient', '', LATER),
@@ -96,7 +107,39 @@ def test_both_languages_say_the_same(dutch, english, code, part, reaction):
         assert refusal.words == words
 
 
+def test_what_the_facts_say_in_two_languages_is_one_kind():
+    """In whole sentences, as Exact says them: no fragment is taken for another kind's."""
+    seen = 0
+    for error in facts():
+        if 500 not in error['http']:
+            continue
+        kinds = {
+            understand(f"{fragment} iets").kind.code for fragment in error['fragment'].split('|')
+        }
+        assert len(kinds) == 1, error['fragment']
+        [code] = kinds
+        assert kind_of(code).error_class == error['class'], error['fragment']
+        seen += '|' in error['fragment']
+    assert seen >= 4
+
+
+def test_every_kind_of_the_table_is_known_by_each_of_its_fragments():
+    for kind in catalog.KINDS:
+        assert understand(f"Fout. {kind.fragment} 123").kind == kind
+
+
+@pytest.mark.parametrize('words', [
+    "ongeldige referentie: BTW code", "Ongeldige  referentie:  Btw - code",
+    "INVALID REFERENCE: VAT CODE", "Invalid reference: Vat-Code",
+])
+def test_case_blanks_and_hyphens_are_no_words(words):
+    refusal = understand(words)
+    assert (refusal.kind.code, refusal.part) == ('invalid_reference', 'vat_code')
+
+
 @pytest.mark.parametrize(('words', 'period'), [
+    ("Periode is afgesloten: 2026 - 13", (2026, 13)),
+    ("Period is closed: 2026 - 18", (2026, 18)),
     ("Periode is afgesloten: 2026 - 1", (2026, 1)),
     ("Period is closed: 2026-12", (2026, 12)),
     ("Periode is afgesloten", None),
