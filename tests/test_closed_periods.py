@@ -1,6 +1,7 @@
 from itertools import count
 
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 
 from odoo.addons.account_exact.booking import fingerprint, from_dict
 from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
@@ -339,6 +340,76 @@ class TestClosedPeriods(ClosedPeriodTests, ClosedPeriodCase):
         self.export(moves)
         self.work()
         self.each_as_its_journal_says(moves)
+
+    def asked(self):
+        """A document of which a person is asked in what period it belongs."""
+        self.policy('ask')
+        self.close(self.own)
+        self.sync()
+        move = self.invoice()
+        self.export(move)
+        return move, self.blocked_by(move, 'period_ask')
+
+    def choice(self, finding, user=None, **values):
+        """The wizard of a finding, as its button opens it."""
+        return self.env['exact.period.wizard'].with_user(user or self.env.user).with_context(
+            default_finding_id=finding.id,
+        ).create(values)
+
+    def test_chosen_is_an_open_period_of_this_administration(self):
+        move, finding = self.asked()
+        free = self.create_division(self.connection, code=1234568)
+        # sudo: master data is the engine's to make
+        theirs = self.env['exact.period'].sudo().create({
+            'division_id': free.id, 'exact_guid': 'theirs', 'code': '2026/2', 'year': 2026,
+            'number': 2, 'start_date': '2026-02-01', 'end_date': '2026-02-28',
+        })
+        late = self.choice(finding)
+        self.assertEqual(late.period_id, self.next)
+        self.addCleanup(self.close, self.next, closed=False)
+        self.close(self.next)
+        self.sync()
+        for wizard in (late, self.choice(finding, period_id=self.own.id)):
+            with self.assertRaisesRegex(UserError, "Choose an open period of this administration"):
+                wizard.action_apply()
+        with self.assertRaises(UserError):
+            self.choice(finding, period_id=theirs.id).action_apply()
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertFalse(move.exact_export_id.overrides)
+
+    def test_there_is_no_choice_where_the_rule_decides(self):
+        self.close(self.own)
+        self.sync()
+        move = self.invoice()
+        self.export(move)
+        finding = self.blocked_by(move, 'period_closed')
+        with self.assertRaisesRegex(UserError, "The rule of the journal decides"):
+            self.choice(finding, period_id=self.next.id).action_apply()
+        self.assertFalse(move.exact_export_id.overrides)
+
+    def test_choice_that_comes_too_late_moves_nothing(self):
+        """The period was opened meanwhile, and the document is in Exact."""
+        move, finding = self.asked()
+        wizard = self.choice(finding)
+        self.close(self.own, closed=False)
+        self.sync()
+        self.work()
+        self.assertBooked(move)
+        with self.assertRaises(UserError):
+            wizard.action_apply()
+        self.work()
+        self.assertEqual(move.exact_state, 'verified')
+        self.assertEqual(self.places(move), [self.place(self.own)])
+
+    def test_who_only_reads_chooses_nothing(self):
+        move, finding = self.asked()
+        reader = new_test_user(
+            self.env, login='exact_period_reader', groups='account.group_account_readonly',
+            company_id=self.company.id, company_ids=[(6, 0, self.company.ids)],
+        )
+        with self.assertRaises(AccessError):
+            self.choice(finding, reader).action_apply()
+        self.assertFalse(move.exact_export_id.overrides)
 
     def test_a_journal_that_is_closed_stops_no_other(self):
         """Exact closes a period by journal: the others book in it as before."""

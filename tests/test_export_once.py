@@ -3,13 +3,14 @@
 from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient
 from odoo.addons.account_exact.models import exact_export_send
+from odoo.addons.account_exact.wizards import exact_link_wizard
 from odoo.addons.base.models import ir_cron
 
 from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed
@@ -364,6 +365,98 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.export(first)
         self.work()
         self.assertEqual(list(self.entries(first.name)), [guid])
+
+    def test_link_is_of_what_is_ticked(self):
+        move = self.invoice()
+        self.typed(move)
+        wizard = self.wizard(move)
+        wizard.line_ids.is_chosen = False
+        with self.assertRaisesRegex(UserError, "Tick the documents to link first"):
+            wizard.action_link()
+        self.assertFalse(move.exact_export_ids)
+
+    def test_a_document_is_linked_to_one_entry_only(self):
+        move = self.invoice()
+        for _entry in range(2):
+            self.typed(move)
+        wizard = self.wizard(move)
+        self.assertEqual(wizard.line_ids.mapped('how'), ['several'] * 2)
+        wizard.line_ids.is_chosen = True
+        with self.assertRaisesRegex(UserError, "A document can be linked to one entry only"):
+            wizard.action_link()
+        self.assertFalse(move.exact_export_ids)
+
+    def test_looked_for_are_posted_documents_that_were_not_sent(self):
+        draft, booked, waiting = self.invoice(post=False), self.invoice(), self.invoice()
+        self.export(booked)
+        waiting.action_exact_export()
+        waiting.exact_export_id.sudo().state = 'uncertain'
+        nothing = self.env['account.move']
+        calls = self.simulator.store.query('SELECT COUNT(*) FROM call')
+        for moves in (nothing, draft, booked, waiting, draft | booked | waiting):
+            with self.subTest(moves=moves), self.assertRaisesRegex(
+                UserError, "Choose posted documents that have not been exported",
+            ):
+                moves.action_exact_link()
+        self.assertEqual(self.simulator.store.query('SELECT COUNT(*) FROM call'), calls)
+
+    def test_looked_for_is_in_the_administration_of_one_company(self):
+        other = self.setup_other_company(name="Elders B.V.")
+        self.env.user.company_ids |= other['company']
+        theirs = self.env['account.move'].with_company(other['company']).create({
+            'move_type': 'entry', 'journal_id': other['default_journal_misc'].id,
+            'date': '2026-01-15', 'line_ids': [
+                Command.create({
+                    'name': "Memo", side: 5,
+                    'account_id': other[f'default_account_{account}'].id,
+                })
+                for side, account in (('debit', 'expense'), ('credit', 'revenue'))
+            ],
+        })
+        theirs.action_post()
+        calls = self.simulator.store.query('SELECT COUNT(*) FROM call')
+        for moves in (theirs, self.invoice() | theirs):
+            with self.assertRaisesRegex(UserError, "one company that is linked to Exact"):
+                moves.with_context(
+                    allowed_company_ids=(self.company | other['company']).ids,
+                ).action_exact_link()
+        self.assertEqual(self.simulator.store.query('SELECT COUNT(*) FROM call'), calls)
+
+    def test_looked_for_is_what_a_person_can_look_through(self):
+        moves = self.invoice(1) | self.invoice(2)
+        with patch.object(exact_link_wizard, 'MAX_DOCUMENTS', 1), self.assertRaisesRegex(
+            UserError, "These are 2 documents. Choose at most 1 at a time",
+        ):
+            moves.action_exact_link()
+
+    def test_what_changed_since_it_was_looked_for_is_not_linked(self):
+        move = self.invoice()
+        guid = self.typed(move)
+        wizard = self.wizard(move)
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        with self.assertRaisesRegex(UserError, "was changed meanwhile. Look for its entry again"):
+            wizard.action_link()
+        self.assertNotIn(guid, move.exact_export_ids.mapped('exact_guid'))
+
+    def test_what_is_on_its_way_is_not_linked(self):
+        """Somebody exported it while the entries were looked at."""
+        move = self.invoice()
+        guid = self.typed(move)
+        wizard = self.wizard(move)
+        move.action_exact_export()
+        export = move.exact_export_id
+        for values in (
+            {'state': 'sending'}, {'state': 'uncertain'},
+            {'state': 'verified', 'exact_guid': '00000000-0000-4000-8000-000000000001'},
+        ):
+            export.sudo().write(values)
+            with self.subTest(values=values), self.assertRaisesRegex(
+                UserError, "is on its way to Exact by now",
+            ):
+                wizard.action_link()
+            self.assertNotEqual(export.exact_guid, guid)
 
     def test_linked_entry_of_another_amount_is_never_verified(self):
         move = self.invoice()

@@ -419,7 +419,7 @@ class TestSecurity(ExactExportCase):
 
     # === METHODS === #
 
-    def public_methods(self, model):
+    def public_methods(self, model, is_ours=is_ours):
         """Methods that RPC can call and that are ours, not Odoo's."""
         cls = self.registry[model]
         names = set()
@@ -441,6 +441,16 @@ class TestSecurity(ExactExportCase):
                     sorted(METHODS.get(model, ())), sorted(self.public_methods(model)),
                 )
 
+    def test_no_other_model_has_methods_of_ours(self):
+        """Where the glue addons add some, their own tests decide."""
+        found = {
+            name: self.public_methods(
+                name, lambda cls: cls.__module__.startswith('odoo.addons.account_exact.'),
+            )
+            for name, model in self.registry.items() if not model._abstract
+        }
+        self.assertEqual({name for name, methods in found.items() if methods} - {*METHODS}, set())
+
     def test_methods(self):
         for model, methods in METHODS.items():
             record = self.record(model)
@@ -448,6 +458,31 @@ class TestSecurity(ExactExportCase):
                 for login in PEOPLE:
                     with self.subTest(model=model, method=method, who=login):
                         self.assertEqual(self.call(login, record, method), login in allowed)
+
+    def test_lines_are_edited_by_who_keeps_the_books(self):
+        """What a line carries along to Exact is Odoo's to allow; ours gives nobody more."""
+        line = self.move.invoice_line_ids
+        account = self.env['exact.analytic.mapping'].search([
+            ('division_id', '=', self.division.id),
+        ], limit=1).analytic_account_id
+        for values in ({'analytic_distribution': {str(account.id): 100}}, {'name': "Other"}):
+            for login in PEOPLE:
+                with self.subTest(who=login, values=values):
+                    self.assertEqual(
+                        self.call(login, line, 'write', values), login in INVOICERS,
+                    )
+
+    def test_lines_that_are_edited_are_compared_whoever_may_edit_them(self):
+        """Without any right on exports: the comparison is the engine's."""
+        line = self.move.invoice_line_ids
+        account = self.env['exact.analytic.mapping'].search([
+            ('division_id', '=', self.division.id),
+        ], limit=1).analytic_account_id
+        self.assertFalse(self.exported.pending_action)
+        with self.assertRaises(AccessError), mute_logger('odoo.addons.base.models.ir_model'):
+            self.exported.with_user(self.people['invoicer']).pending_action = 'recheck'
+        line.with_user(self.people['invoicer']).analytic_distribution = {str(account.id): 100}
+        self.assertEqual(self.exported.pending_action, 'recheck')
 
     # === CRAFTED IDS === #
 

@@ -1,6 +1,6 @@
 from odoo import Command
-from odoo.exceptions import AccessError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 
 from .common import ExactExpenseCase
 
@@ -118,6 +118,66 @@ class TestHrExpenseRights(ExactExpenseCase):
         export = expense.account_move_id.exact_export_id
         action = expense.action_exact_open_export()
         self.assertEqual((action['res_model'], action['res_id']), ('exact.export', export.id))
+
+    # Public methods of ours that RPC can call on expenses, and who may
+    METHODS = {'action_exact_open_export': {'accountant'}}
+
+    def test_every_method_is_decided(self):
+        """Of any model: a method that this addon adds to others' models is an answer to RPC."""
+        found = {}
+        for model, cls in self.registry.items():
+            for base in cls.mro():
+                if base.__module__.startswith('odoo.addons.account_exact_hr_expense.'):
+                    # What extends Odoo's own keeps Odoo's own rights
+                    found.setdefault(model, set()).update(
+                        name for name, value in vars(base).items()
+                        if callable(value) and not name.startswith('_') and not any(
+                            name in vars(other) for other in cls.mro()
+                            if not other.__module__.startswith('odoo.addons.account_exact')
+                            and other.__name__ != cls.__name__
+                        )
+                    )
+        found = {model: names for model, names in found.items() if names}
+        self.assertEqual(found, {'hr.expense': set(self.METHODS)})
+
+    def test_who_may_not_calls_nothing(self):
+        """Not with the id of a colleague's expense, nor of the own one."""
+        expense = self.submitted()
+        expense.with_user(self.approver).action_approve()
+        self.run_all()
+        accountant = self.create_user('accountant', 'account.group_account_invoice')
+        accountant.group_ids |= self.env.ref('hr_expense.group_hr_expense_user')
+        stranger = new_test_user(
+            self.env, login='exact_expense_stranger', groups='account.group_account_manager',
+            company_id=self.env['res.company'].create({'name': "Elders"}).id,
+        )
+        portal = new_test_user(
+            self.env, login='exact_expense_portal', groups='base.group_portal',
+        )
+        for method, allowed in self.METHODS.items():
+            for user in (
+                accountant, self.plain, self.approver, self.bookkeeper, stranger, portal,
+            ):
+                with self.subTest(method=method, who=user.login):
+                    self.env.invalidate_all()
+                    own = expense.with_env(self.env(user=user, su=False, context={}))
+                    if user.login in allowed:
+                        self.assertEqual(
+                            getattr(own, method)()['res_id'],
+                            expense.account_move_id.exact_export_id.id,
+                        )
+                    else:
+                        with self.assertRaises(AccessError):
+                            getattr(own, method)()
+
+    def test_what_was_taken_back_is_not_for_the_employee_to_post_again(self):
+        expense = self.submitted()
+        expense.with_user(self.approver).action_approve()
+        self.run_all()
+        self.assertTrue(expense.exact_was_posted)
+        with self.assertRaises(UserError):
+            expense.with_user(self.plain).write({'exact_was_posted': False})
+        self.assertTrue(expense.exact_was_posted)
 
     def test_only_administrators_turn_the_switch(self):
         with self.assertRaises(AccessError):
