@@ -166,6 +166,8 @@ def table(result, titles):
     ):
         values = ', '.join(f'{count} {key}' for key, count in sorted(result[name].items()))
         print(f'{text}: {values or "none"}')
+    questions = ', '.join(f'{name} {value}' for name, value in result['exact'].items())
+    print(f'the Exact of this run: {questions}')
     print(f"calls above Exact's limits: {result['limited']}")
     print(f"most errors of one endpoint in one hour: {result['worst_errors']}")
     print(f"clicks that Odoo refused: {result['refused']}")

@@ -8,6 +8,7 @@ import contextlib
 import heapq
 import json
 import logging
+import os
 import pathlib
 import random
 import sys
@@ -30,6 +31,32 @@ AT_REST = ('blocked', 'refused', 'verified', 'changed', 'undone', 'superseded', 
 STEP_SECONDS = 900
 WORKDAY = range(7, 18)
 PARAMETER = 'account_exact.exact_online_base_url'
+# What nobody knows of Exact before it is tried in an administration of one's own (section 9 of the
+# facts): each run meets another Exact.
+OPEN_QUESTIONS = {
+    'credit_note': ('sign', 'explicit'),
+    'payment_terms_sign': ('owes_negative', 'owes_positive'),
+    'entry_status': (20, 20, 20, 50),
+    'read_only': ('refuse', 'ignore'),
+    'vat_amount_zero': ('given', 'omitted'),
+    'vat_rounding': ('cent', 'currency'),
+    'period_zero': ('omitted', 'given'),
+    'envelope_top1': ('flat', 'results'),
+    'put_unchanged': ('refuse', 'accept'),
+    # An unknown reference disappears unseen, or is refused
+    'silent_drop': (['Project', 'Document', 'Item'], []),
+    'too_early': (400, 401),
+    'second_consent_kills': (False, True),
+    'expires_in': ('string', 'number'),
+    'error_fuse': ('429', '429', '403', '500'),
+    'sync_lag': (0, 0, 20),
+}
+
+
+def open_questions(seed):
+    """The Exact of a run: {switch of the simulator: value}."""
+    chance = random.Random(f'Exact {seed}')
+    return {name: chance.choice(values) for name, values in OPEN_QUESTIONS.items()}
 
 
 class World:
@@ -72,15 +99,8 @@ class World:
         self.choose_terms()
 
     def choose_terms(self):
-        """What companies and administrations differ in, and what nobody knows of Exact."""
+        """What companies and administrations differ in."""
         random_ = self.random
-        self.simulator.switches.update({
-            'too_early': random_.choice([400, 401]),
-            'error_fuse': random_.choice(['429', '429', '403', '500']),
-            'expires_in': random_.choice(['string', 'number']),
-            'envelope_top1': random_.choice(['flat', 'results']),
-            'sync_lag': random_.choice([0, 0, 20]),
-        })
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             for code in self.companies.values():
@@ -89,6 +109,8 @@ class World:
                     'auto_export_sale': random_.random() < 0.5,
                     'auto_export_purchase': random_.random() < 0.5,
                     'send_documents': random_.random() < 0.6,
+                    # Whoever set it up has seen how this Exact takes credit notes
+                    'credit_note_style': self.simulator.switches.credit_note,
                 })
 
     # === NOTES === #
@@ -436,7 +458,12 @@ def main(database, books, result, start, seed, documents, faults, verbose=''):
     from .machine import Machine, start_simulator
 
     machine = Machine(seed, datetime.fromisoformat(start))
-    simulator = start_simulator(books, machine.clock)
+    switches = open_questions(int(seed))
+    log = os.environ.get('ACCOUNT_EXACT_REQUEST_LOG')
+    if log and switches['credit_note'] == 'explicit':
+        # `Type` in a POST is read-only in the reference: these requests have a log of their own
+        log = f'{log}.explicit'
+    simulator = start_simulator(books, machine.clock, switches=switches, log=log)
     try:
         world = World(
             machine, simulator, registry, seed, int(documents), faults, bool(verbose),
@@ -451,6 +478,7 @@ def main(database, books, result, start, seed, documents, faults, verbose=''):
         counted = count(world)
         counted |= {
             'titles': INVARIANTS, 'seed': seed, 'failure': failure, 'digest': world.observer.digest,
+            'exact': switches,
             'seconds': round(freezegun.api.real_perf_counter() - started, 1),
         }
         pathlib.Path(result).write_text(json.dumps(counted, default=str, indent=1))

@@ -33,6 +33,7 @@ class Weather:
         self.count = []
         self.outage = None
         self.scarce_until = self.machine.clock.naive()
+        self.entry_status = self.simulator.switches.entry_status
         if level != 'none':
             self.machine.on_call = self.at_call
             self.machine.on_point = self.at_point
@@ -50,7 +51,7 @@ class Weather:
         self.calm()
         self.end_outage()
         self.simulator.switches.update({
-            'minute_limit': 60, 'day_limit': 5000, 'entry_status': 20,
+            'minute_limit': 60, 'day_limit': 5000, 'entry_status': self.entry_status,
         })
 
     def calm(self):
@@ -159,7 +160,8 @@ class Weather:
         self.simulator.switches.update({'entry_status': 50})
         self.world.later(
             timedelta(minutes=self.random.uniform(20, 120)),
-            lambda: self.simulator.switches.update({'entry_status': 20}), 'entries stay open',
+            lambda: self.simulator.switches.update({'entry_status': self.entry_status}),
+            'entries are as they were',
         )
 
     def dropped(self):
