@@ -65,6 +65,7 @@ class Count:
         self.edited_there = {
             guid: reference for b in world.bookkeepers for guid, reference in b.edited.items()
         }
+        self.amounts_there = world.amounts_changed_there()
         self.typed = set().union(*(b.typed for b in world.bookkeepers))
 
     def broken(self, number, text):
@@ -204,7 +205,9 @@ class Count:
             lines = self.simulator.transaction_lines(export.exact_guid, self.code(move))
             if move.state == 'cancel':
                 self.broken(3, f'{self.label(move)}: cancelled, yet verified')
-            if not lines or move.state != 'posted':
+            changed = self.amounts_there.get(export.exact_guid)
+            if not lines or move.state != 'posted' or (changed and export.verified_at <= changed):
+                # Somebody gave it another amount there after it was read back
                 continue
             for text in self._differences(move, lines):
                 self.broken(3, f'{self.label(move)}: {text}')
@@ -313,7 +316,7 @@ class Count:
             undone = note.get('undone')
             if last.state == 'verified' and undone and (
                 not note['edited'] or note['edited'] < undone['at']
-            ):
+            ) and last.exact_guid not in self.amounts_there:
                 lines = self.simulator.transaction_lines(last.exact_guid, self.code(move))
                 if lines and normal(lines) != undone['lines']:
                     self.broken(7, f'{self.label(move)}: another entry than before the undo')

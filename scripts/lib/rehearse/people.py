@@ -268,13 +268,14 @@ def reference_in(entry):
 class Bookkeeper:
     """Somebody at work in Exact itself, in one division.
 
-    Attributes: what this person deleted, edited ({GUID: the reference that it had}) and typed.
+    Attributes: what this person deleted, edited ({GUID: the reference that it had}), gave another
+    amount ({GUID: when}) and typed.
     """
 
     def __init__(self, world, code):
         self.world, self.random, self.code = world, world.random, code
         self.simulator = world.simulator
-        self.deleted, self.edited, self.typed = set(), {}, set()
+        self.deleted, self.edited, self.amounts, self.typed = set(), {}, {}, set()
 
     def _run(self, action, **values):
         return self.simulator.control.run(action, {'division': self.code, **values})
@@ -304,6 +305,18 @@ class Bookkeeper:
                 line['LineNumber']: {'Description': "Changed here"},
             })
         self.edited.setdefault(entry['EntryID'], reference_in(entry))
+
+    def edit_amount(self):
+        """Correct what Odoo has proved already, or is about to."""
+        entry = self._entry(20)
+        if not entry or entry['kind'] not in ('sale', 'purchase'):
+            return
+        line = self.random.choice(entry['lines'])
+        self._run('edit_entry', entry=entry['EntryID'], lines={
+            line['LineNumber']: {'AmountFC': round(float(line['AmountFC']) + 1, 2)},
+        })
+        self.edited.setdefault(entry['EntryID'], reference_in(entry))
+        self.amounts[entry['EntryID']] = self.world.machine.clock.naive()
 
     def process_entry(self):
         entry = self._entry(20)
@@ -386,7 +399,7 @@ class Bookkeeper:
         self.typed.add(answer['EntryID'])
 
     ACTIONS = {
-        'delete_entry': 4, 'edit_entry': 4, 'process_entry': 4, 'pay': 6, 'close_period': 1,
+        'delete_entry': 4, 'edit_entry': 4, 'edit_amount': 2, 'process_entry': 4, 'pay': 6, 'close_period': 1,
         'open_period': 2, 'rename_ledger': 1, 'block_ledger': 1, 'change_vat_code': 1,
         'rename_relation': 1, 'type_entry': 3,
     }

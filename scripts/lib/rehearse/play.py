@@ -135,15 +135,23 @@ class World:
         """Keep what the books say of those that were verified, for when they are done again."""
         from .books import normal
 
+        changed = self.amounts_changed_there()
         for move in moves:
             export = move.exact_export_id
             lines = self.simulator.transaction_lines(
                 export.exact_guid, self.companies[move.company_id.id],
-            ) if export.state == 'verified' else ()
+            ) if export.state == 'verified' and export.exact_guid not in changed else ()
             if lines:
                 self.documents[move.id]['undone'] = {
                     'at': self.machine.clock.naive(), 'lines': normal(lines),
                 }
+
+    def amounts_changed_there(self):
+        """{GUID of an entry: when somebody in Exact gave it another amount}"""
+        return {
+            guid: moment
+            for bookkeeper in self.bookkeepers for guid, moment in bookkeeper.amounts.items()
+        }
 
     def relations(self):
         """{(division, GUID): the card of the relation in Exact}"""
