@@ -214,12 +214,16 @@ class ExactToken(models.Model):
         :return: whether this cures what stood in the way of the tokens
         """
         token_sudo = self._of(connection)
-        cured = bool(secret and token_sudo.problem == 'client')
+        present_problem = self._present_problem(connection, self.env.cr)
         values = {'client_secret': encrypt(secret)}
-        if cured:
+        if secret and present_problem == 'client':
             values |= {'problem': False, 'retry_at': False}
         token_sudo._keep(values)
-        return cured
+        # The key that is missing may have been needed for the old secret alone
+        return bool(
+            secret and present_problem in ('client', 'key')
+            and not self._present_problem(connection, self.env.cr)
+        )
 
     @api.model
     def _client_secret(self, connection):
@@ -406,7 +410,8 @@ class ExactToken(models.Model):
         values = self._tokens_to_vals(fresh)
         own_cursor = cr    # of this refresh alone
         try:
-            self._update(connection_id, **values)
+            # A key that was replaced may go as soon as nothing is encrypted with it any more
+            self._update(connection_id, **values, **self._encrypted_anew(row))
             own_cursor.commit()
         except Exception:
             with suppress(psycopg2.Error):
@@ -482,12 +487,23 @@ class ExactToken(models.Model):
     # === HELPERS === #
 
     @api.model
+    def _encrypted_anew(self, row):
+        """Return the secrets that a refresh does not replace, encrypted with the present key."""
+        values = {}
+        for name in ('client_secret', 'webhook_secret'):
+            # One that no key opens stays as it is: the key may come back
+            with suppress(WrongKeyError):
+                values[name] = encrypt(decrypt(row[name]))
+        return values
+
+    @api.model
     def _read_row(self, cr, connection_id, lock=False):
         """Return the row with its announcement as a dict, None if there is none, past all caches.
         """
         cr.execute(SQL(
             """
-            SELECT token.access_token, token.refresh_token, token.issued_at, token.expires_in,
+            SELECT token.client_secret, token.webhook_secret,
+                   token.access_token, token.refresh_token, token.issued_at, token.expires_in,
                    token.not_before, token.retry_at, token.problem, token.failing_since,
                    COALESCE(token.failures, 0) AS failures,
                    refresh.fingerprint, refresh.tries, refresh.started_at, refresh.paid_until
@@ -508,6 +524,8 @@ class ExactToken(models.Model):
         if row['problem']:
             return None, row['problem']
         try:
+            # Without it no refresh would succeed, however good the tokens are
+            decrypt(row['client_secret'])
             return Tokens(
                 access_token=decrypt(row['access_token']),
                 refresh_token=decrypt(row['refresh_token']),

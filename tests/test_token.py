@@ -315,6 +315,62 @@ class TestToken(TransactionCase):
         with secret_key('a new one'), self.assertRaises(exact_token.WrongKeyError):
             exact_token.decrypt(stored)
 
+    @contextmanager
+    def real_secret(self):
+        """The OAuth side needs the client secret, as the real one does."""
+        def oauth(connection):
+            connection.env['exact.token']._client_secret(connection)
+            return self.oauth
+
+        with patch.object(self.env.registry['exact.connection'], '_oauth', oauth):
+            yield
+
+    def store_under(self, key):
+        """Let all secrets and tokens be encrypted with a key."""
+        with secret_key(key):
+            self.connection.write({'client_secret': 'a-secret', 'webhook_secret': 'a-hook'})
+            self.connection._consented(Tokens('access-0', 'refresh-0', START))
+
+    def test_a_replaced_key_takes_all_secrets_along(self):
+        self.store_under('old')
+        self.clock.at(600)
+        with self.real_secret():
+            with secret_key('new,old'):
+                self.assertEqual(self.token(), 'access-1')
+            self.clock.at(1200)
+            self.env.invalidate_all()
+            with secret_key('new'):
+                self.assertEqual(self.token(), 'access-2')
+                secrets = self.env['exact.token']
+                self.assertEqual(secrets._client_secret(self.connection), 'a-secret')
+                self.assertEqual(secrets._webhook_secret(self.connection), 'a-hook')
+                self.assertFalse(self.connection.has_wrong_key)
+        self.assertEqual(self.connection.state, 'connected')
+
+    def test_a_client_secret_that_cannot_be_opened_is_told_once(self):
+        """The old key went before anything was renewed with the new one."""
+        self.store_under('old')
+        with secret_key('new'):
+            self.env['exact.token']._store_tokens(
+                self.connection, Tokens('access-0', 'refresh-0', START),
+            )
+            self.clock.at(700)
+            with self.real_secret():
+                for _try in range(3):
+                    self.refused()
+            self.assertFalse(self.oauth.sent)
+            self.env.invalidate_all()
+            self.assertEqual((self.connection.state, self.connection.reason), ('reconnect', 'key'))
+            self.assertIn("key", self.connection.state_reason)
+            [activity] = self.connection.activity_ids
+            self.assertEqual(activity.user_id, self.manager)
+            # The tokens are good: with the secret alone all is well again
+            self.connection.with_user(self.manager).client_secret = 'a-secret'
+            self.assertEqual(self.connection.state, 'connected')
+            self.assertFalse(self.connection.activity_ids)
+            with self.real_secret():
+                self.assertEqual(self.token(), 'access-1')
+
     def test_a_wrong_key_asks_for_a_reconnect(self):
         with secret_key('something else'):
             self.refused()
