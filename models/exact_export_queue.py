@@ -18,6 +18,8 @@ BUSY = timedelta(seconds=30)
 # A division that cannot be reached is left alone for a minute, then for twice as long each time.
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
+# What says whether an export is due, see `_due_sql`.
+_DUE_BY = ['state', 'pending_action', 'next_try', 'lines_deleted', 'has_difference']
 # Scheduled actions of one kind: each takes divisions that no other one serves.
 LANES = ('ir_cron_exact_export', 'ir_cron_exact_export_2', 'ir_cron_exact_export_3')
 
@@ -125,9 +127,7 @@ class ExactExport(models.Model):
     @api.model
     def _due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
-        self.env['exact.export'].flush_model(
-            ['state', 'pending_action', 'next_try', 'lines_deleted'],
-        )
+        self.env['exact.export'].flush_model(_DUE_BY)
         self.env['exact.division'].flush_model(['hold', 'company_id', 'unreachable_reason'])
         rows = self.env.execute_query(SQL(
             """
@@ -198,9 +198,7 @@ class ExactExport(models.Model):
 
         :return: naive UTC, None if nothing waits for a moment
         """
-        self.env['exact.export'].flush_model(
-            ['state', 'pending_action', 'next_try', 'lines_deleted'],
-        )
+        self.env['exact.export'].flush_model(_DUE_BY)
         [(moment, retry_at)] = self.env.execute_query(SQL(
             """
             SELECT MIN(COALESCE(export.next_try, %(now)s)), MAX(queue.retry_at)
