@@ -10,6 +10,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..exact_api import Forbidden, RateLimited, RateLimits, Unreachable
+from ..exact_api.forecast import LENGTH
 from .exact_clock import aware, ceil, epoch, naive, utcnow
 from .exact_error_text import DIVISION_REASONS
 
@@ -220,7 +221,7 @@ class ExactCall(models.Model):
         """
         closed = resource in rows and resource and closed_until(rows[resource], now)
         if closed:
-            return self._limited(closed, 'error_fuse')
+            return self._limited(closed, 'error_fuse', resource)
         # The day first: it is no use to wait for a minute of a day that is over
         for window, reserve in zip(('day', 'minute'), reversed(RESERVES[priority]), strict=True):
             left, end = left_of(rows[''], window, now)
@@ -229,9 +230,9 @@ class ExactCall(models.Model):
         return None
 
     @api.model
-    def _limited(self, retry_at, scope):
+    def _limited(self, retry_at, scope, resource=''):
         return RateLimited(
-            f"{scope} budget", scope=scope,
+            f"{scope} budget", scope=scope, resource=resource,
             # Timers know no fractions: never a moment too early
             retry_at=aware(ceil(aware(retry_at))),
         )
@@ -293,7 +294,33 @@ class ExactCall(models.Model):
                 values[f'{window}_reset'] = naive(call.error.retry_at)
             elif left is not None and reset:
                 values |= self._window_values(window, left, naive(reset), now)
+            elif not refused and call.status is not None:
+                # Exact made the call, most likely, and did not say what is left
+                values |= self._counted_values(window, now)
         return values
+
+    @api.model
+    def _counted_values(self, window, now):
+        """Return what is left of a window after a call that only we have counted, as expressions by
+        column. Where Exact never said how much there is, there is nothing to count down.
+
+        Of a window that begins with this call nobody knows the end: no later than a whole one from
+        now.
+        """
+        left, limit, reset = (
+            SQL.identifier(f'{window}_{name}') for name in ('remaining', 'limit', 'reset')
+        )
+        return {
+            f'{window}_remaining': SQL(
+                "CASE WHEN %s IS NULL THEN %s"
+                " ELSE GREATEST(CASE WHEN %s > %s THEN %s ELSE %s END - 1, 0) END",
+                limit, left, reset, now, left, limit,
+            ),
+            f'{window}_reset': SQL(
+                "CASE WHEN %s > %s OR %s IS NULL THEN %s ELSE %s END",
+                reset, now, limit, reset, now + LENGTH[window],
+            ),
+        }
 
     @api.model
     def _window_values(self, window, left, reset, now):

@@ -182,8 +182,9 @@ class ExactDivision(models.Model):
 
     def _window(self, window, reserve, limits, now):
         """Return what there is of a window for documents, as `exact_api` wants it."""
-        limit = limits[f'{window}_limit'] or USUAL[window]
-        left, end = left_of(limits, window, now) if limits else (None, None)
+        known = limits[f'{window}_limit']
+        limit = known or USUAL[window]
+        left, end = left_of(limits, window, now) if known else (None, None)
         return Window(limit - reserve, (limit if left is None else left) - reserve, end)
 
     def _done_text(self, moment, now):

@@ -343,6 +343,42 @@ class TestCallBudget(BudgetCase):
         self.assertEqual(self.limits()._left('minute', clock().replace(tzinfo=None)), 59)
         self.assertFalse(self.limits().under_way, "nothing is kept for ever")
 
+    def test_an_answer_that_says_nothing_is_counted_here(self):
+        clock = Clock()
+        self.at(clock)
+
+        def left():
+            limits, now = self.limits(), clock().replace(tzinfo=None)
+            return limits._left('minute', now), limits._left('day', now)
+
+        # Exact never said how much there is: nothing to count down
+        self.record(self.reserve(), 200, {}, clock)
+        self.assertIsNone(self.refusal())
+        self.assertEqual(left(), (0, 0))
+        server = Server(clock)
+        self.call(server, clock)
+        before = left()
+        for status in (200, 401, 503):
+            ticket, _answer = self.reserve(), server.serve()
+            self.record(ticket, status, {}, clock)
+        self.assertEqual(left(), tuple(count - 3 for count in before))
+        # The next minute, of which Exact says nothing at all
+        clock.advance(60)
+        made = 0
+        while not (error := self.refusal('person')) and made < 100:
+            made += 1
+            server.serve()
+            self.record(None, 200, {}, clock)
+            self.limits().under_way = {}
+            self.env.flush_all()
+        self.assertEqual((made, error.scope), (60, 'minute'))
+        self.assertEqual(error.retry_at, clock.now + timedelta(minutes=1))
+        # Its own word wins as soon as there is one
+        clock.now = error.retry_at
+        self.call(server, clock)
+        self.assertEqual(left(), (59, 5000 - 1 - 3 - 60 - 1))
+        self.assertEqual(server.refused, 0)
+
     def test_a_late_answer_says_nothing_of_the_next_window(self):
         clock = Clock()
         self.at(clock)
@@ -712,6 +748,15 @@ class TestMeter(ExactConnectedCase):
 
     def test_before_the_first_call(self):
         self.limits.unlink()
+        self.wait(('ready', 'sale', False, 100))
+        self.assertEqual(
+            self.meter(), "No calls yet; 100 documents waiting; done at 1:02 PM",
+        )
+
+    def test_before_exact_said_anything_of_its_limits(self):
+        """The first answer has not come yet, or none says how much there is."""
+        self.limits.unlink()
+        self.env['exact.call'].sudo().create({'division_id': self.division.id, 'resource': ''})
         self.wait(('ready', 'sale', False, 100))
         self.assertEqual(
             self.meter(), "No calls yet; 100 documents waiting; done at 1:02 PM",
