@@ -207,6 +207,13 @@ class AccountMove(models.Model):
                 return self.env._(
                     "The connection to Exact is down; the document waits until it is back.",
                 ), False
+            wait = waits.get(
+                export.pending_action, self.env._("Waiting to be booked in Exact."),
+            )
+            is_later = export.next_try and export.next_try > fields.Datetime.now()
+            fuse = is_later and export._fuse_text()
+            if fuse:
+                return f"{wait} {fuse}", False
             if (
                 export.state == 'ready' and export.next_try and export.kind == 'sale'
                 and export.division_id.numbering == 'exact'
@@ -224,9 +231,6 @@ class AccountMove(models.Model):
                 return self.env._(
                     "Booked in Exact as %s; being read back.", export.entry_number,
                 ), False
-            wait = waits.get(
-                export.pending_action, self.env._("Waiting to be booked in Exact."),
-            )
             return export._pause_text(wait), False
         return False, False
 

@@ -117,6 +117,21 @@ class ExactCall(models.Model):
         self.ensure_one()
         return max(left_of(self, window, now)[0] or 0, 0)
 
+    # === FUSES === #
+
+    def _let_go(self):
+        """Let refused kinds of calls go again, except those near Exact's own limit. The errors stay
+        counted: one more opens the fuse again.
+
+        :return: those that are too near
+        """
+        near = self.filtered(lambda call: call.errors + call.errors_before >= MOST_ERRORS)
+        for call in self - near:
+            call.write({
+                'fuse_errors': max(call.errors + 1, FUSE_ERRORS), 'paused_until': False,
+            })
+        return near
+
     # === RESERVING === #
 
     @contextmanager

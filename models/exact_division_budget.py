@@ -10,20 +10,17 @@ from ..booking.payload import resource
 from ..exact_api import Window, finished_at
 from ..exact_api.forecast import USUAL
 from .exact_call import (
-    FUSE_ERRORS,
-    MOST_ERRORS,
     RESERVES,
     closed_until,
     left_of,
 )
 from .exact_clock import naive, utcnow
+from .exact_export_send import DOCUMENT_RESOURCES
 from .exact_export_worker import VERIFY_AT
 
 # Exports that wait for the worker; all others wait for a person, or are done.
 WAITING_STATES = ('proposed', 'ready', 'sending', 'uncertain')
 ACTIONS = ('undo', 'reverse', 'update')
-# The document and its file are sent before the entry.
-DOCUMENT_RESOURCES = ('documents/Documents', 'documents/DocumentAttachments')
 READ_BACK_RESOURCE = 'bulk/Financial/TransactionLines'
 
 
@@ -215,17 +212,8 @@ class ExactDivision(models.Model):
                 "Only accounting administrators let paused calls go again.",
             ))
         self.check_access('write')
-        now = naive(utcnow())
-        # sudo: the budget is the engine's to write, and may be kept by the same administration of
-        # another connection; the person's right was checked
-        calls_sudo = self.env['exact.call'].sudo().search([
-            ('division_id', '=', self._budget_divisions()[self].id), ('resource', '!=', ''),
-        ]).filtered(lambda call: closed_until(call, now))
-        near = calls_sudo.filtered(lambda call: call.errors + call.errors_before >= MOST_ERRORS)
-        for call in calls_sudo - near:
-            call.write({
-                'fuse_errors': max(call.errors + 1, FUSE_ERRORS), 'paused_until': False,
-            })
+        calls_sudo = self._closed_fuses()
+        near = calls_sudo._let_go()
         if near == calls_sudo:
             raise UserError(
                 self.env._(
@@ -237,15 +225,45 @@ class ExactDivision(models.Model):
         self.sudo()._go_on_now()
         return True
 
+    def _closed_fuses(self):
+        """Return the `exact.call` of the kinds of calls that are paused now, for those who may let
+        them go.
+        """
+        now = naive(utcnow())
+        budgets = self._budget_divisions().values()
+        # sudo: the budget is the engine's to write, and may be kept by the same administration of
+        # another connection; the person's right is checked by the caller
+        return self.env['exact.call'].sudo().search([
+            ('division_id', 'in', [budget.id for budget in budgets]), ('resource', '!=', ''),
+        ]).filtered(lambda call: closed_until(call, now))
+
+    def _rearm_fuses(self, resources):
+        """Let documents go that a person retries: who mended the cause need not wait for our own
+        fuse. A lock of Exact itself stays.
+
+        :param resources: the kinds of calls that those documents need
+        """
+        now = fields.Datetime.now()
+        calls_sudo = self._closed_fuses().filtered(
+            lambda call: call.resource in resources
+            and not (call.paused_until and call.paused_until > now)
+        )
+        if calls_sudo - calls_sudo._let_go():
+            self._stop_waiting()
+
+    def _stop_waiting(self):
+        """Let what is ready be tried now."""
+        self.env['exact.export'].search([
+            ('division_id', 'in', self.ids), ('state', '=', 'ready'),
+            ('next_try', '>', fields.Datetime.now()),
+        ]).next_try = False
+
     def _go_on_now(self):
         """Do at once what waits for a moment when Exact may be called again."""
-        now = fields.Datetime.now()
         self.cursor_ids.filtered(lambda cursor: cursor.state == 'waiting')._make_due()
         self.env.ref('account_exact.ir_cron_sync')._trigger()
-        self.env['exact.export'].search([
-            ('division_id', '=', self.id), ('state', '=', 'ready'), ('next_try', '>', now),
-        ]).next_try = False
+        self._stop_waiting()
         self.env['exact.export.queue'].search([
-            ('division_id', '=', self.id), ('retry_at', '>', now),
+            ('division_id', '=', self.id), ('retry_at', '>', fields.Datetime.now()),
         ]).retry_at = False
         self.env['exact.export']._enqueue(self)

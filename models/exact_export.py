@@ -239,12 +239,15 @@ class ExactExport(models.Model):
         self.move_id.check_access('write')
 
     def action_retry(self):
-        """Check and send again what is blocked or was refused, and all that waits for the same."""
+        """Check and send again what is blocked or was refused, and all that waits for the same;
+        what waits for a moment has waited long enough.
+        """
         self._check_may_act()
         # sudo: people read exports, only the engine writes them; rights were checked above.
         exports_sudo = self._with_the_same_cause().sudo().filtered(
             lambda export: export.state in ('blocked', 'refused')
             or (export.state == 'sent' and export.has_difference)
+            or (export.state in ('ready', 'uncertain', 'sent') and export.next_try)
         )
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
         again.write({'state': 'proposed', 'next_try': False})
@@ -253,6 +256,7 @@ class ExactExport(models.Model):
         self.env['exact.export.queue'].sudo().search([
             ('division_id', 'in', exports_sudo.division_id.ids),
         ])._try_now()
+        exports_sudo.division_id._rearm_fuses(exports_sudo._resources())
         exports_sudo._trigger_worker()
         return True
 

@@ -9,6 +9,11 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.tools import SQL, format_datetime
 
+from ..exact_api import RateLimited
+from .exact_call import closed_until
+from .exact_clock import aware, ceil, naive, utcnow
+from .exact_error_text import explain
+
 _logger = logging.getLogger(__name__)
 
 # First key of the advisory locks of PostgreSQL that say "this division is being served".
@@ -121,6 +126,18 @@ class ExactExport(models.Model):
                 self.env, queue.retry_at or fields.Datetime.now(), dt_format='short',
             ),
         )
+
+    def _fuse_text(self):
+        """What a document says that waits since Exact refused too much of what it needs, '' if it
+        waits for something else.
+        """
+        self.ensure_one()
+        now = naive(utcnow())
+        for call in self.division_id._closed_fuses():
+            retry_at = aware(ceil(aware(closed_until(call, now))))
+            if naive(retry_at) == self.next_try:
+                return explain(self.env, RateLimited(retry_at=retry_at, scope='error_fuse'))
+        return ''
 
     # === WHO IS SERVED NEXT === #
 

@@ -4,7 +4,10 @@ Exact names a kind of thing ("Ongeldige referentie: Btw-code"), never which one.
 has of that kind is found from the lines that were sent, so that a person is led to its mapping.
 """
 
+from collections import defaultdict
+
 from odoo import models
+from odoo.fields import Domain
 
 from ..booking import from_dict
 from ..exact_api import Forbidden, Rejected
@@ -12,6 +15,7 @@ from ..exact_api.catalog import LATER, kind_of, understand
 from .exact_booking_builder import Problem
 from .exact_error_text import explain
 from .exact_export_worker import MAX_ATTEMPTS
+from .exact_finding import sentence
 
 # How often Exact may report a problem of its own before a person is told (facts: twice more).
 TRANSIENT_ATTEMPTS = 3
@@ -37,6 +41,16 @@ _FINDINGS = {
 
 # What Exact says of a journal it says to every document of it.
 _OF_THE_JOURNAL = {'refused_journal', 'refused_journal_type', 'refused_vat_of_journal'}
+# And what it says of one of these to every document that has it: finding -> field of our lines.
+# (The percentage of a VAT code is another one at another date.)
+_OF_THE_LINES = {
+    'refused_vat_code': 'vat_code_id',
+    'refused_gl_account': 'gl_account_id',
+    'refused_account_type': 'gl_account_id',
+    'refused_cost_center': 'cost_center',
+    'refused_cost_unit': 'cost_unit',
+    'refused_project': 'project_id',
+}
 
 
 class ExactExport(models.Model):
@@ -241,23 +255,79 @@ class ExactExport(models.Model):
         return True
 
     def _spare_others(self, problems):
-        """What every other document of the journal would meet as well is not tried with each: Exact
-        takes few errors an hour."""
-        shared = [problem for problem in problems if problem.code in _OF_THE_JOURNAL]
-        if not shared:
-            return
-        others = self.search([
+        """What other documents would meet as well is not tried with each of them: Exact takes few
+        errors an hour. They are told the same, so that one fix releases all.
+        """
+        spared = defaultdict(list)
+        waiting = Domain([
             ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
-            ('journal_id', '=', self.journal_id.id), ('pending_action', '=', False),
-            ('move_id.journal_id', '=', self.move_id.journal_id.id),
+            ('pending_action', '=', False),
         ])
-        if all(problem.code == 'refused_vat_of_journal' for problem in shared):
-            others = others.filtered(
-                lambda export: any(line['vat_code'] for line in export.booking['lines']),
+        for problem in problems:
+            others = self.search(waiting & self._having_the_same(problem, problems))
+            for export in others:
+                spared[export].append(problem)
+            others._log_attempt(
+                'check', 'refused', sentence(self.env, problem.code, problem.params),
             )
-        others._set_all_findings(dict.fromkeys(others, shared))
-        others._log_attempt('check', 'refused', self.finding_ids[:1].message)
-        others.write({'state': 'refused', 'next_try': False})
+        if spared:
+            others = self.browse().union(*spared)
+            others._set_all_findings(spared)
+            others.write({'state': 'refused', 'next_try': False})
+
+    def _having_the_same(self, problem, problems):
+        """Domain of the exports that a refusal is about as well: none where it may be this
+        document's alone, or where this document has several things that Exact can mean.
+        """
+        if problem.code in _OF_THE_JOURNAL:
+            domain = Domain('journal_id', '=', self.journal_id.id) & Domain(
+                'move_id.journal_id', '=', self.move_id.journal_id.id,
+            )
+            if problem.code == 'refused_vat_of_journal':
+                domain &= Domain('line_ids.vat_code_id', '!=', False)
+            return domain
+        meant = [
+            one for one in problems
+            if (one.code, one.params.get('words')) == (problem.code, problem.params.get('words'))
+        ]
+        if meant != [problem] or not problem.target or not self.booking:
+            return Domain.FALSE
+        booking, (_model, res_id) = from_dict(self.booking), problem.target
+        if problem.code == 'refused_payment_condition':
+            return Domain('move_id.invoice_payment_term_id', '=', res_id)
+        if problem.code == 'refused_relation':
+            relations = {booking.relation, *(line.relation for line in booking.lines)} - {''}
+            if relations != {self.relation_id.exact_guid}:
+                return Domain.FALSE
+            return Domain('relation_id', '=', self.relation_id.id) & Domain(
+                'move_id.commercial_partner_id', '=', res_id,
+            )
+        field = _OF_THE_LINES.get(problem.code, '')
+        name = field.removesuffix('_id')
+        if not field or len({getattr(line, name) for line in booking.lines} - {''}) != 1:
+            return Domain.FALSE
+        return self._having_the_line(field, *problem.target)
+
+    def _having_the_line(self, field, model, res_id):
+        """Domain of the exports with a line that has what this document's lines have in a field, by
+        the same record of Odoo that is to be mended.
+        """
+        lines = self.line_ids.filtered(field)
+        values = lines.mapped(field)
+        same = Domain(field, 'in', values if isinstance(values, list) else values.ids)
+        if field == 'gl_account_id':
+            chosen_by = set(lines.mapped('chosen_by'))
+            if 'override' in chosen_by:
+                return Domain.FALSE
+            same &= Domain('chosen_by', 'in', list(chosen_by))
+        source = {
+            'account.tax': 'move_line_id.tax_ids',
+            'account.account': 'move_line_id.account_id',
+            'account.analytic.account': 'move_line_id.analytic_distribution',
+        }.get(model)
+        if source:
+            same &= Domain(source, 'in', [res_id])
+        return Domain('line_ids', 'any', same)
 
     def _learn_relation(self, error):
         """A relation that is no customer or supplier any more is made one by the next attempt."""

@@ -16,6 +16,7 @@ from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..booking import (
@@ -44,16 +45,20 @@ _logger = logging.getLogger(__name__)
 
 # Documents are never larger in Exact.
 MAX_ATTACHMENT = 25 * 1024 * 1024
+# The document and its file are sent before the entry, and the relation before both.
+_DOCUMENTS = 'documents/Documents'
+_ATTACHMENTS = 'documents/DocumentAttachments'
+DOCUMENT_RESOURCES = (_DOCUMENTS, _ATTACHMENTS)
+RELATION_RESOURCE = 'crm/Accounts'
 # Exports that are looked for together.
 SEND_BATCH = 200
-_ATTACHMENTS = 'documents/DocumentAttachments'
 # Seconds after which another division has its turn.
 TURN = 60
 # What sending looks at, read with one query.
 _SENT_BY = [
     'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
     'overrides', 'document_guid', 'document_step', 'document_written_at', 'pending_action',
-    'has_difference', 'fingerprint',
+    'has_difference', 'fingerprint', 'next_try',
 ]
 # How long a document that must follow another is left alone while that one cannot go.
 HELD_BACK = timedelta(minutes=10)
@@ -92,17 +97,40 @@ class ExactExport(models.Model):
                 except RateLimited as error:
                     if error.scope != 'error_fuse':
                         raise
-                    # Too many refusals of one kind of request: the other kinds go on.
-                    self.search([
-                        ('division_id', '=', division.id), ('state', '=', 'ready'),
-                        ('kind', '=', export.kind),
-                    ]).next_try = ceil(error.retry_at)
+                    export._wait_for_fuse(error)
                 if not self._commit() or time.monotonic() - started > TURN:
                     return True
                 if division.numbering == 'exact' and export.state != 'sent':
                     # Those behind it may have to wait for it.
                     break
         return False
+
+    def _wait_for_fuse(self, refusal):
+        """Too many refusals of one kind of request: what needs it waits, the others go on.
+
+        :param RateLimited refusal: what this export met
+        """
+        self.ensure_one()
+        waiting = self
+        if refusal.resource == resource(self.kind):
+            same = Domain.TRUE
+        elif refusal.resource in DOCUMENT_RESOURCES and self.kind == 'sale':
+            # Each has a file, and printing it is a waste. Of other kinds, each finds out itself.
+            same = Domain('document_guid', '=', False)
+        else:
+            same = Domain.FALSE
+        waiting |= self.search(same & Domain([
+            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
+            ('kind', '=', self.kind),
+        ]))
+        waiting.next_try = ceil(refusal.retry_at)
+
+    def _resources(self):
+        """The kinds of requests that sending these exports may take."""
+        resources = {RELATION_RESOURCE, *(resource(kind) for kind in set(self.mapped('kind')))}
+        if any(self.division_id.mapped('send_documents')):
+            resources.update(DOCUMENT_RESOURCES)
+        return resources
 
     @api.model
     def _next_ready(self, division, limit=SEND_BATCH):
@@ -159,6 +187,9 @@ class ExactExport(models.Model):
             return False
         self.fetch(_SENT_BY)
         if self.state != 'ready' or self.exact_guid:
+            return False
+        if self.next_try and self.next_try > fields.Datetime.now():
+            # What another document of this turn met is not met once more
             return False
         # What comes back from doubt may have been edited meanwhile.
         self.move_id.fetch(['state', 'write_date'])
@@ -488,7 +519,7 @@ class ExactExport(models.Model):
             }
             if relation:
                 body['Account'] = relation
-            guid = wire.as_guid(client.post('documents/Documents', body).get('ID'))
+            guid = wire.as_guid(client.post(_DOCUMENTS, body).get('ID'))
             if not guid:
                 raise MalformedAnswer(self.env._("Exact answered without a document."))
         # What is about to be sent: if an answer is lost, it tells which state of a file it was.
@@ -568,7 +599,7 @@ class ExactExport(models.Model):
         if relation:
             terms.append(odata.eq('Account', odata.guid(relation)))
         rows = client.get(
-            'documents/Documents', select=['ID', 'Subject', 'Created'],
+            _DOCUMENTS, select=['ID', 'Subject', 'Created'],
             filter=odata.all_of(*terms),
         )
         guids = [

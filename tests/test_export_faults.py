@@ -171,6 +171,68 @@ class TestExportFaults(ExactFaultCase):
         self.assertBooked(bill)
         self.assertEqual(set(invoices.exact_export_ids.mapped('state')), {'ready'})
 
+    def fuse(self, resource):
+        return self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': resource, 'errors': 9,
+            'errors_since': fields.Datetime.now(),
+        })
+
+    def test_fuse_of_relations_holds_up_new_relations_alone(self):
+        self.export(self.invoice())
+        self.fuse('crm/Accounts')
+        new = self.invoice(partner=self.env['res.partner'].create({
+            'name': "Nieuwkomer", 'city': "Breda", 'country_id': self.env.ref('base.nl').id,
+        }))
+        known = self.invoice()
+        self.export(new | known)
+        self.assertBooked(known)
+        self.assertEqual(new.exact_export_id.state, 'ready')
+        self.assertIn("pauses them until", new.exact_message)
+
+    def test_fuse_of_files_holds_up_documents_with_files_alone(self):
+        self.export(self.invoice() | self.document('in_invoice', [(1, self.tax_in_21)]))
+        self.division.send_documents = True
+        self.fuse('documents/Documents')
+        invoices = self.invoice(1) | self.invoice(2) | self.invoice(3)
+        bill = self.document('in_invoice', [(4, self.tax_in_21)])
+        scanned = self.document('in_invoice', [(5, self.tax_in_21)])
+        self.env['ir.attachment'].create({
+            'name': 'scan.pdf', 'raw': b'%PDF-1.4', 'mimetype': 'application/pdf',
+            'res_model': 'account.move', 'res_id': scanned.id,
+        })
+        printed = []
+        files = type(bill)._exact_files
+
+        def counted(move):
+            if move.is_sale_document():
+                printed.append(move)
+                return [('invoice.pdf', b'%PDF-1.4')]
+            return files(move)
+
+        with patch.object(type(bill), '_exact_files', counted):
+            self.export(scanned | invoices | bill)
+        self.assertBooked(bill)
+        waiting = (invoices | scanned).exact_export_ids
+        self.assertEqual(set(waiting.mapped('state')), {'ready'})
+        self.assertTrue(all(waiting.mapped('next_try')))
+        self.assertEqual(len(printed), 1, "nothing is printed to be thrown away")
+
+    def test_what_waits_for_a_fuse_says_so(self):
+        """Where Exact gives the numbers, too: no earlier document is in the way."""
+        self.division.numbering = 'exact'
+        fuse = self.fuse(ENTRIES)
+        move = self.invoice()
+        self.export(move)
+        self.assertEqual(move.exact_export_id.state, 'ready')
+        self.assertIn("Exact refused several requests", move.exact_message)
+        self.assertIn("pauses them until", move.exact_message)
+        self.assertNotIn("earlier", move.exact_message)
+        # After the hour it says what it then waits for
+        fuse.errors_since = fields.Datetime.now() - timedelta(hours=2)
+        move.exact_export_id.sudo().next_try = fields.Datetime.now() + timedelta(minutes=10)
+        self.env.invalidate_all()
+        self.assertIn("earlier document", move.exact_message)
+
     def test_no_answer_again_and_again_ends_with_a_person(self):
         self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES, times=None)
         move = self.invoice()

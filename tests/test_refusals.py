@@ -27,7 +27,7 @@ class RefusalCase(ExactExportCase):
 
     def setUp(self):
         super().setUp()
-        # Exact takes ten errors an hour; what others provoked is none of this test's.
+        # Exact counts errors, too, and its books outlive a test.
         self.simulator.limits.reset()
         self.edits = []
         self.addCleanup(self.restore)
@@ -500,6 +500,220 @@ class TestRetryOfAllThatWaited(RefusalCase):
         tried = moves.exact_export_ids.attempt_ids.filtered(lambda one: one.action == 'entry')
         self.assertEqual(len(tried), 1)
         return moves
+
+    # === ONE CAUSE, MANY DOCUMENTS === #
+
+    def tried(self, moves):
+        """How often Exact was asked to book these."""
+        return len(moves.exact_export_ids.attempt_ids.filtered(
+            lambda one: one.action == 'entry' and one.outcome != 'later',
+        ))
+
+    def seven(self):
+        """Seven invoices with a VAT code that Exact has no more, one without VAT, and a bill."""
+        code = self.vat_code
+        self.edit('VATCodes', code, Code=(code.code, 'zz'))
+        bad = self.env['account.move'].union(*(self.invoice(price) for price in range(1, 8)))
+        good = self.invoice(lines=[(8, self.env['account.tax'])])
+        self.export(bad | good)
+        return bad, good
+
+    def test_a_bad_vat_code_is_tried_once(self):
+        bad, good = self.seven()
+        self.assertBooked(good)
+        for move in bad:
+            self.refused(move, 'refused_vat_code', self.tax_21)
+        self.assertEqual(self.tried(bad), 1)
+        self.assertFalse(self.division.call_pauses)
+        # One fix releases them all
+        code = self.vat_code
+        self.restore()
+        mapping = self.env['exact.tax.mapping'].search([
+            ('division_id', '=', self.division.id), ('tax_id', '=', self.tax_21.id),
+        ])
+        mapping.vat_code_id = False
+        mapping.vat_code_id = code
+        self.work()
+        for move in bad:
+            self.assertBooked(move)
+
+    def test_only_what_has_the_same_is_spared(self):
+        """The same VAT code by another tax is another mapping to mend."""
+        code = self.vat_code
+        twin = self.tax_21.copy({'name': "21% twin"})
+        self.mapping('exact.tax.mapping', 'tax_id', twin, 'vat_code_id', code)
+        self.edit('VATCodes', code, Code=(code.code, 'zz'))
+        first, other = self.invoice(1), self.invoice(lines=[(2, twin)])
+        self.export(first | other)
+        self.refused(first, 'refused_vat_code', self.tax_21)
+        self.refused(other, 'refused_vat_code', twin)
+        self.assertEqual(self.tried(first | other), 2)
+
+    def test_who_has_two_candidates_speaks_for_himself_alone(self):
+        """Which of its two VAT codes Exact means, the sentence does not say."""
+        code = self.vat_code
+        self.edit('VATCodes', code, Code=(code.code, 'zz'))
+        first = self.invoice(lines=[(1, self.tax_21), (2, self.tax_9)])
+        other = self.invoice(lines=[(3, self.tax_9)])
+        self.export(first | other)
+        self.assertEqual(first.exact_export_id.state, 'refused')
+        self.assertEqual(
+            set(first.exact_export_id.finding_ids.mapped('res_id')), set(
+                (self.tax_21 | self.tax_9).ids),
+        )
+        self.assertBooked(other)
+
+    def test_a_bad_ledger_is_tried_once(self):
+        self.edit('GLAccounts', self.ledger, Type=(self.ledger.gl_type, 20))
+        moves = self.invoice(1) | self.invoice(2)
+        other = self.env['account.account'].create({
+            'name': "Andere omzet", 'code': '899998', 'account_type': 'income',
+        })
+        self.mapping('exact.account.mapping', 'account_id', other, 'gl_account_id', self.master(
+            'exact.gl.account', [
+                ('gl_type', '=', 110), ('is_blocked', '=', False), ('use_cost_center', '=', '0'),
+                ('use_cost_unit', '=', '0'), ('id', '!=', self.ledger.id),
+            ],
+        ))
+        good = self.invoice(lines=[{
+            'name': "A", 'price_unit': 10, 'account_id': other.id,
+            'tax_ids': [Command.set(self.tax_21.ids)],
+        }])
+        self.export(moves | good)
+        self.assertBooked(good)
+        for move in moves:
+            self.refused(move, 'refused_account_type', self.revenue)
+        self.assertEqual(self.tried(moves), 1)
+
+    def test_a_bad_condition_is_tried_once(self):
+        term = self.env.ref('account.account_payment_term_30days')
+        condition = self.master('exact.payment.condition', [('code', '=', '30')])
+        self.mapping(
+            'exact.payment.term.mapping', 'payment_term_id', term, 'payment_condition_id',
+            condition,
+        )
+        self.edit('PaymentConditions', condition, Code=('30', 'zz'))
+        moves = self.invoice(invoice_payment_term_id=term.id) | self.invoice(
+            invoice_payment_term_id=term.id,
+        )
+        good = self.invoice()
+        self.export(moves | good)
+        self.assertBooked(good)
+        for move in moves:
+            self.refused(move, 'refused_payment_condition', term)
+        self.assertEqual(self.tried(moves), 1)
+
+    def test_a_bad_cost_centre_is_tried_once(self):
+        center = self.master('exact.cost.center', [])
+        plan = self.env['account.analytic.plan'].create({'name': "Afdeling"})
+        accounts = self.env['account.analytic.account'].create([
+            {'name': name, 'plan_id': plan.id, 'company_id': self.company.id}
+            for name in ("Verkoop", "Verhuur")
+        ])
+        other_center = self.master('exact.cost.center', [('id', '!=', center.id)])
+        for account, target in zip(accounts, center | other_center, strict=True):
+            self.mapping(
+                'exact.analytic.mapping', 'analytic_account_id', account, 'cost_center_id', target)
+        self.edit('Costcenters', center, Code=(center.code, 'zz'))
+
+        def invoice(account):
+            return self.invoice(lines=[{
+                'name': "Line", 'price_unit': 10, 'account_id': self.revenue.id,
+                'tax_ids': [Command.set(self.tax_21.ids)],
+                'analytic_distribution': {str(account.id): 100},
+            }])
+
+        moves, good = invoice(accounts[0]) | invoice(accounts[0]), invoice(accounts[1])
+        self.export(moves | good)
+        self.assertBooked(good)
+        for move in moves:
+            self.refused(move, 'refused_cost_center', accounts[0])
+        self.assertEqual(self.tried(moves), 1)
+
+    def test_a_relation_that_went_is_tried_once(self):
+        """A refusal of a relation is met by all of its documents, and by no other's."""
+        relation = self.export(self.invoice()).relation_id
+        moves = self.invoice(1) | self.invoice(2)
+        good = self.invoice(partner=self.env['res.partner'].create({
+            'name': "Bakker", 'vat': 'NL853746333B01', 'city': "Breda",
+            'country_id': self.env.ref('base.nl').id, 'is_company': True,
+        }))
+        post = ExactClient.post
+
+        def refused(client, resource, body):
+            if resource == ENTRIES and body['Customer'] == relation.exact_guid:
+                raise Rejected(messages=["Ongeldige referentie: Klant"], status=500)
+            return post(client, resource, body)
+
+        (moves | good).action_exact_export()
+        with patch.object(ExactClient, 'post', refused):
+            self.work()
+        self.assertBooked(good)
+        for move in moves:
+            self.refused(move, 'refused_relation', self.customer)
+        self.assertEqual(self.tried(moves), 1)
+
+    # === RETRY AND OUR OWN FUSE === #
+
+    def fuse(self, errors=5, **values):
+        """Let so many calls have been refused a moment ago."""
+        values = {
+            'division_id': self.division.id, 'resource': ENTRIES, 'errors': errors,
+            'errors_since': fields.Datetime.now(), **values,
+        }
+        calls = self.env['exact.call'].sudo()
+        known = calls.search([(name, '=', values[name]) for name in ('division_id', 'resource')])
+        known.write(values)
+        return known or calls.create(values)
+
+    def test_retry_passes_our_own_fuse(self):
+        """What was refused is mended, and a person asks for it: nobody waits for an hour."""
+        moves = self.two_refused()
+        fuse = self.fuse()
+        waiting = self.invoice(3)
+        self.export(waiting)
+        self.assertEqual(waiting.exact_export_id.state, 'ready')
+        self.restore()
+        moves[0].with_user(self.invoicer).action_exact_retry()
+        self.work()
+        for move in moves | waiting:
+            self.assertBooked(move)
+        self.assertEqual(fuse.errors, 5, "they stay counted")
+
+    def test_retry_of_what_waits_for_the_fuse(self):
+        fuse = self.fuse()
+        move = self.invoice()
+        self.export(move)
+        self.assertEqual(move.exact_export_id.state, 'ready')
+        # Not mended: one more error, and the fuse is open again
+        self.edit('Journals', self.journal, AllowVAT=(True, False))
+        move.with_user(self.invoicer).action_exact_retry()
+        self.work()
+        self.refused(move, 'refused_vat_of_journal', move.journal_id)
+        self.assertEqual(fuse.errors, 6)
+        self.assertIn(ENTRIES, self.division.call_pauses)
+
+    def test_retry_does_not_come_near_the_limit_of_exact(self):
+        later = fields.Datetime.now() + timedelta(hours=1)
+        for values in ({'errors': 8}, {'errors': 5, 'paused_until': later}):
+            fuse = self.fuse(**values)
+            move = self.invoice()
+            self.export(move)
+            move.with_user(self.invoicer).action_exact_retry()
+            self.work()
+            self.assertEqual(move.exact_export_id.state, 'ready')
+            self.assertFalse(self.tried(move))
+            fuse.unlink()
+
+    def test_retry_leaves_the_fuses_of_others(self):
+        fuse = self.fuse(resource='purchaseentry/PurchaseEntries')
+        move = self.two_refused()[0]
+        self.restore()
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+        self.assertIn('purchaseentry', self.division.call_pauses)
+        self.assertEqual(fuse.fuse_errors, 5)
 
     def test_retry_of_one_sends_all(self):
         moves = self.two_refused()
