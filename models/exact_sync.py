@@ -50,6 +50,8 @@ HINT_PAUSE = timedelta(minutes=1)
 SKIPPED_EVERY = timedelta(days=1)
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS = 3
+# No answer in time, from Exact or from a gateway in front of it: each question costs a minute.
+HANGING = (None, 408, 504)
 
 
 class StopDivisionError(Exception):
@@ -274,7 +276,8 @@ class ExactDivision(models.Model):
         """Read the resources of this division that are due, in small committed steps."""
         self.ensure_one()
         self = self.sudo()  # noqa: PLW0642  the mirror is nobody's to write
-        cursors = self._sync_cursors().sorted('sequence')
+        # What failed the last time comes last: it is not to keep the others from being read
+        cursors = self._sync_cursors().sorted(lambda c: (c.failure_count > 0, c.sequence))
         try:
             if any(cursor._is_due() for cursor in cursors):
                 self._sync_due(cursors, deadline)
@@ -535,7 +538,10 @@ class ExactDivision(models.Model):
         self.env.cr.rollback()
         now = fields.Datetime.now()
         sentence = self._sync_sentence(error)
-        stop = isinstance(error, (NeedsReconnect, Unreachable))
+        stop = isinstance(error, (NeedsReconnect, Unreachable)) or (
+            # Whoever hangs would most likely hang with the next question, too
+            isinstance(error, Transient) and error.status in HANGING
+        )
         if isinstance(error, Forbidden) and error.reason in DIVISION_REASONS:
             # Not this resource but the whole administration is closed to us
             stop = True

@@ -586,6 +586,34 @@ class TestSync(ExactTransactionCase):
         self._run()
         self.assertEqual((self.division | other).mapped('sync_state'), ['done'] * 2)
 
+    def test_administration_that_hangs_is_asked_once(self):
+        """Each question costs a minute, and the others wait for all of them."""
+        faults = self.simulator.faults
+        self.addCleanup(faults.clear)
+        self.division._start_sync()
+        faults.add('cut_before', division=DIVISION, times=None)
+        self._run()
+        self.assertEqual(len(faults.fired), 1, faults.fired)
+        now = fields.Datetime.now()
+        self.assertTrue(all(cursor.next_at > now for cursor in self.division.cursor_ids))
+        faults.clear()
+        self._refresh()
+        self.assertEqual(set(self.division.cursor_ids.mapped('state')), {'done'}, self._messages())
+
+    def test_resource_that_hangs_keeps_no_other_from_being_read(self):
+        self._first_sync()
+        key = 'vat_code'
+        self.simulator.faults.add(
+            'cut_before', resource=f"^{RESOURCES[key].endpoint}$", times=None,
+        )
+        self.addCleanup(self.simulator.faults.clear)
+        long_ago = fields.Datetime.now() - timedelta(days=1)
+        self.division.cursor_ids.last_success_at = long_ago
+        for _run in range(2):
+            self._refresh()
+        behind = self.division.cursor_ids.filtered(lambda c: c.last_success_at == long_ago)
+        self.assertEqual(behind.mapped('resource'), [key])
+
     def test_programming_error_does_not_stop_the_other(self):
         company = self.env['res.company'].create(
             {'name': "Second", 'currency_id': self.company.currency_id.id}
