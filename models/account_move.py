@@ -228,7 +228,9 @@ class AccountMove(models.Model):
                     "Exact did not answer; whether it booked the document is being looked up.",
                 ), False
             if export.state == 'sent' and not export.pending_action:
-                return self.env._(
+                # Booked, and it could not be compared: a person is told that.
+                finding = export.finding_ids.filtered(lambda one: one.severity == 'blocks')[:1]
+                return finding.message or self.env._(
                     "Booked in Exact as %s; being read back.", export.entry_number,
                 ), False
             return export._pause_text(wait), False

@@ -47,6 +47,8 @@ GUID_LENGTH = 36
 CLOCKS_DIFFER = timedelta(minutes=1)
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
+# After a question that failed, or an answer that could not be made use of.
+ASK_AGAIN = timedelta(minutes=30)
 # EntityType of TransactionLines in sync/Deleted.
 TRANSACTION_LINES = 1
 
@@ -105,26 +107,44 @@ class ExactExport(models.Model):
                 self._commit()
                 continue
             taken = batch._entries_of_others(found)
-            # Two documents that are alike in everything are still two entries.
-            adopted = set()
-            for export in batch:
-                others = taken[export] | adopted | export._booked_beside()
-                export._settle_doubt([
-                    entry for entry in found.get(export, ()) if entry.entry_id not in others
-                ])
-                adopted.add(export.exact_guid)
+            batch._each_by_itself(
+                lambda exports, found=found, taken=taken: exports._settle_doubts(found, taken),
+                lambda export, error: export._read_failed('look_up', error),
+            )
             self._commit()
+
+    def _settle_doubts(self, found, taken):
+        """Settle each of these.
+
+        :param found: {export: entries that carry its reference}
+        :param taken: {export: GUIDs of entries that are others'}, known before any of a batch was
+            settled
+        """
+        batch = self.browse(export.id for export in taken)
+        for export in self:
+            # Two documents that are alike in everything are still two entries.
+            adopted = set((batch - export).mapped('exact_guid'))
+            others = taken[export] | adopted | export._booked_beside()
+            export._settle_doubt([
+                entry for entry in found.get(export, ()) if entry.entry_id not in others
+            ])
 
     def _booked_beside(self):
         """GUIDs of entries of which a person said that they are not this document's."""
         return set((self.overrides or {}).get('book_beside', ()))
+
+    def _read_failed(self, action, error):
+        """Nobody foresaw it: a person is told, and Exact is asked again later, not each turn."""
+        self._set_findings([self._unexpected(error)])
+        self._log_attempt(action, 'refused', self.finding_ids[:1].message)
+        self.next_try = fields.Datetime.now() + ASK_AGAIN
 
     def _look_up_failed(self, message):
         """The question fails, not the division: it is asked again, and people see why."""
         self._log_attempt('look_up', 'refused', message)
         for export in self:
             export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
-        self.next_try = fields.Datetime.now() + timedelta(minutes=30)
+        self.next_try = fields.Datetime.now() + ASK_AGAIN
 
     def _settle_doubt(self, found):
         """Adopt the entry that stands for this document, or go on without one.
@@ -395,19 +415,30 @@ class ExactExport(models.Model):
         if len(sent) > READ_BATCH:
             entries = self._look_through_journals(division, client)
             for batch in sent._batches(CHECK_BATCH):
-                batch.filtered(lambda export: export.exact_guid in entries)._compare(
+                batch.filtered(lambda export: export.exact_guid in entries)._compare_each(
                     entries, is_final=False,
                 )
                 if not self._commit():
                     return True
-            sent = sent.filtered(lambda export: export.state == 'sent')
+            now = fields.Datetime.now()
+            sent = sent.filtered(lambda export: export.state == 'sent' and not (
+                export.next_try and export.next_try > now
+            ))
         for batch in sent._batches(READ_BATCH):
-            batch._compare(
-                self._read_entries(client, division, set(batch.mapped('exact_guid'))),
-            )
+            entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
+            # What was learned of the lines outlasts what the comparison meets.
+            self._commit_half()
+            batch._compare_each(entries)
             if not self._commit():
                 return True
         return False
+
+    def _compare_each(self, entries, *, is_final=True):
+        """Compare these; one document's trouble is no other's."""
+        self._each_by_itself(
+            lambda exports: exports._compare(entries, is_final=is_final),
+            lambda export, error: export._read_failed('verify', error),
+        )
 
     def _compare(self, entries, *, is_final=True):
         """Compare what was meant with what Exact has; each export ends verified or with findings.

@@ -79,9 +79,13 @@ class ExactExport(models.Model):
     def _work(self, division):
         """Do all that is due in one division, and have it served again when more is.
 
+        Whoever wakes it in the pause after a failure, or before a limit ends, has it served then.
+
         :return: that moment, None if nothing waits
         """
-        moment = self._turn(division)
+        moment = self._next_moment(division)
+        if not moment or moment <= fields.Datetime.now():
+            moment = self._turn(division)
         if moment:
             self._enqueue(division, moment)
         return moment

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from psycopg2 import IntegrityError
 
-from odoo import fields
+from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -137,6 +137,88 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(bad.exact_state, 'changed')
         self.assertFalse(bad.exact_export_id.pending_action)
 
+    def breaks(self, method, bad):
+        """Let a method of exports fail for these documents, in a way that nobody foresaw."""
+        works = getattr(self.registry['exact.export'], method)
+
+        def broken(export, *args):
+            if export.move_id in bad:
+                self.tries += 1
+                raise KeyError('nobody foresaw this')
+            return works(export, *args)
+
+        self.tries = 0
+        return patch.object(self.registry['exact.export'], method, broken)
+
+    def assertStopsNoOther(self, bad, state):
+        """It waits with a sentence and is not tried with each turn; a person can have it tried."""
+        export = bad.exact_export_id
+        self.assertEqual(export.state, state)
+        self.assertIn("nobody foresaw this", bad.exact_message)
+        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        self.assertFalse(queue.failures, "the administration goes on")
+        tries = self.tries
+        self.work()
+        self.assertEqual(self.tries, tries)
+        self.assertGreater(export.next_try, fields.Datetime.now())
+
+    @mute_logger(*WORKER)
+    def test_an_entry_that_cannot_be_adopted_stops_no_other(self):
+        self.simulator.faults.add('cut_after', method='POST', resource=ENTRIES, times=2)
+        bad, good = self.invoice(1), self.invoice(2)
+        for export in self.export(bad | good):
+            self.age(export)
+        third = self.invoice(3)
+        third.action_exact_export()
+        with self.breaks('_settle_doubt', bad):
+            self.work()
+            self.assertStopsNoOther(bad, 'uncertain')
+        self.assertBooked(good)
+        self.assertBooked(third)
+        bad.action_exact_retry()
+        self.work()
+        self.assertBooked(bad)
+        for move in bad | good:
+            self.assertEqual(len(self.entries(move.name)), 1)
+
+    @mute_logger(*WORKER)
+    def test_twins_of_which_one_breaks_never_share_an_entry(self):
+        """Settled one by one, too, they know which entry the other took."""
+        bill_entries = 'purchaseentry/PurchaseEntries'
+        self.export(self.document('in_invoice', [(1, self.tax_in_21)], ref='the vendor is known'))
+        bad = self.invoice(1)
+        twins = self.env['account.move'].union(*(
+            self.document('in_receipt', [(3, self.tax_in_21)], ref='parking') for _each in '12'
+        ))
+        self.simulator.faults.add('cut_after', method='POST', resource=ENTRIES)
+        self.simulator.faults.add('cut_after', method='POST', resource=bill_entries)
+        self.simulator.faults.add('cut_before', method='POST', resource=bill_entries, skip=1)
+        exports = self.export(bad | twins)
+        self.assertEqual(set(exports.mapped('state')), {'uncertain'})
+        for export in exports:
+            self.age(export)
+        with self.breaks('_settle_doubt', bad):
+            for _look in range(3):
+                for export in twins.exact_export_ids.filtered(lambda one: one.state == 'uncertain'):
+                    self.age(export)
+                self.work()
+        self.assertEqual(twins.exact_export_ids.mapped('state'), ['verified'] * 2)
+        self.assertEqual(len(set(twins.exact_export_ids.mapped('exact_guid'))), 2)
+
+    @mute_logger(*WORKER)
+    def test_an_entry_that_cannot_be_verified_stops_no_other(self):
+        bad, good = self.invoice(1), self.invoice(2)
+        (bad | good).action_exact_export()
+        with self.breaks('_differences', bad):
+            self.work()
+            self.assertStopsNoOther(bad, 'sent')
+        self.assertBooked(good)
+        # Somebody in Exact deletes it: what was read of its lines is kept, and says so
+        self.assertTrue(good.exact_export_id.entry_line_ids)
+        bad.action_exact_retry()
+        self.work()
+        self.assertBooked(bad)
+
     @mute_logger(*WORKER)
     def test_a_pdf_that_breaks_stops_no_other(self):
         self.division.send_documents = True
@@ -249,6 +331,33 @@ class TestExportFaults(ExactFaultCase):
         self.simulator.faults.clear()
         move.action_exact_retry()
         self.work()
+        self.assertBooked(move)
+
+    def test_who_wakes_the_queue_in_its_pause_does_not_end_it(self):
+        """Jobs wake one administration; after failures that is left alone all the same."""
+        move = self.invoice()
+        move.action_exact_export()
+        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        for _failure in range(3):
+            queue._served(None)
+        self.env.flush_all()
+        self.simulator.faults.add('status', status=503, times=None)
+
+        def job():
+            with self.registry.cursor() as cr:
+                moment = api.Environment(cr, SUPERUSER_ID, {})['exact.export']._work(
+                    self.division.with_env(api.Environment(cr, SUPERUSER_ID, {})),
+                )
+            self.env.invalidate_all()
+            return moment
+
+        self.assertEqual(job(), queue.retry_at)
+        self.assertFalse(self.simulator.faults.fired, "Exact is left alone")
+        self.assertEqual(queue.failures, 3)
+        self.simulator.faults.clear()
+        queue.retry_at = fields.Datetime.now() - timedelta(seconds=1)
+        self.env.flush_all()
+        job()
         self.assertBooked(move)
 
     def test_pause_ends_at_a_full_second(self):
