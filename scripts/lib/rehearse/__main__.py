@@ -92,7 +92,8 @@ class Rehearsal:
         except subprocess.TimeoutExpired:
             return {'seed': seed, 'failure': f'not at its end after {RUN_SECONDS} s'}
         finally:
-            self.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+            for copy in (database, f'{database}_backup'):
+                self.sql(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
             for path in options.folder.glob(f'{name}.sqlite*'):
                 path.unlink()
             result.unlink(missing_ok=True)
@@ -131,7 +132,8 @@ def tell(result):
         f" {violations} violations; {result['documents']} documents ({states});"
         f" {result['calls']} calls, {result['statuses'].get('429', 0)} answered 429,"
         f" {sum(result['faults'].values())} faults, {result['kills']} kills,"
-        f" {result['guests']} overtaken, {result['conflicts']} conflicts;"
+        f" {result['guests']} overtaken, {result['conflicts']} conflicts,"
+        f" {result['restores']} backups restored;"
         f" {result['virtual']} of virtual time in {result['seconds']:.0f} s;"
         f" digest {result['digest']}", flush=True,
     )

@@ -437,6 +437,7 @@ def count(world):
         'limited': len(observer.limited),
         'worst_errors': worst,
         'kills': world.kills, 'guests': world.guests, 'conflicts': world.conflicts,
+        'restores': world.restores,
         'faults': dict(Counter(world.weather.fired())),
         'refused': world.refused,
         'virtual': str(world.machine.clock() - world.machine.clock.start).split('.')[0],

@@ -168,6 +168,10 @@ class Observer(logging.Handler):
         process, commits = self._spent[token]
         return not (process and process.dead and process.commits == commits)
 
+    def forget_tokens(self):
+        """Of a restored database: which of its tokens are spent by now, it cannot know."""
+        self._spent.clear()
+
     # === ODOO'S LOG === #
 
     def emit(self, record):

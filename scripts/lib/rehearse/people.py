@@ -399,9 +399,9 @@ class Bookkeeper:
         self.typed.add(answer['EntryID'])
 
     ACTIONS = {
-        'delete_entry': 4, 'edit_entry': 4, 'edit_amount': 2, 'process_entry': 4, 'pay': 6, 'close_period': 1,
-        'open_period': 2, 'rename_ledger': 1, 'block_ledger': 1, 'change_vat_code': 1,
-        'rename_relation': 1, 'type_entry': 3,
+        'delete_entry': 4, 'edit_entry': 4, 'edit_amount': 2, 'process_entry': 4, 'pay': 6,
+        'close_period': 1, 'open_period': 2, 'rename_ledger': 1, 'block_ledger': 1,
+        'change_vat_code': 1, 'rename_relation': 1, 'type_entry': 3,
     }
 
     def pick(self):

@@ -76,12 +76,10 @@ class World:
         self.relations_changed_there = set()
         self.odoo_failed = []       # what Exact must never be in the way of
         self.refused = 0
-        self.kills = self.guests = self.conflicts = 0
+        self.kills = self.guests = self.conflicts = self.restores = 0
+        self.is_alone = False       # workers are at it, and nobody else
         self.waited = []
-        self.documents_before = {
-            row['ID'] for code in DIVISIONS.values()
-            for row in simulator.store.all('Documents', code)
-        }
+        self.documents_before = self.files_in_exact()
         self.observer = Observer(simulator, machine)
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
@@ -394,6 +392,57 @@ class World:
             clock.move_to(moment)
             self.work_all()
 
+    # === THE DATABASE === #
+
+    def restore_backup(self):
+        """The server is lost, and a backup of some minutes ago takes its place an hour later.
+
+        What workers did in between, Exact alone remembers; people did nothing, or they would have
+        to do it again.
+        """
+        database, backup = self.registry.db_name, f'{self.registry.db_name}_backup'
+        self.copy_database(database, backup)
+        self.say('a backup is made')
+        before = self.files_in_exact()
+        self.is_alone = True
+        self.pass_time(self.machine.clock.naive() + timedelta(
+            minutes=self.random.choice([2, 5, 9, 20]),
+        ))
+        self.is_alone = False
+        self.copy_database(backup, database)
+        self.drop_database(backup)
+        self.registry.clear_all_caches()
+        self.registry.cache_invalidated.clear()
+        self.restores += 1
+        # A token that the backup has is known as spent to Exact alone; whose file it is, to nobody
+        self.observer.forget_tokens()
+        self.documents_before |= self.files_in_exact() - before
+        self.machine.clock.tick(3700)
+        self.say('the backup is restored')
+
+    def files_in_exact(self):
+        return {
+            row['ID'] for code in DIVISIONS.values()
+            for row in self.simulator.store.all('Documents', code)
+        }
+
+    def copy_database(self, source, target):
+        self.drop_database(target)
+        self._sql(f'CREATE DATABASE "{target}" TEMPLATE "{source}"', source)
+
+    def drop_database(self, name):
+        self._sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', name)
+
+    def _sql(self, query, database):
+        odoo.sql_db.close_db(database)
+        connection = psycopg2.connect(dbname='postgres')
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+        finally:
+            connection.close()
+
     # === THE RUN === #
 
     def plan(self):
@@ -414,6 +463,12 @@ class World:
                 between = moment + timedelta(minutes=self.random.uniform(0, 60))
                 self.at(between, 'somebody', self.somebody)
         self.weather.plan(self.machine.clock.naive(), moment)
+        if self.weather.is_bad:
+            start = self.machine.clock.naive()
+            self.at(
+                start + (moment - start) * self.random.uniform(0.2, 0.9), 'restore',
+                self.restore_backup,
+            )
         reconnect = self.machine.clock.naive()
         while reconnect < moment:
             self.at(reconnect, 'reconnect', self.reconnect)

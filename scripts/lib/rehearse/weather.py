@@ -38,6 +38,11 @@ class Weather:
             self.machine.on_call = self.at_call
             self.machine.on_point = self.at_point
 
+    @property
+    def is_bad(self):
+        """Whether anything goes wrong at all in this run."""
+        return bool(self.level['storms'])
+
     def plan(self, start, end):
         """Storms between the documents."""
         span = (end - start).total_seconds()
@@ -187,7 +192,10 @@ class Weather:
         if self._happens(self.level['kill']):
             self.kill(process, f'{moment} {request.method}')
         # While a token is refreshed, its row is held: whoever comes then waits in real life
-        if not process.guest and 'oauth2' not in request.url and self._happens(self.level['guest']):
+        if (
+            not process.guest and 'oauth2' not in request.url
+            and self._happens(self.level['guest']) and not self.world.is_alone
+        ):
             self.world.guest()
 
     def at_point(self, process, where, query=None):
