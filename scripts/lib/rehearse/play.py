@@ -448,31 +448,35 @@ class World:
     def plan(self):
         """Documents in working hours, other things between them."""
         moment = self.machine.clock.naive()
-        made = 0
+        made, lost_after = 0, self.wanted * self.random.uniform(0.2, 0.9)
         while made < self.wanted:
             moment += timedelta(minutes=self.random.expovariate(1 / 12))
             while moment.hour not in WORKDAY:
                 moment += timedelta(hours=1)
             count = min(self.random.choice([1, 2, 3, 4, 8]), self.wanted - made)
+            is_lost = made < lost_after <= made + count
             made += count
             office = self.random.choice(self.offices)
-            self.at(moment, 'documents', lambda office=office, count=count: self.person(
-                office, f'{count} documents', lambda env: office.new_documents(env, count),
+            self.at(moment, 'documents', lambda office=office, count=count, is_lost=is_lost: (
+                self.new_documents(office, count, is_lost)
             ))
             for _number in range(self.random.choice([0, 1, 1, 2])):
                 between = moment + timedelta(minutes=self.random.uniform(0, 60))
                 self.at(between, 'somebody', self.somebody)
         self.weather.plan(self.machine.clock.naive(), moment)
-        if self.weather.is_bad:
-            start = self.machine.clock.naive()
-            self.at(
-                start + (moment - start) * self.random.uniform(0.2, 0.9), 'restore',
-                self.restore_backup,
-            )
         reconnect = self.machine.clock.naive()
         while reconnect < moment:
             self.at(reconnect, 'reconnect', self.reconnect)
             reconnect += timedelta(hours=2)
+
+    def new_documents(self, office, count, is_lost):
+        """Somebody makes documents.
+
+        :param is_lost: whether what becomes of them first is lost with the server
+        """
+        self.person(office, f'{count} documents', lambda env: office.new_documents(env, count))
+        if is_lost and self.weather.is_bad:
+            self.restore_backup()
 
     def at(self, moment, name, work):
         self._number += 1
