@@ -22,6 +22,10 @@ STATES = [
 # Who reads exports; and who sees how far a document is: whoever works here, never its customer.
 ACCOUNTING_GROUPS = 'account.group_account_invoice,account.group_account_readonly'
 PEOPLE = 'base.group_user'
+# Findings on an entry that only its opposite can take back, as long as Exact keeps it closed.
+REVERSED_CODES = (
+    'already_processed', 'undo_refused', 'refused_processed', 'period_closed', 'reversal_refused',
+)
 # What Exact has, too, and that may be edited on posted documents.
 EDITED_WHEN_POSTED = frozenset({'ref', 'invoice_date_due', 'payment_reference'})
 
@@ -143,7 +147,7 @@ class AccountMove(models.Model):
             move.exact_is_booked = export.state in BOOKED_STATES
             # What cannot be deleted or changed any more can still be reversed.
             move.exact_may_reverse = export.state in BOOKED_STATES and any(
-                finding.code in ('already_processed', 'undo_refused')
+                finding.code in REVERSED_CODES
                 for finding in export.finding_ids
             )
             move.exact_may_withdraw = export.state in UNSENT_STATES
@@ -178,11 +182,11 @@ class AccountMove(models.Model):
                 sentence = self.env._(
                     "%(sentence)s (and %(count)s more)", sentence=sentence, count=more,
                 )
-            return sentence, finding.button_label
+            return sentence, finding._label_on_document()
         if state == 'verified':
             # An undo that Exact refused leaves the entry as it is, and says so.
             finding = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
-            return finding.message, False
+            return finding.message, finding._label_on_document()
         if state == 'changed':
             labels = []
             for field, *values in (export.difference_ids or [])[:3]:
@@ -193,7 +197,10 @@ class AccountMove(models.Model):
                 labels.append(f"{self._exact_field_label(field)} {meant} → {found}")
             # An update or undo that Exact refused says so, and what is left to do.
             finding = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
-            return ". ".join(filter(None, [", ".join(labels), finding.message])), False
+            return (
+                ". ".join(filter(None, [", ".join(labels), finding.message])),
+                finding._label_on_document(),
+            )
         if state == 'waiting':
             waits = {
                 'undo': self.env._("Waiting to be taken out of Exact."),

@@ -35,6 +35,7 @@ from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, explain
 from .exact_export_read_back import PATIENCE
+from .exact_export_send import RELATION_RESOURCE
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
 
 _logger = logging.getLogger(__name__)
@@ -72,8 +73,16 @@ class ExactExport(models.Model):
                 message = explain(self.env, error)
                 export._log_attempt(action, 'refused', message)
                 processed = 'already_processed' in getattr(error, 'kinds', ())
-                code = 'already_processed' if processed else 'undo_refused'
-                export._set_findings([Problem(code, params={'message': message})])
+                if action == 'update':
+                    # As of an entry that is sent: what it said is to be mended, then done again.
+                    step = 'relation' if error.resource == RELATION_RESOURCE else 'entry'
+                    problems = export._refusal_problems(error, step)
+                elif action == 'reverse':
+                    problems = [Problem('reversal_refused', params={'message': message})]
+                else:
+                    code = 'already_processed' if processed else 'undo_refused'
+                    problems = [Problem(code, params={'message': message})]
+                export._set_findings(problems)
                 export._give_up_action()
             except (OutcomeUnknown, MalformedAnswer) as error:
                 # All three can be done again: what is gone is gone, what differs is compared.

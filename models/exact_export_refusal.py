@@ -39,6 +39,8 @@ _FINDINGS = {
     'not_base64': ('refused_file', 'document'),
 }
 
+# What is said of an entry that Exact has already.
+_DUPLICATES = {'duplicate_number', 'duplicate_code'}
 # What Exact says of a journal it says to every document of it.
 _OF_THE_JOURNAL = {'refused_journal', 'refused_journal_type', 'refused_vat_of_journal'}
 # And what it says of one of these to every document that has it: finding -> field of our lines.
@@ -118,6 +120,11 @@ class ExactExport(models.Model):
                 'refused_partner', params={'name': self.partner_id.display_name, 'words': words},
                 target=('res.partner', self.partner_id.id),
             )]
+        if code == 'period_closed' and self.booking:
+            return [self._period_problem(refusal)]
+        if code in _DUPLICATES and self.exact_guid:
+            # Of an entry that is ours already this is nothing to compare and link.
+            code = 'unknown'
         if code == 'invalid_reference':
             known = self._candidates(part) if part else []
             if not known:
@@ -141,7 +148,29 @@ class ExactExport(models.Model):
         return [
             Problem(code, params={'name': name, 'target': meant, 'words': words}, target=target)
             for target, name, meant in known
-        ] or [Problem(code, params={'name': '', 'target': '', 'words': words})]
+        ] or [Problem(
+            code, params={'name': '', 'target': '', 'words': words},
+            target=('account.move', self.move_id.id),
+        )]
+
+    def _period_problem(self, refusal):
+        """A closed period that no check could find, or that is not all that Exact refused."""
+        booking = from_dict(self.booking)
+        year, number = refusal.period or (booking.year, booking.period)
+        period = self.env['exact.journal.period'].with_context(active_test=False).search([
+            ('division_id', '=', self.division_id.id), ('journal_code', '=', booking.journal),
+            ('year', '=', year), ('period', '=', number),
+        ], limit=1)
+        return Problem(
+            'period_closed',
+            params={
+                'year': year, 'period': number, 'journal': booking.journal, 'words': refusal.words,
+            },
+            target=(
+                (period._name, period.id) if period
+                else ('exact.division', self.division_id.id)
+            ),
+        )
 
     # === WHAT OF THIS DOCUMENT IT CAN MEAN === #
 
@@ -290,9 +319,10 @@ class ExactExport(models.Model):
             one for one in problems
             if (one.code, one.params.get('words')) == (problem.code, problem.params.get('words'))
         ]
-        if meant != [problem] or not problem.target or not self.booking:
+        model, res_id = problem.target or (None, None)
+        if meant != [problem] or model in (None, 'account.move') or not self.booking:
             return Domain.FALSE
-        booking, (_model, res_id) = from_dict(self.booking), problem.target
+        booking = from_dict(self.booking)
         if problem.code == 'refused_payment_condition':
             return Domain('move_id.invoice_payment_term_id', '=', res_id)
         if problem.code == 'refused_relation':
@@ -306,7 +336,7 @@ class ExactExport(models.Model):
         name = field.removesuffix('_id')
         if not field or len({getattr(line, name) for line in booking.lines} - {''}) != 1:
             return Domain.FALSE
-        return self._having_the_line(field, *problem.target)
+        return self._having_the_line(field, model, res_id)
 
     def _having_the_line(self, field, model, res_id):
         """Domain of the exports with a line that has what this document's lines have in a field, by

@@ -153,6 +153,7 @@ SENTENCES = {
     'no_answer': _lt("Exact was asked %(count)s times, gave no answer and has no entry. Retry when Exact works again."),
     'document_kept': _lt("The entry is deleted in Exact, its document is not: %(message)s"),
     'unexpected': _lt("Something went wrong that nobody foresaw: %(reason)s. Retry; if it stays, tell the administrator."),
+    'reversal_refused': _lt("Exact does not take the reversal: %(message)s Mend that and reverse again, or reverse it in Exact."),
     'reversal_differs': _lt("The entry was changed in Exact since it was booked, so its opposite would not offset it. Update it first, or reverse it in Exact."),
     'undo_refused': _lt("Exact keeps the entry: %(message)s Reverse it instead."),
 }
@@ -176,7 +177,11 @@ BUTTONS = {
 CODE_BUTTONS = {
     'period_ask': _lt("Choose the Period"),
     'refused_partner': _lt("Open the Partner"),
+    'refused_number': _lt("Compare and Link"),
+    'refused_exists': _lt("Compare and Link"),
 }
+# What may be an entry that Exact has already.
+LINK_CODES = ('refused_number', 'refused_exists')
 
 # Where a record of Odoo is mapped: mapping model and its field.
 MAPPINGS = {
@@ -328,6 +333,11 @@ class ExactFinding(models.Model):
                 finding.code, finding.params, finding.res_model, finding.res_id,
             )
 
+    def _label_on_document(self):
+        """Label of the button on the document itself; False where that would lead nowhere else."""
+        leads_on = self.code in CODE_BUTTONS or self.res_model != 'account.move'
+        return leads_on and self.button_label
+
     # === ACTIONS === #
 
     def action_retry(self):
@@ -364,7 +374,7 @@ class ExactFinding(models.Model):
         if model == 'res.partner' and not self.env.user.has_group('account.group_account_manager'):
             # Who may not map can still choose the relation for this export.
             return self.move_id.action_exact_adjust()
-        if model == 'exact.entry':
+        if model == 'exact.entry' or self.code in LINK_CODES:
             return self.move_id.action_exact_link()
         if model in MAPPINGS and self.code not in CODE_BUTTONS:
             return self.division_id._open_mapping(model, res_id)
@@ -450,7 +460,7 @@ class ExactDivision(models.Model):
         result = super()._sync_complete(resource, cursor)
         if resource.key == 'journal_period' and self.env['exact.finding'].sudo().search_count([
             ('division_id', '=', self.id), ('code', 'in', PERIOD_CODES),
-            ('export_id.state', '=', 'blocked'),
+            ('export_id.state', 'in', ['blocked', 'refused']),
         ], limit=1):
             cursor.next_at = min(cursor.next_at, fields.Datetime.now() + HOURLY)
         return result

@@ -224,16 +224,99 @@ class TestRefusals(RefusalCase):
             self.assertEqual(finding.action_fix()['res_id'], self.connection.id)
             self.assertNotIn('%(', finding.message)
 
-    def test_number_in_use_leads_to_the_document(self):
+    def test_refusals_of_the_document_lead_to_it(self):
         for words, code in (
-            ("In gebruik: Boekstuknummer", 'refused_number'),
             ("Reeds verwerkt", 'refused_processed'),
             ("The financial year cannot be changed", 'refused_year'),
+            ("Verplicht: Kostenplaats", 'refused_mandatory'),
+            ("Opening balance plus all lines differs", 'refused_balance'),
+            ("Cannot convert a value to type 'Byte[]'", 'refused_file'),
         ):
             move = self.invoice()
             self.answers(move, Rejected(messages=[words], status=500))
-            finding = self.refused(move, code)
+            finding = self.refused(move, code, move)
+            self.assertEqual(finding.button_label, "Open the Document")
             self.assertEqual(finding.action_fix()['res_id'], move.id)
+            self.assertFalse(move.exact_button_label, "the document is open already")
+
+    def test_what_exact_may_have_leads_to_comparing(self):
+        for words, code in (
+            ("In gebruik: Boekstuknummer", 'refused_number'),
+            ("Gegeven bestaat reeds", 'refused_exists'),
+        ):
+            move = self.invoice()
+            self.answers(move, Rejected(messages=[words], status=500))
+            finding = self.refused(move, code, move)
+            self.assertEqual(finding.button_label, "Compare and Link")
+            self.assertEqual(move.exact_button_label, "Compare and Link")
+            self.assertEqual(move.action_exact_fix()['res_model'], 'exact.link.wizard')
+
+    def test_another_period_that_is_closed_leads_to_it(self):
+        """No check of the document finds it: its own period is open."""
+        period = self.master('exact.journal.period', [
+            ('journal_code', '=', self.journal.code), ('year', '=', 2026), ('period', '=', 3),
+        ])
+        for words, record in (
+            ("Periode is afgesloten: 2026-3", period),
+            ("Periode is afgesloten: 2019-3", self.division),
+        ):
+            move = self.invoice()
+            self.answers(move, Rejected(messages=[words], status=500))
+            finding = self.refused(move, 'period_closed', record)
+            self.assertIn(f"Exact says: {words}", finding.message)
+            self.assertEqual(finding.fixed_by, 'exact')
+            self.assertTrue(finding.button_label)
+            self.assertTrue(move.exact_button_label)
+            self.assertEqual(finding.action_fix()['res_model'], record._name)
+
+    def test_a_refused_update_says_what_exact_said(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.assertBooked(move)
+        for words, code, button in (
+            ("Ongeldige referentie: Btw-code", 'refused_vat_code', "Map the Tax"),
+            ("Periode is afgesloten", 'period_closed', "See the Period"),
+            ("In gebruik: Boekstuknummer", 'refused', False),
+        ):
+            move.button_draft()
+            move.invoice_line_ids.price_unit += 10
+            move.action_post()
+            self.work()
+            self.assertEqual(export.state, 'changed')
+            move.action_exact_update()
+            with patch.object(
+                ExactClient, 'put', side_effect=Rejected(messages=[words], status=500),
+            ):
+                self.work()
+            self.env.invalidate_all()
+            self.assertEqual((export.state, export.pending_action), ('changed', False))
+            [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
+            self.assertEqual(finding.code, code, finding.message)
+            self.assertIn(words, move.exact_message)
+            self.assertNotIn("Exact keeps the entry", move.exact_message)
+            self.assertEqual(move.exact_button_label, button)
+        # Mended: it is done again
+        move.action_exact_update()
+        self.work()
+        self.assertBooked(move)
+
+    def test_a_partner_that_a_refused_update_needs(self):
+        move = self.invoice()
+        export = self.export(move)
+        move.button_draft()
+        move.partner_id = self.env['res.partner'].create({
+            'name': "Nieuwkomer", 'city': "Breda", 'country_id': self.env.ref('base.nl').id,
+        })
+        move.action_post()
+        self.work()
+        move.action_exact_update()
+        with patch.object(ExactClient, 'post', side_effect=Rejected(
+            messages=["Verplicht: Naam"], status=500, resource='crm/Accounts',
+        )):
+            self.work()
+        [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
+        self.assertEqual((finding.code, finding.res_id), ('refused_partner', move.partner_id.id))
+        self.assertEqual(export.state, 'changed')
 
     def says(self, finding, text, words):
         """The whole sentence: what is wrong with which record, and Exact's own words."""
