@@ -7,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
+from .exact_error_text import division_reason_text
 from .exact_export import BOOKED_STATES, ENDED_STATES, UNSENT_STATES
 
 # A person sees these: what the export says, and that there is none.
@@ -213,6 +214,13 @@ class AccountMove(models.Model):
             if connection.state != 'connected':
                 return self.env._(
                     "The connection to Exact is down; the document waits until it is back.",
+                ), False
+            unreachable = export.division_id.unreachable_reason
+            if unreachable:
+                return self.env._(
+                    "Exact does not let Odoo into the administration; the document waits. "
+                    "%(reason)s",
+                    reason=division_reason_text(self.env, unreachable),
                 ), False
             wait = waits.get(
                 export.pending_action, self.env._("Waiting to be booked in Exact."),

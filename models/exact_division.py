@@ -224,12 +224,19 @@ class ExactDivision(models.Model):
 
     def write(self, vals):
         refuse_engine_fields(self, vals)
+        access = self.filtered(
+            lambda division: 'unreachable_reason' in vals
+            and division.unreachable_reason != (vals['unreachable_reason'] or False)
+        )
         if 'company_id' not in vals:
-            return super().write(vals)
+            result = super().write(vals)
+            access._tell_of_access()
+            return result
         company = self.env['res.company'].browse(vals['company_id'] or [])
         changing = self.filtered(lambda division: division.company_id != company)
         changing._check_link(company)
         result = super().write(vals)
+        access._tell_of_access()
         if company and changing:
             changing._start_sync()
         return result
@@ -349,6 +356,21 @@ class ExactDivision(models.Model):
             note=plaintext2html(self.hold_reason or ''),
             user_id=user.id,
         )
+
+    def _tell_of_access(self):
+        """Ask the person who is responsible for the connection to see to it that Exact lets us in,
+        once; and nobody any more as soon as it does.
+        """
+        self.activity_unlink(['mail.mail_activity_data_warning'])
+        for division in self.filtered(lambda one: one.company_id and one.unreachable_reason):
+            user = division.connection_id._responsible()
+            env = division.with_context(lang=user.lang).env
+            division.activity_schedule(
+                'mail.mail_activity_data_warning',
+                summary=env._("Exact does not let Odoo into %s", division.display_name),
+                note=plaintext2html(division_reason_text(env, division.unreachable_reason)),
+                user_id=user.id,
+            )
 
     # === BUSINESS METHODS === #
 

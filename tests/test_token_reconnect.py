@@ -217,6 +217,71 @@ class TestReconnect(ExactExportCase):
         self.work()
         self.assertEqual(set(moves.exact_export_id.mapped('state')), {'verified'})
 
+    def test_a_closed_administration_is_told_where_people_look(self):
+        """Once to the person who is responsible, and on each document that waits for it."""
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        move.action_exact_export()
+
+        def close(status):
+            self.simulator.control.run(
+                'set_division', {'code': self.division.code, 'BlockingStatus': status},
+            )
+
+        def told():
+            self.env.invalidate_all()
+            return self.division.activity_ids
+
+        def ask():
+            # What the hook of the client notes goes with a worker's rollback: one cursor in tests
+            with suppress(Forbidden), self.division._client() as client:
+                client.get('vat/VATCodes', select=['ID'], top=1)
+
+        self.addCleanup(close, 0)
+        close(1)
+        for _call in range(3):
+            ask()
+        [activity] = told()
+        self.assertEqual(activity.user_id, self.manager)
+        self.assertIn(self.division.display_name, activity.summary)
+        self.assertIn("blocked", activity.note)
+        self.work()
+        self.assertEqual(move.exact_state, 'waiting')
+        self.assertIn("does not let Odoo into the administration", move.exact_message)
+        self.assertIn("Exact has blocked this administration", move.exact_message)
+        # Who said done is not told again; what people planned themselves is theirs
+        activity.action_feedback()
+        own = self.division.activity_schedule(
+            'mail.mail_activity_data_todo', summary="Call Exact", user_id=self.manager.id,
+        )
+        own.automated = False
+        ask()
+        self.assertEqual(told(), own)
+        # Another reason is another matter
+        self.division.sudo()._note_reachable('LicenseExpired')
+        self.assertIn("licence", (told() - own).note)
+        close(0)
+        ask()
+        self.assertEqual(told(), own)
+        self.work()
+        self.assertEqual(move.exact_export_id.state, 'verified')
+
+    def test_an_administration_that_is_gone_is_told(self):
+        self.simulator.control.run(
+            'set_user', {'user': 'emma', 'divisions': [OTHER], 'CurrentDivision': OTHER},
+        )
+        self.consent('emma', explore=True)
+        for _refresh in range(2):
+            self.connection._explore()
+        self.env.invalidate_all()
+        [activity] = self.division.activity_ids
+        self.assertIn("no longer lists", activity.note)
+        # One that no company is linked to is nobody's matter
+        others = self.connection.with_context(active_test=False).division_ids - self.division
+        self.assertFalse(others.activity_ids)
+        self.consent(explore=True)
+        self.env.invalidate_all()
+        self.assertFalse(self.division.activity_ids)
+
     # === A COPY === #
 
     def test_a_copy_sends_nothing_by_mistake(self):
