@@ -471,6 +471,20 @@ class ExactExport(models.Model):
                 return exports_sudo.browse()
         return exports_sudo.union(*(self._create_once([vals]) for vals in vals_list))
 
+    def _build_anew(self):
+        """What decides how these documents are booked was changed before they were sent.
+
+        Whatever a worker holds is being sent, by what was true when it began.
+        """
+        waiting = self.with_context(tracking_disable=True).try_lock_for_update(
+            allow_referencing=True,
+        )
+        ready = waiting.filtered(lambda export: export.state == 'ready')
+        ready.write({'state': 'proposed', 'next_try': False})
+        # Is it not in Exact, it is built anew; is it there, it is compared.
+        waiting.filtered(lambda export: export.state == 'uncertain').document_written_at = False
+        ready._trigger_worker()
+
     def _trigger_worker(self):
         """Wake the workers for these exports: they run in transactions of their own."""
         # sudo: people need no right on the division to have their documents exported.

@@ -199,6 +199,12 @@ FIXERS = [
     ('manager', "Accounting Administrator"),
     ('exact', "Somebody in Exact"),
 ]
+# What of an administration decides how documents are booked, and whether.
+BOOKED_BY = (
+    'numbering', 'export_start_date', 'default_sale_journal_id', 'default_purchase_journal_id',
+    'default_general_journal_id', 'default_sale_gl_account_id', 'default_purchase_gl_account_id',
+    'difference_gl_account_id',
+)
 # Findings that end when a period is opened in Exact.
 PERIOD_CODES = ('period_closed', 'period_ask', 'no_open_period')
 _FIXED_IN_EXACT = {
@@ -465,6 +471,24 @@ class ExactDivision(models.Model):
             cursor.next_at = min(cursor.next_at, fields.Datetime.now() + HOURLY)
         return result
 
+    def write(self, vals):
+        outdated = self.filtered(lambda division: any(
+            division._fields[name].convert_to_write(division[name], division)
+            != (vals[name] or False)
+            for name in BOOKED_BY if name in vals
+        ))._unsent_exports()
+        result = super().write(vals)
+        outdated._build_anew()
+        return result
+
+    def _unsent_exports(self, domain=()):
+        """What is checked and not sent yet, as superuser: who maps may see no exports."""
+        if not self:
+            return self.env['exact.export'].sudo()
+        return self.env['exact.export'].sudo().search([
+            ('division_id', 'in', self.ids), ('state', 'in', ['ready', 'uncertain']), *domain,
+        ])
+
     def _open_mapping(self, model, res_id):
         """The mapping of one record of Odoo, as a list to choose the target in.
 
@@ -493,13 +517,34 @@ class ExactMappingMixin(models.AbstractModel):
     def create(self, vals_list):
         mappings = super().create(vals_list)
         mappings._release_waiting()
+        mappings.filtered(lambda mapping: mapping.state == 'mapped')._rebuilt(new=True)._build_anew()
         return mappings
 
     def write(self, vals):
+        decisive = [name for name in (*self._target_fields, *self._policy_fields) if name in vals]
+        outdated = self.filtered(lambda mapping: any(
+            mapping._id_or_value(name) != (vals[name] or False) for name in decisive
+        ))._rebuilt()
         result = super().write(vals)
-        if any(name in self._target_fields for name in vals):
+        if any(name in self._target_fields for name in decisive):
             self._release_waiting()
+        outdated._build_anew()
         return result
+
+    def unlink(self):
+        outdated = self.filtered(lambda mapping: mapping._is_decided())._rebuilt()
+        result = super().unlink()
+        outdated._build_anew()
+        return result
+
+    def _rebuilt(self, *, new=False):
+        """What waits to be sent and was perhaps built with these rows, or would be now: which of
+        several rows decides is for the check to say.
+
+        :param new: these rows were not there before
+        :return: `exact.export`, as superuser
+        """
+        return self.division_id._unsent_exports()
 
     def _release_waiting(self):
         """What waited for these mappings goes on, without anybody pressing a button."""

@@ -27,6 +27,7 @@ class ExactJournalMapping(models.Model):
 
     _source_fields = ('journal_id',)
     _target_fields = ('exact_journal_id', 'is_left_out')
+    _policy_fields = ('closed_period_policy',)
 
     journal_id = fields.Many2one(
         'account.journal', required=True, ondelete='cascade', index=True,

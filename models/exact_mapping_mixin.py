@@ -43,6 +43,8 @@ class ExactMappingMixin(models.AbstractModel):
 
     _source_fields = ()
     _target_fields = ()
+    # What else of a row decides how documents are booked.
+    _policy_fields = ()
 
     # missing   --[something likely is found]----> suggested
     # missing, suggested --[person chooses]------> mapped

@@ -63,6 +63,13 @@ class ExactPartnerMapping(models.Model):
             'division_id': division.id, 'partner_id': partner.id, **values,
         })
 
+    def _rebuilt(self, *, new=False):
+        # Who had no relation is a stand-in until the document is sent, whoever learns it meanwhile.
+        known = self.browse() if new else self.filtered('relation_id')
+        return known.division_id._unsent_exports([
+            ('move_id.line_ids.partner_id', 'child_of', known.partner_id.ids),
+        ])
+
     # === SUGGESTIONS === #
 
     def _find_suggestions(self, division):
