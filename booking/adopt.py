@@ -91,6 +91,11 @@ def link_differences(booking: Booking, entry: ReadEntry | None) -> tuple[Differe
     )
 
 
+def bare(reference: str) -> str:
+    """A reference as people see it who type it anew: without case, blanks and punctuation."""
+    return ''.join(char for char in reference.casefold() if char.isalnum())
+
+
 def _fits(how, booking, entry, unknown):
     if not _is_kind(booking, entry):
         return False
@@ -113,12 +118,7 @@ def _is_kind(booking, entry):
 
 
 def _same_reference(booking, entry):
-    return _bare(booking.your_ref) == _bare(reference_of(entry)) != ''
-
-
-def _bare(reference):
-    """A reference as people see it who type it anew: without case, blanks and punctuation."""
-    return ''.join(char for char in reference.casefold() if char.isalnum())
+    return bare(booking.your_ref) == bare(reference_of(entry)) != ''
 
 
 def _differences(booking, entry):

@@ -35,6 +35,7 @@ from . import (
     exact_export_send,
     exact_export_read_back,
     exact_export_change,
+    exact_export_double,
     exact_export_refusal,
     exact_export_period,
     exact_facts,

@@ -74,6 +74,7 @@ class AccountMove(models.Model):
     exact_is_booked = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
     exact_may_reverse = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
     exact_may_withdraw = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
+    exact_is_double = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
     exact_is_linked = fields.Boolean(compute='_compute_exact_is_linked', groups=PEOPLE)
 
     # === COMPUTE METHODS === #
@@ -152,6 +153,7 @@ class AccountMove(models.Model):
                 for finding in export.finding_ids
             )
             move.exact_may_withdraw = export.state in UNSENT_STATES
+            move.exact_is_double = export.state in BOOKED_STATES and export.is_double
 
     @api.depends('exact_state', 'state')
     @api.depends_context('lang', 'uid')
@@ -238,6 +240,10 @@ class AccountMove(models.Model):
                 ), False
             if export.state == 'uncertain' and export.finding_ids:
                 return export.finding_ids[:1].message, False
+            if export.state == 'uncertain' and not export.asked_at:
+                return self.env._(
+                    "Exact may have this already; that is being looked up.",
+                ), False
             if export.state == 'uncertain':
                 return self.env._(
                     "Exact did not answer; whether it booked the document is being looked up.",
@@ -632,6 +638,11 @@ class AccountMove(models.Model):
     def action_exact_retry(self):
         self._exact_living_exports().action_retry()
         return self._exact_reload(self.env._("The document is checked and sent again."))
+
+    def action_exact_keep_both(self):
+        """Leave the entry that somebody else booked beside that of the document."""
+        self._exact_living_exports().action_keep_both()
+        return self._exact_reload(self.env._("Both entries are kept in Exact."))
 
     def action_exact_fix(self):
         self.ensure_one()

@@ -6,17 +6,19 @@ since the last look, in one call for up to 1,000 ledger lines. The same look pro
 """
 
 from collections import defaultdict
-from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 from odoo.tools.misc import format_date, formatLang
 
-from ..booking import READ_FIELDS, is_ledger_only, owed, read_entry, reference_of
+from ..booking import READ_FIELDS, from_dict, is_ledger_only, owed, read_entry, reference_of
+from ..booking.adopt import bare
 from ..exact_api import odata, wire
-from .exact_booking_builder import Problem, stand_in
+from .exact_booking_builder import stand_in
 from .exact_clock import floor
+from .exact_export import BOOKED_STATES
 from .exact_sync import modified_since
 
 # Before anything is sent, the journals must have been looked through within this time.
@@ -27,10 +29,20 @@ LOOK_OVERLAP = timedelta(seconds=30)
 # How far back the very first look goes: what an accountant, or a former connector, has typed of the
 # documents that are exported first.
 FIRST_LOOK = timedelta(days=92)
+# And how far for older documents, whose entries may be as old as they are.
+FURTHEST_LOOK = timedelta(days=5 * 366)
 # What one look asks for when it is far behind, so that it ends within the minute's calls.
 WINDOW = timedelta(days=31)
+# Lines that Exact gives with one call.
+PAGE = 1000
 # Kinds of journal (Journals.Type) that documents are booked in; banks have thousands of lines.
 LOOKED_THROUGH = ('20', '21', '22', '23', '90')
+# Which of them book the same kind of document: whoever types one may take either.
+JOURNAL_KINDS = {
+    '20': 'sale', '21': 'sale', '22': 'purchase', '23': 'purchase', '90': 'general',
+}
+# Findings that name entries of others and ask which it is.
+WHICH_CODES = ('entry_exists', 'several_entries')
 # Transaction.Type of sales and purchase entries and their credit notes.
 INVOICE_TYPES = (20, 21, 30, 31)
 
@@ -53,8 +65,13 @@ class ExactEntry(models.Model):
     entry_number = fields.Integer(readonly=True)
     journal_code = fields.Char(string="Journal", readonly=True)
     reference = fields.Char(readonly=True)
+    reference_key = fields.Char(
+        compute='_compute_reference_key', store=True, precompute=True,
+        help="The reference without case, blanks and punctuation.",
+    )
     relation_guid = fields.Char(readonly=True)
     date = fields.Date(readonly=True)
+    year = fields.Integer(string="Financial Year", readonly=True)
     currency_code = fields.Char(string="Currency", readonly=True)
     amount = fields.Float(
         digits=(16, 2), readonly=True,
@@ -65,6 +82,12 @@ class ExactEntry(models.Model):
         'UNIQUE(division_id, exact_guid)', "This entry of Exact is already here.",
     )
     _reference_idx = models.Index('(division_id, reference)')
+    _reference_key_idx = models.Index('(division_id, reference_key)')
+
+    @api.depends('reference')
+    def _compute_reference_key(self):
+        for entry in self:
+            entry.reference_key = bare(entry.reference or '') or False
 
     @api.depends('entry_number', 'date', 'currency_code', 'amount')
     @api.depends_context('lang')
@@ -77,15 +100,34 @@ class ExactEntry(models.Model):
             )
 
     def _is_of(self, booking):
-        """Whether the entry may be this booking's: same reference and relation.
-
-        A relation that is yet to be made can be any.
-        """
+        """Whether the entry carries reference, journal and relation of the booking."""
         self.ensure_one()
         return (
             self.reference == booking.your_ref
             and self.journal_code == booking.journal
             and self.relation_guid == (booking.relation or self.relation_guid)
+            and self.year in (0, booking.year)
+        )
+
+    def _may_be_of(self, booking, kinds, *, of_any=False):
+        """Whether the entry may be this booking's, typed by somebody who took another journal of
+        the kind, or other punctuation.
+
+        :param kinds: kind of document of each journal, by its code
+        :param of_any: the relation is yet to be made, so it can be any
+        """
+        self.ensure_one()
+        return (
+            self.reference_key == bare(booking.your_ref)
+            and kinds.get(self.journal_code, self.journal_code)
+            == kinds.get(booking.journal, booking.journal)
+            and (of_any or self.relation_guid == (booking.relation or self.relation_guid))
+            # Numbers of others that are alike are many, where nobody says whose it is.
+            and (
+                not of_any or self.reference == booking.your_ref or self._has_amount_of(booking)
+            )
+            # Who starts to number anew each year uses each number once a year. 0 is not known.
+            and self.year in (0, booking.year)
         )
 
     def _has_amount_of(self, booking):
@@ -100,6 +142,18 @@ class ExactEntry(models.Model):
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
+    reference_key = fields.Char(
+        compute='_compute_reference_key', store=True, index='btree_not_null',
+        help="The reference without case, blanks and punctuation.",
+    )
+
+    @api.depends('reference')
+    def _compute_reference_key(self):
+        for export in self:
+            export.reference_key = bare(export.reference or '') or False
+
+    # === LOOKING THROUGH THE JOURNALS === #
+
     @api.model
     def _look_is_due(self, division):
         """Whether entries may have come into Exact that nobody here has seen."""
@@ -108,7 +162,27 @@ class ExactExport(models.Model):
             not queue.looked_at or queue.looked_at < fields.Datetime.now() - LOOK_AGAIN
             # A backup of some minutes ago remembers a look, but not what was sent since.
             or queue.looked_in != queue._present_database()
+            or not queue.looked_since or self._look_from(division) < queue.looked_since
         )
+
+    @api.model
+    def _look_from(self, division):
+        """Since when what is about to be sent may have been typed: the day of the oldest document.
+
+        :return: naive UTC
+        """
+        now = fields.Datetime.now()
+        self.flush_model(['division_id', 'move_id', 'state'])
+        self.env['account.move'].flush_model(['date', 'invoice_date'])
+        [(day,)] = self.env.execute_query(SQL(
+            """
+            SELECT MIN(LEAST(move.invoice_date, move.date))
+              FROM exact_export export JOIN account_move move ON move.id = export.move_id
+             WHERE export.division_id = %s AND export.state IN ('proposed', 'ready')
+            """,
+            division.id,
+        ))
+        return max(datetime.combine(day, time.min), now - FURTHEST_LOOK) if day else now
 
     @api.model
     def _look_through_journals(self, division, client):
@@ -120,9 +194,12 @@ class ExactExport(models.Model):
         """
         queue = self.env['exact.export.queue']._of(division)
         now = fields.Datetime.now()
+        if not queue.looked_until:
+            queue.write({'looked_until': now - FIRST_LOOK, 'looked_since': now - FIRST_LOOK})
         result = {}
-        while True:
-            position = queue.looked_until or now - FIRST_LOOK
+        until = None
+        while until is None or until < now:
+            position = queue.looked_until
             until = position + WINDOW
             rows = self._changed_lines(
                 division, client, position - LOOK_OVERLAP, until if until < now else None,
@@ -131,11 +208,34 @@ class ExactExport(models.Model):
             changed = [floor(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
             # Exact's own moments, not ours: its clock may be another.
             queue.looked_until = until if until < now else max([*changed, position])
-            if until >= now:
-                queue.write({'looked_at': now, 'looked_in': queue._present_database()})
-                self._commit()
-                return result
             self._commit()
+        result = self._look_further_back(division, client) | result
+        queue.write({'looked_at': now, 'looked_in': queue._present_database()})
+        # What was seen is a fact before anything is checked: a check may fail and be taken back.
+        self._commit()
+        self._check_proposed(division)
+        return result
+
+    @api.model
+    def _look_further_back(self, division, client):
+        """Look for the entries of older documents than there were before: once, however many come.
+
+        :return: as `_look_through_journals`
+        """
+        queue = self.env['exact.export.queue']._of(division)
+        position = queue.looked_since or fields.Datetime.now() - FIRST_LOOK
+        wanted, window, result = self._look_from(division), WINDOW, {}
+        while position > wanted:
+            since = max(position - window, wanted)
+            rows = self._changed_lines(division, client, since, position)
+            result |= self._see(division, rows)
+            queue.looked_since = position = since
+            self._commit()
+            # Where little is, more is asked for at once; a turn that ran out of calls starts small.
+            window = WINDOW if len(rows) >= PAGE else 2 * window
+        if not queue.looked_since:
+            queue.looked_since = position
+        return result
 
     @api.model
     def _changed_lines(self, division, client, since, until):
@@ -199,7 +299,8 @@ class ExactExport(models.Model):
 
     @api.model
     def _note_strangers(self, division, entries):
-        """Keep what no export stands for, and check again what is about to be sent and may be it.
+        """Keep what no export stands for; what is about to be sent and may be it has to be checked
+        again, and of what is booked people are told.
 
         :param entries: list of booking.ReadEntry
         """
@@ -211,7 +312,7 @@ class ExactExport(models.Model):
                 ('division_id', '=', division.id), ('exact_guid', 'in', guids),
             ])
         }
-        new = []
+        new, changed, keys = [], entry_model, set()
         for entry in entries:
             if entry.entry_id in reversals:
                 continue
@@ -221,67 +322,108 @@ class ExactExport(models.Model):
                 'reference': reference_of(entry),
                 'relation_guid': entry.relation,
                 'date': entry.entry_date,
+                'year': entry.year or 0,
                 'currency_code': entry.currency,
                 'amount': float(owed(entry)),
             }
-            if entry.entry_id in known:
-                known[entry.entry_id].write(values)
+            note = known.get(entry.entry_id)
+            if note:
+                if any((note[name] or False) != (value or False) for name, value in values.items()):
+                    # What it may be now, and what it may have been.
+                    keys.add(note.reference_key)
+                    note.write(values)
+                    changed |= note
             else:
                 new.append({
                     'division_id': division.id, 'exact_guid': entry.entry_id, **values,
                 })
-        references = {values['reference'] for values in new} - {''}
-        entry_model.create(new)
-        if references:
-            self.search([
-                ('division_id', '=', division.id), ('state', '=', 'ready'),
-                ('reference', 'in', list(references)),
-            ]).write({'state': 'proposed'})
-            self._check_proposed(division)
+        keys.update((entry_model.create(new) | changed).mapped('reference_key'))
+        keys.discard(False)
+        if not keys:
+            return
+        may_be = [('division_id', '=', division.id), ('reference_key', 'in', list(keys))]
+        self.search([*may_be, ('state', '=', 'ready')]).write({'state': 'proposed'})
+        self.search([*may_be, ('state', 'in', BOOKED_STATES)])._tell_doubles()
+        if changed:
+            # Somebody has mended what people were asked about.
+            self._ask_anew(division, keys)
 
-    def _suspects(self, division, built):
-        """Entries of others that may already be what these exports are about to book.
+    @api.model
+    def _ask_anew(self, division, keys=None):
+        """Look again at what may be in Exact already: something has changed there.
 
-        :param built: {export: Built}
-        :return: {export: exact.entry}
+        :param keys: of the references that are concerned, all if None
         """
-        references = {one.booking.your_ref for one in built.values() if one.booking} - {''}
-        by_reference = defaultdict(lambda: self.env['exact.entry'])
+        self.env['exact.finding']._release([
+            ('division_id', '=', division.id), ('code', 'in', WHICH_CODES),
+            *([('export_id.reference_key', 'in', list(keys))] if keys is not None else []),
+        ])
+
+    # === WHAT MAY BE THE SAME === #
+
+    @api.model
+    def _suspects(self, division, bookings):
+        """Entries of others that may be what these exports book.
+
+        :param bookings: {export: Booking}
+        :return: {export: exact.entry}; exports without any are left out
+        """
+        by_key = defaultdict(lambda: self.env['exact.entry'])
+        keys = {bare(booking.your_ref) for booking in bookings.values()} - {''}
         for entry in self.env['exact.entry'].search([
-            ('division_id', '=', division.id), ('reference', 'in', list(references)),
+            ('division_id', '=', division.id), ('reference_key', 'in', list(keys)),
         ]):
-            by_reference[entry.reference] |= entry
+            by_key[entry.reference_key] |= entry
+        if not by_key:
+            return {}
+        kinds = division._journal_kinds()
         result = {}
-        for export, one in built.items():
-            if not one.booking:
-                continue
-            apart = set((export.overrides or {}).get('book_beside', ()))
-            is_new = one.booking.relation == stand_in(one.move.commercial_partner_id.id)
-            result[export] = by_reference[one.booking.your_ref].filtered(
-                lambda entry, booking=one.booking, apart=apart, is_new=is_new: (
+        for export, booking in bookings.items():
+            apart = export._booked_beside()
+            of_any = booking.relation == stand_in(export.move_id.commercial_partner_id.id)
+            found = by_key[bare(booking.your_ref)].filtered(
+                lambda entry, booking=booking, apart=apart, of_any=of_any: (
                     entry.exact_guid not in apart
-                    and entry._is_of(replace(booking, relation='') if is_new else booking)
+                    and entry._may_be_of(booking, kinds, of_any=of_any)
                 ),
             )
+            if found:
+                result[export] = found
         return result
 
+    def _with_beside(self, guids):
+        """The choices for this export, if any, and that these entries are not its document's."""
+        overrides = dict(self.overrides or {})
+        overrides['book_beside'] = sorted({*overrides.get('book_beside', ()), *guids})
+        return overrides
 
-    def _suspicion(self, one, entries):
-        """What the entries of others mean for an export that is checked.
+    def _look_at_suspects(self, division, client):
+        """Read what others have booked under the references of these exports, as it is by now:
+        somebody may have deleted or changed it since it was noted.
 
-        :param Built one: of this export
-        :param entries: `exact.entry` that carry its reference
-        :return: (state, problems): `uncertain` where Exact is to be asked, else `ready`
+        :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
-        if not entries:
-            return 'ready', []
-        alike = entries.filtered(lambda entry: entry._has_amount_of(one.booking))
-        if alike:
-            # Perhaps it is the very same: that is looked up before anything is sent.
-            return 'uncertain', []
-        return 'ready', [Problem('entry_exists', params={
-            'entries': "; ".join(entry.display_name for entry in entries),
-        }, target=('exact.entry', entries[0].id))]
+        bookings = {export: from_dict(export.booking) for export in self}
+        notes = self.env['exact.entry'].union(*self._suspects(division, bookings).values())
+        entries = self._read_notes(division, client, notes)
+        return {
+            export: [entries[guid] for guid in found.mapped('exact_guid') if guid in entries]
+            for export, found in self._suspects(division, bookings).items()
+        }
+
+    @api.model
+    def _read_notes(self, division, client, notes):
+        """Read noted entries anew; notes of what is gone are dropped.
+
+        :return: {GUID: booking.ReadEntry}
+        """
+        entries = {}
+        for guids in odata.batches(notes.mapped('exact_guid')):
+            read = self._read_entries(client, division, guids)
+            entries |= {guid: entry for guid, entry in read.items() if entry}
+        notes.filtered(lambda note: note.exact_guid not in entries).unlink()
+        self._note_strangers(division, list(entries.values()))
+        return entries
 
 
 class ExactDivision(models.Model):
@@ -298,3 +440,14 @@ class ExactDivision(models.Model):
             ('division_id', '=', self.id), ('journal_type', 'in', LOOKED_THROUGH),
         ])
         return sorted({journal.code for journal in mapped | journals})
+
+    def _journal_kinds(self):
+        """Kind of document of each journal that is looked through, by its code."""
+        self.ensure_one()
+        # sudo: as above; an entry stays where it is though its journal may be gone.
+        return {
+            journal.code: JOURNAL_KINDS[journal.journal_type]
+            for journal in self.env['exact.journal'].sudo().with_context(active_test=False).search([
+                ('division_id', '=', self.id), ('journal_type', 'in', list(JOURNAL_KINDS)),
+            ])
+        }

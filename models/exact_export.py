@@ -64,13 +64,13 @@ class ExactExport(models.Model):
 
     # proposed  --[check: findings]------------> blocked --[retry]--> proposed
     # proposed  --[check: nothing in the way]--> ready (to_approve where approval is demanded)
-    # proposed  --[check: Exact may have it]---> uncertain (an entry with its reference and amount)
+    # proposed  --[check: Exact may have it]---> uncertain (an entry of others with its reference)
     # ready     --[claim]----------------------> sending    (edited since: proposed; draft: undone)
     # sending   --[worker died, not asked]-----> ready      (asked_at is empty)
     # sending   --[Exact answered]-------------> sent
     # sending   --[Exact refused]--------------> refused --[retry]--> proposed
     # sending   --[no answer, worker died]-----> uncertain  (asked_at is set)
-    # uncertain --[look-up: found]-------------> sent       (several, or other amounts: refused)
+    # uncertain --[look-up: found]-------------> sent       (several, or not quite it: refused)
     # uncertain --[look-up: not there]---------> ready      (not before it could be seen)
     # blocked, refused --[linked by a person]--> sent
     # sent      --[read back, equal]-----------> verified   (different: stays sent, with findings)
@@ -107,6 +107,9 @@ class ExactExport(models.Model):
         readonly=True, help="Exact's books differ from what was meant.",
     )
     differs_since = fields.Datetime(readonly=True)
+    is_double = fields.Boolean(
+        readonly=True, help="Somebody else booked the document in Exact, too.",
+    )
     is_linked = fields.Boolean(
         string="Booked in Exact", readonly=True,
         help="The entry was in Exact already and is linked; nothing was sent.",
@@ -192,13 +195,16 @@ class ExactExport(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends('state', 'has_difference', 'pending_action')
+    @api.depends('state', 'has_difference', 'pending_action', 'is_double')
     def _compute_display_state(self):
         for export in self:
             if export.has_difference and export.state == 'sent':
                 export.display_state = 'blocked'
             elif export.pending_action in ('undo', 'reverse', 'update'):
                 export.display_state = 'waiting'
+            elif export.is_double and export.state in ('sent', 'verified'):
+                # Proved, and yet for a person to look at
+                export.display_state = 'blocked'
             else:
                 export.display_state = DISPLAY_STATES[export.state]
 
@@ -248,10 +254,12 @@ class ExactExport(models.Model):
             lambda export: export.state in ('blocked', 'refused')
             or (export.state == 'sent' and export.has_difference)
             or (export.state in ('ready', 'uncertain', 'sent') and export.next_try)
+            or (export.is_double and export.state in BOOKED_STATES)
         )
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
         again.write({'state': 'proposed', 'next_try': False})
         (exports_sudo - again).write({'has_difference': False, 'next_try': False})
+        exports_sudo._doubt_doubles([('id', 'in', exports_sudo.ids)])
         # A person who asks need not wait until the worker would try by itself.
         self.env['exact.export.queue'].sudo().search([
             ('division_id', 'in', exports_sudo.division_id.ids),

@@ -51,6 +51,7 @@ class ExactExportQueue(models.Model):
     looked_until = fields.Datetime(
         readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
     )
+    looked_since = fields.Datetime(readonly=True, help="And from this moment on.")
 
     _division_uniq = models.Constraint('UNIQUE(division_id)', "A division has one queue.")
 

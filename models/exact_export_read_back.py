@@ -102,21 +102,30 @@ class ExactExport(models.Model):
         )._batches(READ_BATCH):
             try:
                 found = batch._look_up(division, client)
+                # What we asked for ourselves is known by what Exact answers to its reference.
+                similar = batch.filtered(lambda export: not export.asked_at)._look_at_suspects(
+                    division, client,
+                )
             except (Rejected, NotFound, MalformedAnswer) as error:
                 batch._look_up_failed(explain(self.env, error))
                 self._commit()
                 continue
             taken = batch._entries_of_others(found)
+            # What the notes say by now is a fact, whatever becomes of one document.
+            self._commit_half()
             batch._each_by_itself(
-                lambda exports, found=found, taken=taken: exports._settle_doubts(found, taken),
+                lambda exports, found=found, similar=similar, taken=taken: (
+                    exports._settle_doubts(found, similar, taken)
+                ),
                 lambda export, error: export._read_failed('look_up', error),
             )
             self._commit()
 
-    def _settle_doubts(self, found, taken):
+    def _settle_doubts(self, found, similar, taken):
         """Settle each of these.
 
         :param found: {export: entries that carry its reference}
+        :param similar: {export: entries of others that may be it, these among them}
         :param taken: {export: GUIDs of entries that are others'}, known before any of a batch was
             settled
         """
@@ -125,9 +134,17 @@ class ExactExport(models.Model):
             # Two documents that are alike in everything are still two entries.
             adopted = set((batch - export).mapped('exact_guid'))
             others = taken[export] | adopted | export._booked_beside()
-            export._settle_doubt([
-                entry for entry in found.get(export, ()) if entry.entry_id not in others
-            ])
+            same, more = (
+                [entry for entry in entries.get(export, ()) if entry.entry_id not in others]
+                for entries in (found, similar)
+            )
+            known = {entry.entry_id for entry in same}
+            more = [entry for entry in more if entry.entry_id not in known]
+            if more:
+                # In another journal, or not quite under its reference: never taken unasked.
+                export._ask_which(same + more)
+            else:
+                export._settle_doubt(same)
 
     def _booked_beside(self):
         """GUIDs of entries of which a person said that they are not this document's."""
@@ -246,6 +263,7 @@ class ExactExport(models.Model):
         code = 'several_entries' if len(found) > 1 else 'entry_exists'
         self._set_findings([Problem(code, params={
             'entries': "; ".join(self._entry_text(entry) for entry in found),
+            'guids': [entry.entry_id for entry in found],
         }, target=('exact.entry', self._noted(found)[:1].id))])
         self._log_attempt('look_up', 'refused', self.finding_ids[:1].message)
         self.write({'state': 'refused', 'next_try': False})
@@ -560,6 +578,7 @@ class ExactExport(models.Model):
         news.move_id._message_log_batch(bodies={
             export.move_id.id: export._verified_text() for export in news
         })
+        self._tell_doubles()
 
     def _note_conversion(self, read):
         """Say where Exact's conversion into the currency of its books differs by cents."""
@@ -656,22 +675,34 @@ class ExactExport(models.Model):
         if lines:
             lines.export_id.write({'lines_deleted': True, 'next_try': False})
             lines.export_id._trigger_worker()
+        if set(line_guids) - set(lines.mapped('exact_guid')):
+            # Perhaps of entries that people were asked about, and asked to delete.
+            self._ask_anew(division)
+            self._doubt_doubles([('division_id', '=', division.id)])
 
     @api.model
     def _look_at_deleted(self, division, client):
         """Look whether entries whose lines were deleted are gone, many with one call."""
         for batch in self._due(division, [('lines_deleted', '=', True)])._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
+            doubles = batch.filtered('is_double')
+            self._read_notes(
+                division, client, self.env['exact.entry'].union(*doubles._doubles().values()),
+            )
             batch.lines_deleted = False
             for export in batch:
                 if export.state not in BOOKED_STATES or export.pending_action == 'undo':
                     # Undo takes the file along and puts back what the export changed in Odoo.
                     continue
-                if entries.get(export.exact_guid):
+                read = entries.get(export.exact_guid)
+                if read and export.is_double and not export._differences(read):
+                    continue
+                if read:
                     # Still there, but not as it was: it is read back anew.
                     export.write({'state': 'sent', 'has_difference': False})
                     continue
                 export._gone()
+            doubles._tell_doubles()
             self._commit()
 
     def _gone(self):

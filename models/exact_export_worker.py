@@ -277,15 +277,17 @@ class ExactExport(models.Model):
         builder = BookingBuilder(division, moves, link=True)
         built = {export: builder.build(export.move_id, export.overrides) for export in self}
         facts = division._booking_facts(builder, list(built.values()))
-        suspects = self._suspects(division, built)
+        suspects = self._suspects(division, {
+            export: one.booking for export, one in built.items() if one.booking
+        })
         ids = self._ids_in_exact(division, built.values())
         all_problems = {}
         for export, one in built.items():
-            state, more = export._suspicion(one, suspects.get(export))
-            problems = export._problems(division, one, facts) + more
+            problems = export._problems(division, one, facts)
             blocked = any(problem.severity == 'blocks' for problem in problems)
             export.write({
-                'state': 'blocked' if blocked else state,
+                # What somebody else may have booked is looked at before anything is sent.
+                'state': 'blocked' if blocked else 'uncertain' if export in suspects else 'ready',
                 'name': export.move_id.name,
                 'next_try': False,
                 'asked_at': False,

@@ -147,6 +147,7 @@ SENTENCES = {
     'missing_entry': _lt("The entry cannot be read back from Exact yet."),
     'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Compare them, and link the right one."),
     'entry_exists': _lt("Exact has this already, perhaps: %(entries)s carries the same reference. Compare, then link it or book beside it."),
+    'booked_twice': _lt("Exact has this twice: as entry %(number)s of this document, and as %(entries)s, which somebody else booked. Delete one of them in Exact, then retry; or keep both."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),
     'deleted_in_exact': _lt("Somebody deleted the entry in Exact."),
     'look_up_failed': _lt("Whether Exact has the entry cannot be looked up: %(message)s"),
@@ -179,6 +180,7 @@ CODE_BUTTONS = {
     'refused_partner': _lt("Open the Partner"),
     'refused_number': _lt("Compare and Link"),
     'refused_exists': _lt("Compare and Link"),
+    'booked_twice': _lt("Open in Exact"),
 }
 # What may be an entry that Exact has already.
 LINK_CODES = ('refused_number', 'refused_exists')
@@ -209,7 +211,7 @@ BOOKED_BY = (
 PERIOD_CODES = ('period_closed', 'period_ask', 'no_open_period')
 _FIXED_IN_EXACT = {
     'period_closed', 'no_open_period', 'journal_blocked', 'relation_blocked', 'refused_right',
-    'refused_licence', 'refused_again',
+    'refused_licence', 'refused_again', 'booked_twice',
 }
 _FIXED_BY_MANAGERS = {
     *MAPPINGS, 'exact.account.mapping', 'exact.connection', 'exact.division',
@@ -380,6 +382,8 @@ class ExactFinding(models.Model):
         if model == 'res.partner' and not self.env.user.has_group('account.group_account_manager'):
             # Who may not map can still choose the relation for this export.
             return self.move_id.action_exact_adjust()
+        if self.code == 'booked_twice':
+            return self._open_other_entry()
         if model == 'exact.entry' or self.code in LINK_CODES:
             return self.move_id.action_exact_link()
         if model in MAPPINGS and self.code not in CODE_BUTTONS:
@@ -399,6 +403,17 @@ class ExactFinding(models.Model):
             ),
             'context': {'default_finding_id': self.id},
         }
+
+    def _open_other_entry(self):
+        """Where in Exact the entry is that somebody else booked."""
+        entry = self.env['exact.entry'].browse(self.res_id).exists()
+        if not entry:
+            return self.export_id.action_open_exact()
+        # sudo: the address of the site is no secret.
+        url = self.division_id.sudo()._page_of_entry(
+            self.export_id.kind, entry.exact_guid, entry.entry_number,
+        )
+        return {'type': 'ir.actions.act_url', 'url': url, 'target': 'new'}
 
     def _journal_period(self):
         """The closed period that the finding is about; empty for any other finding."""

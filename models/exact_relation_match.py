@@ -148,11 +148,13 @@ class ExactDivision(models.Model):
         self.ensure_one()
         if export.document_guid:
             return document_url(self.connection_id._base_url(), self.code, export.document_guid)
+        return self._page_of_entry(export.kind, export.exact_guid, export.entry_number)
+
+    def _page_of_entry(self, kind, guid, number):
+        self.ensure_one()
         # One page shows all entries that are lines on ledgers.
-        kind = 'general' if is_ledger_only(export.kind) else export.kind
-        return entry_url(
-            self.connection_id._base_url(), self.code, kind, export.exact_guid, export.entry_number,
-        )
+        kind = 'general' if is_ledger_only(kind) else kind
+        return entry_url(self.connection_id._base_url(), self.code, kind, guid, number)
 
 
 class ExactRelation(models.Model):

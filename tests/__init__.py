@@ -22,5 +22,5 @@ from . import (
 )
 from . import test_export, test_export_faults, test_export_lines, test_export_switches
 from . import test_export_change, test_export_once
-from . import test_export_rules
+from . import test_export_rules, test_export_typed
 from . import test_closed_periods, test_refusals

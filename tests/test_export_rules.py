@@ -6,10 +6,11 @@ from odoo import Command
 from odoo.tests import tagged
 
 from .test_export_faults import ENTRIES, ExactFaultCase
+from .test_export_once import ExactTypedMixin
 
 
 @tagged('post_install', '-at_install')
-class TestExportRules(ExactFaultCase):
+class TestExportRules(ExactTypedMixin, ExactFaultCase):
 
     def held(self, move):
         """Have a document checked, and held back before it is sent."""

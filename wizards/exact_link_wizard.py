@@ -7,10 +7,11 @@ from odoo.tools import split_every
 from odoo.tools.misc import formatLang
 
 from ..booking import READ_FIELDS, from_dict, owed, read_entry, reference_of, to_dict
-from ..booking.adopt import OFFERED, match
-from ..exact_api import ExactError, odata
+from ..booking.adopt import OFFERED, bare, match
+from ..exact_api import ExactError, odata, wire
 from ..models.exact_booking_builder import BookingBuilder
 from ..models.exact_engine_fields import refuse_engine_fields
+from ..models.exact_entry import WHICH_CODES
 from ..models.exact_error_text import explain
 from ..models.exact_export import ENDED_STATES
 from ..models.exact_export_worker import CHECK_BATCH
@@ -149,11 +150,18 @@ class ExactLinkWizard(models.TransientModel):
 
     @api.model
     def _entries(self, division_sudo, bookings):
-        """Entries in the journals of these bookings, around their dates, that are nobody's yet."""
+        """Entries in the journals of these bookings, around their dates, that are nobody's yet; and
+        whatever was noted under their references.
+        """
         if not bookings:
             return []
         export_model = self.env['exact.export'].sudo()
         days = [booking.entry_date for booking in bookings]
+        noted = self.env['exact.entry'].sudo().search([
+            ('division_id', '=', division_sudo.id),
+            ('reference_key', 'in', list({bare(booking.your_ref) for booking in bookings} - {''})),
+            ('year', 'in', list({0, *(booking.year for booking in bookings)})),
+        ])
         rows = []
         with division_sudo._client('person') as client:
             for codes in odata.batches(division_sudo._looked_through()):
@@ -172,6 +180,12 @@ class ExactLinkWizard(models.TransientModel):
                             "Exact has very many entries in that time. Choose documents of a "
                             "shorter time.",
                         ))
+            seen = {wire.as_guid(row['EntryID']) for row in rows}
+            for guids in odata.batches(sorted({*noted.mapped('exact_guid')} - seen)):
+                rows += client.get(
+                    'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+                    filter=odata.any_of('EntryID', [odata.guid(guid) for guid in guids]),
+                )
         by_entry = export_model._rows_by_entry(rows)
         taken = export_model.search([
             '|', ('exact_guid', 'in', list(by_entry)), ('reversal_guid', 'in', list(by_entry)),
@@ -212,14 +226,15 @@ class ExactLinkWizard(models.TransientModel):
         move = self.asked_for_id
         move.check_access('write')
         self.env['exact.export']._check_may_act()
-        guids = self.line_ids.mapped('exact_guid')
         # sudo: people ask, only the engine writes exports.
         export_sudo = self.env['exact.export'].sudo().search([
             ('move_id', '=', move.id), ('state', 'not in', ENDED_STATES),
         ], limit=1)
-        overrides = dict(export_sudo.overrides or {})
-        overrides['book_beside'] = sorted({*overrides.get('book_beside', ()), *guids})
-        self.env['exact.export']._propose(move, overrides=overrides)
+        asked = export_sudo.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
+        guids = {*self.line_ids.mapped('exact_guid'), *(
+            guid for finding in asked for guid in finding.params.get('guids', ())
+        )}
+        self.env['exact.export']._propose(move, overrides=export_sudo._with_beside(guids))
         return self.env['account.move']._exact_reload(
             self.env._("%s is booked as an entry of its own.", move.display_name),
         )
@@ -310,6 +325,12 @@ class ExactLinkWizardLine(models.TransientModel):
                     "%s was changed meanwhile. Look for its entry again.",
                     line.move_id.display_name,
                 ))
+            # The person has seen the others, and chose.
+            others = line.wizard_id.line_ids.filtered(
+                lambda other, line=line: other.move_id == line.move_id and other != line
+            )
+            if others:
+                export_sudo.overrides = export_sudo._with_beside(others.mapped('exact_guid'))
             export_sudo._link_to(one, line.exact_guid, line.entry_number, line.relation_guid)
             export_sudo._log_attempt('look_up', 'done', self.env._(
                 "Linked to entry %(number)s by %(user)s. %(differences)s",

@@ -1,0 +1,447 @@
+"""What an accountant typed into Exact, first or as well: never booked twice, never unsaid."""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
+
+from .test_export_faults import WORKER, ExactFaultCase
+from .test_export_once import ExactTypedMixin
+
+LINES = 'bulk/Financial/TransactionLines'
+
+
+class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
+
+    def queue(self):
+        return self.env['exact.export.queue'].sudo()._of(self.division)
+
+    def look_again(self):
+        """Ten minutes have passed since the last look through the journals."""
+        self.queue().looked_at = False
+
+    def look(self):
+        """Have the journals looked through, as before any other document is sent."""
+        self.look_again()
+        self.export(self.invoice(3))
+
+    def edit(self, guid, **header):
+        self.simulator.control.run('edit_entry', {'entry': guid, 'header': header})
+
+    def delete(self, guid):
+        self.simulator.control.run('delete_entry', {'entry': guid})
+
+    def looks(self):
+        """How often the ledger was read."""
+        return self.simulator.store.query(
+            'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', 'GET', LINES,
+        )[0][0]
+
+    def long_ago(self, days):
+        """What is typed from now on was typed some days ago."""
+        self.simulator.clock.freeze(self.simulator.clock() - timedelta(days=days))
+        self.addCleanup(self.simulator.clock.resume)
+
+    def blocking(self, move):
+        return move.exact_export_id.finding_ids.filtered(
+            lambda finding: finding.severity == 'blocks',
+        ).mapped('code')
+
+    def assertAsks(self, move, code='entry_exists'):
+        self.assertEqual(
+            (move.exact_state, self.blocking(move)), ('blocked', [code]), move.exact_message,
+        )
+
+
+@tagged('post_install', '-at_install')
+class TestExportTyped(ExactTypedCase):
+    """Typed first."""
+
+    @mute_logger(*WORKER)
+    def test_a_check_that_fails_forgets_no_entry(self):
+        """Two documents were typed first; that one of them cannot be checked is no news of the
+        other."""
+        good, bad = self.invoice(), self.invoice(50)
+        self.ready(good)
+        self.ready(bad)
+        guids = {move: self.typed(move) for move in (good, bad)}
+        build = BookingBuilder.build
+
+        def broken(builder, move, overrides=None):
+            if move == bad:
+                raise KeyError('nobody foresaw this')
+            return build(builder, move, overrides)
+
+        self.look_again()
+        with patch.object(BookingBuilder, 'build', broken):
+            self.work()
+            self.work()
+        self.assertEqual(list(self.entries(good.name)), [guids[good]])
+        self.assertEqual((good.exact_state, good.exact_export_id.exact_guid), (
+            'verified', guids[good],
+        ))
+        self.assertEqual(bad.exact_state, 'blocked')
+        bad.action_exact_retry()
+        self.work()
+        self.work()
+        self.assertEqual(list(self.entries(bad.name)), [guids[bad]])
+
+    def test_reference_that_is_filled_in_later(self):
+        """The entry was noted without one, so nothing spoke for the document."""
+        move = self.invoice()
+        guid = self.typed(move, YourRef='')
+        self.look()
+        self.ready(move)
+        self.edit(guid, YourRef=move.name)
+        self.look_again()
+        self.work()
+        self.work()
+        self.assertEqual(list(self.entries(move.name)), [guid])
+        self.assertEqual(move.exact_state, 'verified')
+
+    def test_relation_that_is_mended_later(self):
+        other = self.env['res.partner'].create({'name': "De Wit", 'is_company': True})
+        move = self.invoice()
+        guid = self.typed(move, Customer=self.relation(self.invoice(1, partner=other)))
+        self.look()
+        self.ready(move)
+        self.edit(guid, Customer=self.relation(move))
+        self.look_again()
+        self.work()
+        self.work()
+        self.assertEqual(list(self.entries(move.name)), [guid])
+        self.assertEqual(move.exact_state, 'verified')
+
+    def test_other_punctuation_is_asked_about(self):
+        """Nobody types a number as it is printed; that it is ours only a person can say."""
+        move = self.invoice()
+        guid = self.typed(move, YourRef=f" {move.name.lower().replace('/', '-')}")
+        self.look_again()
+        export = self.export(move)
+        self.work()
+        self.assertAsks(move)
+        self.assertFalse(self.entries(move.name))
+        self.assertEqual(move.exact_button_label, "Compare and Link")
+        wizard = self.env['exact.link.wizard'].browse(move.action_exact_fix()['res_id'])
+        self.assertEqual((wizard.line_ids.exact_guid, wizard.line_ids.how), (guid, 'reference'))
+        wizard.action_link()
+        self.work()
+        self.assertEqual((move.exact_state, export.exact_guid), ('verified', guid))
+        self.assertFalse(self.entries(move.name))
+
+    def test_other_journal_is_asked_about(self):
+        move = self.invoice()
+        guid = self.typed(move, Journal='71')
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move)
+        self.assertEqual(list(self.entries(move.name)), [guid])
+        self.wizard(move).action_book_beside()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(len(self.entries(move.name)), 2)
+
+    def test_entry_of_a_quite_other_date_can_be_booked_beside(self):
+        """What is asked about is shown, however far its date is from the document's."""
+        move = self.invoice()
+        guid = self.typed(
+            move, EntryDate='2026-04-15', ReportingPeriod=4, YourRef=move.name.lower(),
+        )
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move)
+        wizard = self.wizard(move)
+        self.assertEqual(wizard.line_ids.exact_guid, guid)
+        wizard.action_book_beside()
+        self.work()
+        self.assertBooked(move)
+
+    def test_all_that_was_asked_about_can_be_booked_beside(self):
+        """The list offers the likeliest one; the question named the others, too."""
+        move = self.invoice()
+        self.typed(move, Journal='71')
+        self.typed(self.invoice(90), YourRef=move.name)
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move, 'several_entries')
+        wizard = self.wizard(move)
+        self.assertEqual(len(wizard.line_ids), 1)
+        wizard.action_book_beside()
+        self.work()
+        self.assertBooked(move)
+
+    def test_new_partner_is_asked_about_the_same_amount_only(self):
+        """Suppliers number alike: whose an entry is nobody can say before the relation is made."""
+        first, second = (
+            self.invoice(10, partner=self.env['res.partner'].create({
+                'name': name, 'is_company': True, 'city': "Edam",
+            }))
+            for name in ("De Wit", "De Zwart")
+        )
+        other = self.invoice(70)
+        self.typed(other, YourRef=first.name.lower())
+        self.typed(other, YourRef=second.name.lower(), SalesEntryLines=[
+            {**line, 'AmountFC': 10} for line in self.payload(
+                self.env['exact.export'].search([('state', '=', 'verified')], limit=1),
+            )['SalesEntryLines']
+        ])
+        self.look_again()
+        self.export(first | second)
+        self.work()
+        self.assertBooked(first)
+        self.assertAsks(second)
+
+    def test_what_is_ready_is_asked_about_too(self):
+        move = self.invoice()
+        self.ready(move)
+        self.typed(move, YourRef=move.name.replace('/', ' '))
+        self.look_again()
+        self.work()
+        self.work()
+        self.assertAsks(move)
+        self.assertFalse(self.entries(move.name))
+
+    def test_the_same_number_of_another_year_is_another_document(self):
+        move = self.invoice()
+        self.typed(
+            move, YourRef=move.name.lower(), EntryDate='2025-01-15', ReportingYear=2025,
+        )
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertBooked(move)
+
+    # === LONG AGO === #
+
+    def test_entry_as_old_as_its_document_is_found(self):
+        move = self.invoice()
+        self.relation(move)
+        self.long_ago(200)
+        guid = self.typed(move)
+        self.simulator.clock.resume()
+        self.queue().write({'looked_at': False, 'looked_until': False, 'looked_since': False})
+        self.export(move)
+        self.work()
+        self.assertEqual((move.exact_state, move.exact_export_id.exact_guid), ('verified', guid))
+        self.assertEqual(list(self.entries(move.name)), [guid])
+
+    def test_older_documents_are_looked_for_once(self):
+        """The documents of this month were exported first, then those of last winter."""
+        old, older = self.invoice(), self.invoice(40)
+        day = fields.Date.today() - timedelta(days=5)
+        self.relation(old)
+        self.long_ago(200)
+        guid = self.typed(old)
+        self.simulator.clock.resume()
+        self.queue().write({'looked_at': False, 'looked_until': False, 'looked_since': False})
+        self.export(self.invoice(5, invoice_date=day, date=day))
+        self.assertGreater(
+            self.queue().looked_since, fields.Datetime.now() - timedelta(days=93),
+        )
+        self.export(old)
+        self.work()
+        self.assertEqual(list(self.entries(old.name)), [guid])
+        self.assertEqual(self.queue().looked_since.date(), old.date)
+        looks = self.looks()
+        self.export(older)
+        # Its read-back, and nothing else.
+        self.assertEqual(self.looks() - looks, 1)
+        self.assertBooked(older)
+
+    # === DELETED AGAIN === #
+
+    def test_retry_sees_that_the_entry_was_deleted(self):
+        move = self.invoice()
+        guid = self.typed(self.invoice(90), YourRef=move.name)
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move)
+        self.delete(guid)
+        move.action_exact_retry()
+        self.work()
+        self.work()
+        self.assertBooked(move)
+
+    def test_retry_sees_that_one_typed_otherwise_was_deleted(self):
+        move = self.invoice()
+        guid = self.typed(move, YourRef=move.name.lower(), Journal='71')
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move)
+        move.action_exact_retry()
+        self.work()
+        self.work()
+        self.assertAsks(move)
+        self.delete(guid)
+        move.action_exact_retry()
+        self.work()
+        self.work()
+        self.assertBooked(move)
+
+    def test_deleted_entry_lets_the_document_go_by_itself(self):
+        """Nobody has to press a button for what Exact tells by itself."""
+        move = self.invoice()
+        guid = self.typed(self.invoice(90), YourRef=move.name)
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move)
+        self.delete(guid)
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        self.work()
+        self.work()
+        self.assertBooked(move)
+
+
+@tagged('post_install', '-at_install')
+class TestExportDouble(ExactTypedCase):
+    """Typed as well."""
+
+    def double(self, move, **values):
+        """Booked by us, and typed by an accountant."""
+        self.export(move)
+        self.assertBooked(move)
+        guid = self.typed(move, **values)
+        self.look()
+        return guid
+
+    def assertTold(self, move):
+        export = move.exact_export_id
+        self.assertEqual((export.state, move.exact_state), ('verified', 'blocked'))
+        self.assertEqual(self.blocking(move), ['booked_twice'])
+        self.assertIn("twice", move.exact_message)
+        self.assertIn(str(export.entry_number), move.exact_message)
+        self.assertEqual(export.blocking_reason, move.exact_message)
+
+    def notes(self, move):
+        return move.message_ids.filtered(lambda message: "twice" in (message.body or ''))
+
+    def test_typed_shortly_before_we_booked(self):
+        """After our last look: nobody could know."""
+        move = self.invoice()
+        self.relation(move)
+        guid = self.typed(move)
+        self.export(move)
+        self.assertBooked(move)
+        self.assertEqual(len(self.entries(move.name)), 2)
+        self.look()
+        self.assertTold(move)
+        self.assertEqual(len(self.notes(move)), 1)
+        self.assertEqual(
+            self.env['exact.entry'].search([('exact_guid', '=', guid)]).reference, move.name,
+        )
+        # Told once, however often Exact is looked through and the entry paid.
+        self.simulator.control.run('register_payment', {'entry': guid})
+        self.look()
+        self.assertTold(move)
+        self.assertEqual(len(self.notes(move)), 1)
+
+    def test_typed_after_we_booked(self):
+        move = self.invoice()
+        self.double(move, YourRef=move.name.lower(), Journal='71')
+        self.assertTold(move)
+        self.assertEqual(move.exact_button_label, "Open in Exact")
+        self.assertEqual(move.action_exact_fix()['type'], 'ir.actions.act_url')
+
+    def test_what_is_not_the_same_is_not_told(self):
+        move = self.invoice()
+        self.export(move)
+        self.typed(self.invoice(90), YourRef=move.name)
+        other = self.env['res.partner'].create({'name': "De Wit", 'is_company': True})
+        self.typed(move, Customer=self.relation(self.invoice(1, partner=other)))
+        self.look()
+        self.assertBooked(move)
+
+    def test_our_own_entries_are_no_doubles(self):
+        """A document that was booked anew, its old entry left in Exact; and one that was
+        reversed."""
+        anew, reversed_ = self.invoice(), self.invoice(50)
+        self.export(anew | reversed_)
+        anew.button_draft()
+        anew.invoice_date_due = '2026-03-01'
+        anew.action_post()
+        self.work()
+        anew.action_exact_create_new()
+        reversed_.action_exact_reverse()
+        self.work()
+        self.export(reversed_)
+        self.queue().write({'looked_until': False})
+        self.look()
+        self.assertEqual(len(self.entries(anew.name)), 2)
+        self.assertEqual(len(self.entries(reversed_.name)), 3)
+        for move in anew | reversed_:
+            self.assertBooked(move)
+
+    def test_keep_both_is_remembered(self):
+        move = self.invoice()
+        guid = self.double(move)
+        move.action_exact_keep_both()
+        self.assertBooked(move)
+        self.assertFalse(self.blocking(move))
+        self.edit(guid, Description="Looked at")
+        self.look()
+        self.assertBooked(move)
+        # A third one is another matter.
+        self.typed(move)
+        self.look()
+        self.assertTold(move)
+
+    def test_retry_sees_that_one_of_them_was_deleted(self):
+        move = self.invoice()
+        guid = self.double(move)
+        move.action_exact_retry()
+        self.work()
+        self.assertTold(move)
+        self.delete(guid)
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(len(self.notes(move)), 1)
+
+    def test_deleted_double_is_told_no_more(self):
+        move = self.invoice()
+        guid = self.double(move)
+        self.delete(guid)
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        self.work()
+        self.assertBooked(move)
+
+    def test_undo_leaves_the_entry_of_the_accountant(self):
+        move = self.invoice()
+        guid = self.double(move)
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((move.exact_state, list(self.entries(move.name))), ('undone', [guid]))
+        self.export(move)
+        self.work()
+        self.assertEqual((move.exact_state, move.exact_export_id.exact_guid), ('verified', guid))
+
+    def test_update_to_another_amount_is_no_double(self):
+        move = self.invoice()
+        self.double(move)
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 70
+        move.action_post()
+        self.work()
+        self.assertEqual(move.exact_state, 'changed')
+        self.assertIn("twice", move.exact_message)
+        move.action_exact_update()
+        self.work()
+        self.assertBooked(move)
+
+    def test_double_is_to_be_fixed(self):
+        move = self.invoice()
+        self.double(move)
+        self.assertIn('booked_twice', self.env['exact.finding.group'].search([]).mapped('code'))
+        self.assertIn(move, self.env['account.move'].search([('exact_state', '=', 'blocked')]))
