@@ -313,6 +313,7 @@ class TestExportDouble(ExactTypedCase):
         self.assertBooked(move)
         guid = self.typed(move, **values)
         self.look()
+        self.assertTold(move)
         return guid
 
     def assertTold(self, move):
@@ -349,7 +350,6 @@ class TestExportDouble(ExactTypedCase):
     def test_typed_after_we_booked(self):
         move = self.invoice()
         self.double(move, YourRef=move.name.lower(), Journal='71')
-        self.assertTold(move)
         self.assertEqual(move.exact_button_label, "Open in Exact")
         self.assertEqual(move.action_exact_fix()['type'], 'ir.actions.act_url')
 
