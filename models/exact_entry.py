@@ -99,6 +99,16 @@ class ExactEntry(models.Model):
                 currency=entry.currency_code or '', amount=formatLang(self.env, abs(entry.amount)),
             )
 
+    def unlink(self):
+        keys, divisions = self.mapped('reference_key'), self.division_id
+        result = super().unlink()
+        # Gone from Exact, or found to be a document's own: nobody is to look at it any more.
+        self.env['exact.export'].search([
+            ('division_id', 'in', divisions.ids), ('is_double', '=', True),
+            ('reference_key', 'in', keys),
+        ])._tell_doubles()
+        return result
+
     def _is_of(self, booking):
         """Whether the entry carries reference, journal and relation of the booking."""
         self.ensure_one()

@@ -685,10 +685,8 @@ class ExactExport(models.Model):
         """Look whether entries whose lines were deleted are gone, many with one call."""
         for batch in self._due(division, [('lines_deleted', '=', True)])._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
-            doubles = batch.filtered('is_double')
-            self._read_notes(
-                division, client, self.env['exact.entry'].union(*doubles._doubles().values()),
-            )
+            doubles = batch.filtered('is_double')._doubles()
+            self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))
             batch.lines_deleted = False
             for export in batch:
                 if export.state not in BOOKED_STATES or export.pending_action == 'undo':
@@ -702,7 +700,6 @@ class ExactExport(models.Model):
                     export.write({'state': 'sent', 'has_difference': False})
                     continue
                 export._gone()
-            doubles._tell_doubles()
             self._commit()
 
     def _gone(self):

@@ -417,6 +417,23 @@ class TestExportDouble(ExactTypedCase):
         self.work()
         self.assertBooked(move)
 
+    def test_entry_that_turns_out_to_be_ours_is_told_no_more(self):
+        """Two receipts that are alike; the answer for one is lost, and its entry seen first."""
+        self.export(self.document('in_invoice', [(1, self.tax_in_21)], ref='the vendor is known'))
+        bills = self.env['account.move'].union(*(
+            self.document('in_receipt', [(3, self.tax_in_21)], ref='parking') for _each in '12'
+        ))
+        self.simulator.faults.add(
+            'cut_after', method='POST', resource='purchaseentry/PurchaseEntries', skip=1,
+        )
+        first, second = self.export(bills).sorted('state', reverse=True)
+        self.assertEqual((first.state, second.state), ('verified', 'uncertain'))
+        self.look()
+        self.assertTold(first.move_id)
+        self.age(second)
+        self.work()
+        self.assertEqual(bills.mapped('exact_state'), ['verified'] * 2)
+
     def test_undo_leaves_the_entry_of_the_accountant(self):
         move = self.invoice()
         guid = self.double(move)
