@@ -70,6 +70,10 @@ class ExactEntry(models.Model):
         help="The reference without case, blanks and punctuation.",
     )
     relation_guid = fields.Char(readonly=True)
+    move_id = fields.Many2one(
+        'account.move', string="Was Linked To", readonly=True, ondelete='set null',
+        index='btree_not_null', help="The document that a person let go of this entry.",
+    )
     date = fields.Date(readonly=True)
     year = fields.Integer(string="Financial Year", readonly=True)
     currency_code = fields.Char(string="Currency", readonly=True)
@@ -378,12 +382,16 @@ class ExactExport(models.Model):
         :param bookings: {export: Booking}
         :return: {export: exact.entry}; exports without any are left out
         """
-        by_key = defaultdict(lambda: self.env['exact.entry'])
+        by_key, by_move = (defaultdict(self.env['exact.entry'].browse) for _index in range(2))
         keys = {bare(booking.your_ref) for booking in bookings.values()} - {''}
+        moves = self.browse(export.id for export in bookings).move_id
         for entry in self.env['exact.entry'].search([
-            ('division_id', '=', division.id), ('reference_key', 'in', list(keys)),
+            ('division_id', '=', division.id),
+            '|', ('reference_key', 'in', list(keys)), ('move_id', 'in', moves.ids),
         ]):
             by_key[entry.reference_key] |= entry
+            # Once it stood for this document, whatever reference the accountant gave it.
+            by_move[entry.move_id] |= entry
         if not by_key:
             return {}
         kinds = division._journal_kinds()
@@ -396,6 +404,8 @@ class ExactExport(models.Model):
                     entry.exact_guid not in apart
                     and entry._may_be_of(booking, kinds, of_any=of_any)
                 ),
+            ) | by_move[export.move_id].filtered(
+                lambda entry, apart=apart: entry.exact_guid not in apart,
             )
             if found:
                 result[export] = found

@@ -174,6 +174,7 @@ class ExactExport(models.Model):
         self.env['exact.entry'].create({
             'division_id': self.division_id.id,
             'exact_guid': self.exact_guid,
+            'move_id': self.move_id.id,
             'entry_number': self.entry_number,
             'journal_code': booking.journal,
             'reference': booking.your_ref,

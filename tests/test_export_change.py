@@ -316,6 +316,30 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.work()
         self.assertEqual((move.exact_state, move.exact_export_id.exact_guid), ('verified', guid))
 
+    def test_entry_that_was_let_go_of_is_asked_about_whatever_its_reference(self):
+        move = self.invoice()
+        guid = self.typed(move, YourRef='the accountant\'s own')
+        wizard = self.wizard(move)
+        wizard.line_ids.is_chosen = True
+        wizard.action_link()
+        self.work()
+        self.assertEqual((move.exact_state, move.exact_export_id.exact_guid), ('verified', guid))
+        move.action_exact_undo()
+        self.work()
+        self.export(move)
+        self.work()
+        self.assertEqual(
+            (move.exact_state, move.exact_export_id.finding_ids.mapped('code')),
+            ('blocked', ['entry_exists']),
+        )
+        self.assertEqual(self.amounts(move), [])
+        # The accountant deletes it: then there is nothing to ask about any more.
+        self.control('delete_entry', entry=guid)
+        move.action_exact_retry()
+        self.work()
+        self.work()
+        self.assertBooked(move)
+
     def test_adopted_entry_that_was_never_asked_for_stays_in_exact(self):
         move = self.invoice()
         self.ready(move)
