@@ -41,8 +41,9 @@ def epoch(moment):
     return moment.replace(tzinfo=timezone.utc).timestamp()
 
 
-def may_still_come(asked_at):
-    """Whether what Exact was asked for at that moment of the database may be there without being
-    visible yet.
+def may_still_come(asked_at, now):
+    """Whether what Exact was asked for may be there without being visible yet.
+
+    :param asked_at: moment of the database, False if Exact was not asked
     """
-    return bool(asked_at) and naive(utcnow()) < asked_at + VISIBILITY
+    return bool(asked_at) and now < asked_at + VISIBILITY

@@ -134,7 +134,7 @@ class ExactExport(models.Model):
         if found:
             self._reversed(found[0].entry_id, found[0].entry_number)
             return True
-        if may_still_come(self.reversal_asked_at):
+        if may_still_come(self.reversal_asked_at, fields.Datetime.now()):
             self._look_again(self.reversal_asked_at)
             return True
         self.reversal_asked_at = False
@@ -307,7 +307,7 @@ class ExactExport(models.Model):
         """Bring the entry in line with the document: changed properties only, or anew."""
         if self._settle_reversal(client):
             return
-        if may_still_come(self.line_asked_at):
+        if may_still_come(self.line_asked_at, fields.Datetime.now()):
             self._look_again(self.line_asked_at)
             return
         division = self.division_id

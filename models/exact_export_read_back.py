@@ -185,7 +185,7 @@ class ExactExport(models.Model):
             self._adopt(candidates[0])
         elif found:
             self._ask_which(found)
-        elif may_still_come(self.asked_at):
+        elif may_still_come(self.asked_at, fields.Datetime.now()):
             # Too early to say that it is not there.
             self._look_again(self.asked_at)
         else:

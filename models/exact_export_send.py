@@ -399,7 +399,7 @@ class ExactExport(models.Model):
             return mapping.relation_id
         values = self.division_id._relation_body(partner, kind)
         guid = self._find_remote_relation(client, values, was_asked=bool(mapping.asked_at))
-        if not guid and may_still_come(mapping.asked_at):
+        if not guid and may_still_come(mapping.asked_at, fields.Datetime.now()):
             raise OutcomeUnknown("the relation may be there without being seen yet")
         if not guid:
             mapping = mapping or mapping_model._remember(self.division_id, partner)
