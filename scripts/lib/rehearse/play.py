@@ -418,6 +418,7 @@ class World:
         self.observer.forget_tokens()
         self.documents_before |= self.files_in_exact() - before
         self.machine.clock.tick(3700)
+        self.weather.server_was_away()
         self.say('the backup is restored')
 
     def files_in_exact(self):

@@ -129,9 +129,15 @@ class Weather:
         code, since = self.outage
         self.outage = None
         self.simulator.control.run('set_division', {'code': code, 'BlockingStatus': 0})
-        # Where the day's calls are used up, who waits does not wait for the other division
+        # Where the day's calls are used up or the server was lost, who waits does not wait for the
+        # other division
         if self.level['storms'] and self.scarce_until < self.machine.clock.naive():
             self.world.note_waiting(code, since, self.machine.clock.naive() - PATIENCE)
+
+    def server_was_away(self):
+        """Who waits now waited for the server, or for a connection that it does not know is lost.
+        """
+        self.scarce_until = max(self.scarce_until, self.machine.clock.naive() + PATIENCE)
 
     def expired(self):
         self.simulator.control.run('expire_tokens', {})
