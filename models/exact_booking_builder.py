@@ -78,6 +78,13 @@ class Built:
         return any(problem.severity == 'blocks' for problem in self.problems)
 
 
+def account_name(account):
+    """Number and name of an account. Odoo shows the number to readers of accounting only, and the
+    worker is none.
+    """
+    return f'{account.code} {account.name}' if account.code else account.name
+
+
 def stand_in(partner_id):
     """The GUID that stands for a relation which is yet to be made in Exact."""
     return str(uuid5(NAMESPACE_URL, f'account_exact:res.partner:{partner_id}'))
@@ -630,7 +637,7 @@ class BookingBuilder:
             problem = Problem('line_without_account', params={'line': line.name or ''})
         else:
             problem = Problem(
-                'mapping_missing_account', params={'account': line.account_id.display_name},
+                'mapping_missing_account', params={'account': account_name(line.account_id)},
                 target=('account.account', line.account_id.id),
             )
         if problem not in built.problems:

@@ -63,6 +63,8 @@ class ExactExport(models.Model):
         for export in self._due(
             division, [('pending_action', 'in', ['undo', 'reverse', 'update'])], order='id',
         ):
+            if division.hold:
+                return False
             action = export.pending_action
             try:
                 getattr(export, f'_do_{action}')(client)
@@ -128,8 +130,14 @@ class ExactExport(models.Model):
 
         :return: whether the entry is reversed, or may be
         """
-        if not self.reversal_asked_at:
-            return False
+        return bool(self.reversal_asked_at) and self._find_reversal(client)
+
+    def _find_reversal(self, client):
+        """Look whether Exact has the reversal already: one that got no answer, or of which a
+        restored backup knows nothing.
+
+        :return: whether the entry is reversed, or may be
+        """
         found = self._look_up_reversal(client, self._opposite())
         if found:
             self._reversed(found[0].entry_id, found[0].entry_number)
@@ -208,7 +216,7 @@ class ExactExport(models.Model):
 
     def _do_reverse(self, client):
         """Book the opposite in an open period, for entries that Exact no longer lets go."""
-        if self._settle_reversal(client):
+        if self._find_reversal(client):
             return
         division = self.division_id
         booking = from_dict(self.booking)

@@ -12,7 +12,7 @@ from odoo.fields import Domain
 from ..booking import from_dict
 from ..exact_api import Forbidden, Rejected
 from ..exact_api.catalog import LATER, kind_of, understand
-from .exact_booking_builder import Problem
+from .exact_booking_builder import Problem, account_name
 from .exact_error_text import explain
 from .exact_export_worker import MAX_ATTEMPTS
 from .exact_finding import sentence
@@ -198,7 +198,7 @@ class ExactExport(models.Model):
             ).exists()
             account = line.move_line_id.account_id
             target = ('account.account', account.id) if account else None
-            name = account.display_name
+            name = account_name(account)
             if mapping and not mapping.account_id:
                 # A product or a category chose the ledger, not the account.
                 target, name = (mapping._name, mapping.id), mapping._source.display_name

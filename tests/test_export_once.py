@@ -158,6 +158,26 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.work()
         self.assertEqual(list(self.entries(move.name)), [guid])
 
+    def test_reversal_after_the_backup_is_not_booked_again(self):
+        """The backup remembers that it was asked for, Exact has it already."""
+        move = self.invoice()
+        export = self.export(move)
+        move.action_exact_reverse()
+        self.work()
+        self.assertEqual(sorted(self.entries(move.name).values()), [-121, 121])
+        export.sudo().attempt_ids.filtered(
+            lambda attempt: attempt.action in ('reverse', 'undo'),
+        ).unlink()
+        export.sudo().write({
+            'state': 'verified', 'pending_action': 'reverse', 'reversal_guid': False,
+            'reversal_number': 0,
+        })
+        with patch.object(
+            type(self.env['exact.export.queue']), '_present_database', return_value="another",
+        ):
+            self.work()
+        self.assertEqual(sorted(self.entries(move.name).values()), [-121, 121])
+
     def test_backup_of_a_minute_ago_is_not_trusted(self):
         """It remembers a look through the journals that is new, but older than what was sent."""
         move = self.invoice()
@@ -429,6 +449,15 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         ):
             moves.action_exact_link()
 
+    def test_booked_beside_is_one_document(self):
+        """Of several that were looked for nobody knows which is meant: say so, not that it is done.
+        """
+        moves = self.invoice(1) | self.invoice(2)
+        for move in moves:
+            self.typed(move)
+        with self.assertRaises(UserError):
+            self.wizard(moves).action_book_beside()
+
     def test_what_changed_since_it_was_looked_for_is_not_linked(self):
         move = self.invoice()
         guid = self.typed(move)
@@ -598,6 +627,27 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertEqual(sum(self.entries(reversed_.name).values()), 0)
         self.assertBooked(updated)
         self.assertBooked(new)
+
+    def test_hold_stops_between_two_undos(self):
+        """As between two documents that are sent: what a person stops is many of them."""
+        moves = self.invoice(1) | self.invoice(2)
+        self.export(moves)
+        delete = ExactClient.delete
+        division = self.division
+
+        def held(client, resource, guid):
+            answer = delete(client, resource, guid)
+            division.action_hold()
+            division.flush_recordset()
+            return answer
+
+        moves.action_exact_undo()
+        with patch.object(ExactClient, 'delete', held):
+            self.work()
+        self.assertEqual(sorted(moves.exact_export_ids.mapped('state')), ['undone', 'verified'])
+        division.action_release()
+        self.work()
+        self.assertEqual(moves.mapped('exact_state'), ['undone'] * 2)
 
     def test_many_differences_hold_the_queue(self):
         self.division.hold_after = 2

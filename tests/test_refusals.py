@@ -387,6 +387,21 @@ class TestRefusals(RefusalCase):
                 ):
                     self.assertIn(part, finding.message)
 
+    def test_account_is_named_with_its_number(self):
+        """As an accountant knows it; the worker, who has no rights of its own, names it too."""
+        refused = self.invoice()
+        self.answers(refused, Rejected(
+            messages=["Ongeldige referentie: Grootboekrekening"], status=500,
+        ))
+        other = self.revenue.copy({'code': '899903', 'name': "Nowhere in Exact"})
+        blocked = self.invoice(lines=[{
+            'name': "Line", 'price_unit': 5, 'account_id': other.id,
+            'tax_ids': [Command.set(self.tax_21.ids)],
+        }])
+        self.export(blocked)
+        for move, account in ((refused, self.revenue), (blocked, other)):
+            self.assertIn(f"{account.code} {account.name}", move.exact_message)
+
     def test_refusals_of_the_document_itself_say_what_to_do(self):
         for languages, code, text in (
             (("Verplicht: Omschrijving", "Mandatory: Description"), 'refused_mandatory',

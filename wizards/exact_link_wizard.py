@@ -224,6 +224,10 @@ class ExactLinkWizard(models.TransientModel):
         """Book the document as a new entry: those that were found are somebody else's."""
         self.ensure_one()
         move = self.asked_for_id
+        if not move:
+            raise UserError(self.env._(
+                "Only one document at a time is booked beside what Exact has. Open it first.",
+            ))
         move.check_access('write')
         self.env['exact.export']._check_may_act()
         # sudo: people ask, only the engine writes exports.
