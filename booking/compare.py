@@ -30,7 +30,7 @@ READ_FIELDS = (
     'ExchangeRate', 'FinancialYear', 'FinancialPeriod', 'YourRef', 'InvoiceNumber',
     'PaymentReference', 'Description', 'Document', 'Status', 'Type', 'LineNumber', 'GLAccount',
     'AmountFC', 'AmountDC', 'AmountVATFC', 'VATCode', 'VATType', 'CostCenter', 'CostUnit',
-    'Project', 'Created', 'Modified',
+    'Project', 'Created', 'Creator', 'Modified',
 )
 
 
@@ -88,6 +88,7 @@ class ReadEntry:
 
     :param own_total: of the receivable and payable rows, in the division's currency, debit positive
     :param created: when its first row was made, aware
+    :param creator: GUID of the user of Exact who made it
     :param modified: when one of its rows was last changed, aware
     """
 
@@ -112,6 +113,7 @@ class ReadEntry:
     payment_reference: str = ''
     own_total: Decimal | None = None
     created: dt.datetime | None = None
+    creator: str = ''
     modified: dt.datetime | None = None
 
 
@@ -163,6 +165,7 @@ def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntr
             Decimal(0),
         ),
         created=min((row['Created'] for row in rows if row.get('Created')), default=None),
+        creator=_guid(head.get('Creator')),
         modified=max((row['Modified'] for row in rows if row.get('Modified')), default=None),
     )
 

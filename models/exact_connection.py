@@ -169,6 +169,7 @@ class ExactConnection(models.Model):
     )
     reason_date = fields.Datetime(string="Since", readonly=True, copy=False)
     state_reason = fields.Char(string="Reason", compute='_compute_state_reason')
+    exact_user_guid = fields.Char(readonly=True, help="The user in Exact who consented.")
     exact_user_name = fields.Char(
         string="Exact User", readonly=True, copy=False, tracking=True,
         help="Odoo sees in Exact what this user may see. A user of its own for Odoo is best.",
@@ -854,9 +855,14 @@ class ExactConnection(models.Model):
         return rows[0]
 
     def _write_me(self, me):
-        name = wire.as_text(me.get('FullName')) or wire.as_text(me.get('UserName'))
-        if name != self.exact_user_name:
-            self.sudo().exact_user_name = name
+        values = {
+            'exact_user_name': (
+                wire.as_text(me.get('FullName')) or wire.as_text(me.get('UserName'))
+            ),
+            'exact_user_guid': wire.as_guid(me.get('UserID')),
+        }
+        if any(self[name] != value for name, value in values.items()):
+            self.sudo().write(values)
 
     def _read_divisions(self, me):
         """Return the rows of all administrations that the user sees.

@@ -208,8 +208,8 @@ class ExactExport(models.Model):
         """Take an entry of Exact for this document's; it is read back like any other."""
         self.write({
             'state': 'sent',
-            # What was never sent is somebody else's work, and theirs to change and to delete.
-            'is_linked': not self.payload,
+            # What we neither sent nor made is somebody else's, and theirs to change and to delete.
+            'is_linked': not self.payload and not self._is_made_by_us(entry),
             'exact_guid': entry.entry_id,
             'entry_number': entry.entry_number or 0,
             'invoice_number': entry.invoice_number or 0,
@@ -221,6 +221,13 @@ class ExactExport(models.Model):
             ('division_id', '=', self.division_id.id), ('exact_guid', '=', entry.entry_id),
         ]).unlink()
         self._log_attempt('look_up', 'done', str(entry.entry_number or ''))
+
+    def _is_made_by_us(self, entry):
+        """Whether the user of our connection made the entry: then it was sent from here, and the
+        database knows nothing of it because a backup was restored.
+        """
+        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        return bool(user_guid) and entry.creator == user_guid
 
     def _link_to(self, one, guid, number, relation_guid):
         """Take an entry that a person chose for this document's; nothing is sent.

@@ -326,14 +326,14 @@ class Control:
             raise ControlError(f'no {table} {key} in division {division}')
         return row
 
-    def do_add_entry(self, kind, values, division=seed.MAIN):
-        """A bookkeeper books an entry by hand: kind sale, purchase or general, values as in a
-        POST.
+    def do_add_entry(self, kind, values, division=seed.MAIN, user='emma'):
+        """A bookkeeper, who is not the user that apps work as, books an entry by hand: kind sale,
+        purchase or general, values as in a POST.
         """
         for candidate in BY_HEADER.values():
             if candidate.name == kind:
                 with self.store.transaction():
-                    row = self.app.ledger.create(self.call(division), candidate, values)
+                    row = self.app.ledger.create(self.call(division, user), candidate, values)
                 return {'EntryID': row['EntryID'], 'EntryNumber': row['EntryNumber']}
         raise ControlError(f'unknown kind {kind!r}')
 

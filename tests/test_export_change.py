@@ -341,6 +341,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.assertBooked(move)
 
     def test_adopted_entry_that_was_never_asked_for_stays_in_exact(self):
+        self.connection._explore()
         move = self.invoice()
         self.ready(move)
         guid = self.typed(move)
@@ -352,6 +353,25 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         move.action_exact_undo()
         self.work()
         self.assertEqual((export.state, list(self.entries(move.name))), ('undone', [guid]))
+
+    def test_entry_that_only_exact_remembers_is_ours_by_its_maker(self):
+        """A backup is restored: what we sent is found again, and is ours to take back."""
+        self.connection._explore()
+        move = self.invoice()
+        first = self.export(move)
+        guid = first.exact_guid
+        first.flush_recordset()
+        self.env.cr.execute("DELETE FROM exact_export WHERE id = %s", [first.id])
+        self.env['exact.export.queue'].sudo().search([]).write({
+            'looked_at': False, 'looked_until': False,
+        })
+        self.env.invalidate_all()
+        self.export(move)
+        self.work()
+        self.assertEqual((move.exact_export_id.exact_guid, move.exact_state), (guid, 'verified'))
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((move.exact_state, self.amounts(move)), ('undone', []))
 
     def test_booked_beside_is_never_adopted(self):
         """A person said that the entry is another's, and then the answer was lost."""
