@@ -373,6 +373,18 @@ class ExactExport(models.Model):
             *([('export_id.reference_key', 'in', list(keys))] if keys is not None else []),
         ])
 
+    def _withdraw(self):
+        """What a person was asked about stays in Exact: the document says so, for whoever wonders
+        later.
+        """
+        asked = self.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
+        for finding in asked:
+            finding.move_id._message_log(body=self.env._(
+                "Withdrawn. What may be this document stays in Exact: %s.",
+                finding.params.get('entries', ''),
+            ))
+        return super()._withdraw()
+
     # === WHAT MAY BE THE SAME === #
 
     @api.model

@@ -175,12 +175,12 @@ class ExactExport(models.Model):
         booking = from_dict(self.booking)
         same = [entry for entry in found if not identity_differences(booking, entry)]
         equal = [entry for entry in same if is_equal(booking, entry)]
-        # What we asked for may have been booked otherwise: read-back says so. What we never asked
-        # for is only taken for ours if it is what we would have sent.
-        candidates = equal
+        # What was sent from here may have been booked otherwise: read-back says so. What somebody
+        # else made is only taken for ours if it is what we would have sent.
+        sent = [entry for entry in same if self._is_made_by_us(entry)]
         if self.asked_at:
-            candidates = same or [entry for entry in found if self._is_answer(booking, entry)]
-            candidates = candidates if len(candidates) == 1 else equal
+            sent = same or [entry for entry in found if self._is_answer(booking, entry)]
+        candidates = sent if len(sent) == 1 else equal
         if len(candidates) == 1:
             self._adopt(candidates[0])
         elif found:

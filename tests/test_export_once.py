@@ -207,6 +207,22 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.env.cr.execute("TRUNCATE exact_export CASCADE")
         self.assertNotEqual(present, queue._present_database())
 
+    def test_what_was_sent_before_the_backup_is_ours_however_it_was_booked(self):
+        """An accountant has put the entry right since: nobody is asked whose it is."""
+        self.connection._explore()
+        move = self.invoice()
+        export = self.export(move)
+        guid = export.exact_guid
+        self.control('edit_entry', entry=guid, header={'DueDate': '2026-03-31'})
+        self.forget(export)
+        self.export(move)
+        self.work()
+        export = move.exact_export_id
+        self.assertEqual((export.exact_guid, export.state), (guid, 'sent'))
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertEqual(set(export.finding_ids.mapped('code')), {'read_back'})
+        self.assertEqual(len(self.entries(move.name)), 1)
+
     def test_documents_that_are_alike_never_share_an_entry(self):
         """Two parking receipts, one of them booked, both without an answer."""
         self.export(self.document('in_invoice', [(1, self.tax_in_21)], ref='the vendor is known'))
@@ -337,6 +353,13 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         ))
         self.assertIn("108.90", move.exact_message)
         self.assertEqual(len(self.entries(move.name)), 1)
+        # Who withdraws it leaves that entry where it is, and can read so later.
+        with self.env.cr.savepoint() as savepoint:
+            move.action_exact_undo()
+            self.assertEqual(export.state, 'undone')
+            self.assertIn("108.90", move.message_ids[0].body)
+            savepoint.rollback()
+        self.env.invalidate_all()
         # Retrying does not change it; a person decides.
         move.action_exact_retry()
         self.work()

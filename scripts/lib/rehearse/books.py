@@ -108,19 +108,29 @@ class Count:
         if export.reversal_guid:
             return {export.exact_guid, export.reversal_guid}
         if export.state in ('blocked', 'refused'):
-            return self.asked_about(export)
+            return self.asked_about(export, [
+                json.dumps(finding.params) for finding in export.finding_ids
+                if finding.code == 'entry_exists'
+            ])
+        if export.state == 'undone' and not export.exact_guid:
+            # Who withdraws what they were asked about leaves that entry to Exact.
+            return self.asked_about(export, [
+                attempt.message for attempt in export.attempt_ids
+                if (attempt.action, attempt.outcome) == ('look_up', 'refused')
+            ][:1])
         return set()
 
-    def asked_about(self, export):
+    def asked_about(self, export, questions):
         """GUID of the one entry of which people are asked whether it is the document's.
 
         So it ends where Exact took an entry otherwise than it was sent (a property was lost) and
         the answer was lost as well: its amount is another, and nothing more is sent.
+
+        :param questions: what people were asked, as text
         """
-        findings = export.finding_ids.filtered(lambda finding: finding.code == 'entry_exists')
-        if not findings:
+        if not questions:
             return set()
-        asked = json.dumps(findings[0].params)
+        asked = questions[0]
         code = self.code(export.move_id)
         guids = {
             guid for guid, entry in self.entries[code].items()
