@@ -34,6 +34,7 @@ from ..exact_api import (
 from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, explain
+from .exact_export import BOOKED_STATES
 from .exact_export_read_back import PATIENCE
 from .exact_export_send import RELATION_RESOURCE
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
@@ -119,8 +120,11 @@ class ExactExport(models.Model):
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
 
     def _give_up_action(self):
-        """What was asked for is not done. An edit that came meanwhile is not forgotten by that."""
-        self.pending_action = 'recheck' if self._is_outdated() else False
+        """What was asked for is not done. An edit that came meanwhile is not forgotten by that; of
+        what is withdrawn only files were left, and the document goes its own way.
+        """
+        is_edited = self.state in BOOKED_STATES and self._is_outdated()
+        self.pending_action = 'recheck' if is_edited else False
 
     # === WHAT EXACT MAY HAVE DONE ALREADY === #
 

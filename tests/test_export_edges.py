@@ -1,0 +1,70 @@
+"""Ways on which an entry could be lost, or become somebody else's, after something went wrong."""
+
+import base64
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.account_exact.exact_api import ExactClient
+from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
+
+from .test_export_faults import ENTRIES, FILES, WORKER
+from .test_export_typed import ExactTypedCase
+
+
+@tagged('post_install', '-at_install')
+class TestExportEdges(ExactTypedCase):
+
+    def soon(self, export):
+        """Let the worker look again at once, before Exact need show what it was asked for."""
+        self.queue().retry_at = False
+        export.sudo().next_try = False
+        self.work()
+
+    def lost(self, action):
+        """Do something whose entry Exact neither answers nor shows yet.
+
+        :return: what Exact was asked for
+        """
+        asked = []
+        post = ExactClient.post
+
+        def kept(client, resource, body):
+            if resource == ENTRIES:
+                asked.append(body)
+            return post(client, resource, body)
+
+        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
+        with patch.object(ExactClient, 'post', kept):
+            action()
+            self.work()
+        return asked[0]
+
+    def arrive(self, body):
+        with self.division._client() as client:
+            client.post(ENTRIES, body)
+
+    @mute_logger(*WORKER)
+    def test_a_withdrawn_document_never_comes_back(self):
+        """Exact does not answer to the deletion of its file, and it was edited and sent since."""
+        self.division.send_documents = True
+        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=403)
+        move = self.invoice()
+        old = self.export(move)
+        self.assertEqual(old.state, 'refused')
+        self.simulator.faults.add(
+            'cut_before', method='DELETE', resource='documents/Documents', times=None,
+        )
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.written_later(move)
+        move.action_exact_export()
+        for _try in range(MAX_ATTEMPTS + 1):
+            self.age(old)
+            self.work()
+        self.assertEqual(old.state, 'undone')
+        self.assertFalse(self.queue().failures, self.queue().reason)
+        self.assertBooked(move)
