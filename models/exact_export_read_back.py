@@ -183,11 +183,11 @@ class ExactExport(models.Model):
         candidates = sent if len(sent) == 1 else equal
         if len(candidates) == 1:
             self._adopt(candidates[0])
+        elif may_still_come(self.asked_at, fields.Datetime.now()):
+            # Too early to say that it is not there, or that it is none of these.
+            self._look_again(self.asked_at)
         elif found:
             self._ask_which(found)
-        elif may_still_come(self.asked_at, fields.Datetime.now()):
-            # Too early to say that it is not there.
-            self._look_again(self.asked_at)
         else:
             self._not_there()
 

@@ -68,3 +68,24 @@ class TestExportEdges(ExactTypedCase):
         self.assertEqual(old.state, 'undone')
         self.assertFalse(self.queue().failures, self.queue().reason)
         self.assertBooked(move)
+
+    def test_nobody_is_asked_while_our_entry_may_come(self):
+        """Somebody used our number for something else, and ours is not to be seen yet."""
+        move = self.invoice()
+        self.relation(move)
+        self.simulator.clock.freeze(self.simulator.clock() - timedelta(minutes=3))
+        self.typed(self.invoice(90), YourRef=move.name)
+        self.simulator.clock.resume()
+        body = self.lost(move.action_exact_export)
+        export = move.exact_export_id
+        self.soon(export)
+        if export.state == 'refused':
+            self.wizard(move).action_book_beside()
+            self.work()
+        self.arrive(body)
+        self.age(export)
+        self.work()
+        self.work()
+        self.assertEqual(
+            sorted(map(float, self.entries(move.name).values())), [108.9, 121],
+        )

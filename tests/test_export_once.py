@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient
 from odoo.addons.account_exact.models import exact_export_send
+from odoo.addons.account_exact.models.exact_clock import VISIBILITY
 from odoo.addons.account_exact.wizards import exact_link_wizard
 from odoo.addons.base.models import ir_cron
 
@@ -272,8 +273,13 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
     def test_doubt_never_ends_with_another_currency(self):
         """Not even while we were waiting: Exact makes no dollars of what was sent in euros."""
         move = self.in_doubt()
+        self.simulator.clock.freeze(self.simulator.clock() - timedelta(minutes=1))
+        self.addCleanup(self.simulator.clock.resume)
         typed = self.typed(move, Currency='USD', Rate=1)
-        move.exact_export_id.sudo().next_try = False
+        # It was made in the time in which ours could have been, which is over just now.
+        move.exact_export_id.sudo().write({
+            'next_try': False, 'asked_at': fields.Datetime.now() - VISIBILITY,
+        })
         self.work()
         self.asked_which(move, typed)
 
