@@ -348,14 +348,20 @@ class ExactExport(models.Model):
         self.entry_line_ids.unlink()
         if what.action == 'replace':
             self._delete(client, resource(old), self.exact_guid)
+            document = {'document_guid': False, 'document_step': False}
             if self.document_guid:
-                self._delete(client, 'documents/Documents', self.document_guid)
-            # From here on Exact has nothing: the export is a new one that sends itself.
+                try:
+                    self._delete(client, 'documents/Documents', self.document_guid)
+                except (Rejected, Forbidden) as error:
+                    if getattr(error, 'reason', None) in DIVISION_REASONS:
+                        raise
+                    # The entry is gone and has to come again: with the document that is there.
+                    document = {}
+            # From here on Exact has no entry: the export is a new one that sends itself.
             self.write({
                 **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
                 'entry_number': 0, 'pending_action': False, 'difference_ids': False,
-                'document_guid': False, 'document_step': False, 'has_difference': False,
-                'line_asked_at': False, 'next_try': False,
+                'has_difference': False, 'line_asked_at': False, 'next_try': False, **document,
             })
             self._log_attempt('update', 'done', self.env._("Deleted, to be booked anew."))
             return

@@ -89,3 +89,25 @@ class TestExportEdges(ExactTypedCase):
         self.assertEqual(
             sorted(map(float, self.entries(move.name).values())), [108.9, 121],
         )
+
+    def test_entry_is_booked_anew_though_its_document_is_kept(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        export = self.export(move)
+        with self.division._client() as client:
+            client.post('salesentry/SalesEntryLines', {
+                'EntryID': export.exact_guid, 'AmountFC': 1, 'VATCode': '',
+                'GLAccount': export.line_ids.gl_account_id.exact_guid,
+            })
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        self.simulator.faults.add(
+            'status', method='DELETE', resource='documents/Documents', status=403,
+        )
+        move.action_exact_update()
+        self.work()
+        self.work()
+        self.assertEqual(len(self.entries(move.name)), 1, move.exact_message)
+        self.assertBooked(move)
