@@ -208,8 +208,9 @@ class ExactExport(models.Model):
         """Take an entry of Exact for this document's; it is read back like any other."""
         self.write({
             'state': 'sent',
-            # What we neither sent nor made is somebody else's, and theirs to change and to delete.
-            'is_linked': not self.payload and not self._is_made_by_us(entry),
+            # What Exact was not asked for, or has refused, and we have not made is somebody else's
+            # work, and theirs to change and to delete.
+            'is_linked': not self.asked_at and not self._is_made_by_us(entry),
             'exact_guid': entry.entry_id,
             'entry_number': entry.entry_number or 0,
             'invoice_number': entry.invoice_number or 0,
