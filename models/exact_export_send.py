@@ -78,7 +78,7 @@ class ExactExport(models.Model):
         started, tried = time.monotonic(), set()
         # A batch at a time: the queue may be long, and a turn ends with the minute's calls.
         while ready_ids := [
-            export_id for export_id in self._next_ready(division) if export_id not in tried
+            export_id for export_id in self._next_ready(division, tried) if export_id not in tried
         ]:
             if self._look_is_due(division):
                 # What is in Exact already is not booked once more.
@@ -90,16 +90,15 @@ class ExactExport(models.Model):
                 # Each alone: a record that is read along would be read anew after each commit.
                 export = self.browse(export_id)
                 tried.add(export_id)
-                if not export._claim():
-                    continue
-                try:
-                    export._send(client)
-                except RateLimited as error:
-                    if error.scope != 'error_fuse':
-                        raise
-                    export._wait_for_fuse(error)
-                if not self._commit() or time.monotonic() - started > TURN:
-                    return True
+                if export._claim():
+                    try:
+                        export._send(client)
+                    except RateLimited as error:
+                        if error.scope != 'error_fuse':
+                            raise
+                        export._wait_for_fuse(error)
+                    if not self._commit() or time.monotonic() - started > TURN:
+                        return True
                 if division.numbering == 'exact' and export.state != 'sent':
                     # Those behind it may have to wait for it.
                     break
@@ -133,10 +132,12 @@ class ExactExport(models.Model):
         return resources
 
     @api.model
-    def _next_ready(self, division, limit=SEND_BATCH):
+    def _next_ready(self, division, tried=(), limit=SEND_BATCH):
         """Ids of exports to be sent next, in the order of their documents.
 
         Where Exact gives the numbers, a document waits for those before it.
+
+        :param tried: ids of those that could not be claimed or sent in this turn, if still ready
         """
         self.flush_model(['state', 'pending_action', 'next_try', 'journal_id'])
         in_order, now = SQL("TRUE"), fields.Datetime.now()
@@ -148,12 +149,13 @@ class ExactExport(models.Model):
                      WHERE earlier.division_id = export.division_id AND earlier.kind = 'sale'
                        AND (
                             earlier.state IN ('proposed', 'blocked', 'refused', 'uncertain')
-                            OR (earlier.state = 'ready' AND earlier.next_try > %s)
+                            OR (earlier.state = 'ready'
+                                AND (earlier.next_try > %s OR earlier.id = ANY(%s)))
                        )
                        AND before.journal_id = move.journal_id
                        AND before.sequence_prefix = move.sequence_prefix
                        AND before.sequence_number < move.sequence_number
-                ))""", now,
+                ))""", now, list(tried),
             )
         rows = self.env.execute_query(SQL(
             """

@@ -127,3 +127,14 @@ class TestExportEdges(ExactTypedCase):
         move.action_exact_undo()
         self.work()
         self.assertEqual((export.state, list(self.entries(move.name))), ('undone', [guid]))
+
+    def test_edited_document_keeps_its_place_in_the_numbers_of_exact(self):
+        self.division.numbering = 'exact'
+        first, second = self.invoice(1), self.invoice(2)
+        self.ready(first)
+        self.ready(second)
+        self.written_later(first)
+        self.work()
+        self.age(second.exact_export_id)
+        self.work()
+        self.assertLess(int(first.exact_entry_number), int(second.exact_entry_number))
