@@ -553,7 +553,8 @@ class ExactExport(models.Model):
         :param known: {name: GUID} of what it has
         """
         step = dict(self.document_step or {})
-        for name in set(known) - {name for name, _content, _version in files}:
+        # What others have put there is theirs.
+        for name in (set(known) & set(step)) - {name for name, _content, _version in files}:
             # Taken off the document since.
             self._delete(client, _ATTACHMENTS, known[name])
             step.pop(name, None)

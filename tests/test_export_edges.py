@@ -138,3 +138,21 @@ class TestExportEdges(ExactTypedCase):
         self.age(second.exact_export_id)
         self.work()
         self.assertLess(int(first.exact_entry_number), int(second.exact_entry_number))
+
+    def test_files_of_the_accountant_stay(self):
+        move = self.invoice()
+        self.relation(move)
+        self.division.send_documents = True
+        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=403)
+        export = self.export(move)
+        self.assertEqual(export.state, 'refused')
+        with self.division._client() as client:
+            client.post(FILES, {
+                'Document': export.document_guid, 'FileName': 'note.pdf',
+                'Attachment': base64.b64encode(b'%PDF-1.4 a note').decode(),
+            })
+            rows = self.requests('DELETE', FILES)
+        move.action_exact_retry()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(self.requests('DELETE', FILES), rows)
