@@ -372,7 +372,10 @@ class ExactExport(models.Model):
             lambda export: export.state in ('changed', 'deleted')
             and export.move_id.state == 'posted'
         )
-        for export in exports_sudo.filtered('reversal_asked_at'):
+        # (Of an entry that is gone nothing is left to reverse.)
+        for export in exports_sudo.filtered(
+            lambda export: export.state == 'changed' and export.reversal_asked_at,
+        ):
             raise UserError(self.env._(
                 "Exact has not said yet whether entry %s is reversed. Press Reverse: that is looked"
                 " up first.", export.entry_number,

@@ -172,3 +172,15 @@ class TestExportEdges(ExactTypedCase):
         self.work()
         self.assertEqual(export.state, 'undone')
         self.assertTrue(export.reversal_guid)
+
+    def test_deleted_entry_is_booked_anew_after_a_reversal_without_answer(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.lost(move.action_exact_reverse)
+        self.delete(export.exact_guid)
+        export.sudo().write({'lines_deleted': True})
+        self.soon(export)
+        self.assertEqual((export.state, bool(export.reversal_asked_at)), ('deleted', True))
+        move.action_exact_create_new()
+        self.work()
+        self.assertBooked(move)
