@@ -695,20 +695,32 @@ class ExactExport(models.Model):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
             doubles = batch.filtered('is_double')._doubles()
             self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))
-            batch.lines_deleted = False
-            for export in batch:
-                if export.state not in BOOKED_STATES or export.pending_action == 'undo':
-                    # Undo takes the file along and puts back what the export changed in Odoo.
-                    continue
-                read = entries.get(export.exact_guid)
-                if read and export.is_double and not export._differences(read):
-                    continue
-                if read:
-                    # Still there, but not as it was: it is read back anew.
-                    export.write({'state': 'sent', 'has_difference': False})
-                    continue
-                export._gone()
+            # What was read is a fact, whatever becomes of one document.
+            self._commit_half()
+            batch._each_by_itself(
+                lambda exports, entries=entries: exports._settle_deleted(entries),
+                lambda export, error: export._read_failed('look_up', error),
+            )
             self._commit()
+
+    def _settle_deleted(self, entries):
+        """Settle whether the entries of these are gone.
+
+        :param entries: {GUID: booking.ReadEntry} of those that are still there
+        """
+        self.lines_deleted = False
+        for export in self:
+            if export.state not in BOOKED_STATES or export.pending_action == 'undo':
+                # Undo takes the file along and puts back what the export changed in Odoo.
+                continue
+            read = entries.get(export.exact_guid)
+            if read and export.is_double and not export._differences(read):
+                continue
+            if read:
+                # Still there, but not as it was: it is read back anew.
+                export.write({'state': 'sent', 'has_difference': False})
+                continue
+            export._gone()
 
     def _gone(self):
         """Somebody deleted the entry in Exact."""

@@ -4,6 +4,8 @@ import base64
 from datetime import timedelta
 from unittest.mock import patch
 
+from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -184,3 +186,29 @@ class TestExportEdges(ExactTypedCase):
         move.action_exact_create_new()
         self.work()
         self.assertBooked(move)
+
+    @mute_logger(*WORKER)
+    def test_a_deleted_entry_that_breaks_stops_no_other(self):
+        bad, good = self.invoice(1), self.invoice(2)
+        for export in self.export(bad | good):
+            self.delete(export.exact_guid)
+            export.sudo().lines_deleted = True
+        gone = self.registry['exact.export']._gone
+
+        def broken(export):
+            if export.move_id == bad:
+                raise KeyError('nobody foresaw this')
+            gone(export)
+
+        third = self.invoice(3)
+        third.action_exact_export()
+        with patch.object(self.registry['exact.export'], '_gone', broken):
+            self.work()
+        self.assertFalse(self.queue().failures, self.queue().reason)
+        self.assertEqual(good.exact_state, 'deleted')
+        self.assertBooked(third)
+        self.assertIn("nobody foresaw this", bad.exact_message)
+        self.assertGreater(bad.exact_export_id.next_try, fields.Datetime.now())
+        self.age(bad.exact_export_id)
+        self.work()
+        self.assertEqual(bad.exact_state, 'deleted')
