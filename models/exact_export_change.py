@@ -344,8 +344,6 @@ class ExactExport(models.Model):
         ids = self._ids_in_exact(division, [one])
         values = self._booking_values(one, ids) | {'relation_id': self.relation_id.id}
         self._keep_lines({self: one}, ids)
-        # Exact may give the lines new ids: reading back learns them.
-        self.entry_line_ids.unlink()
         if what.action == 'replace':
             self._delete(client, resource(old), self.exact_guid)
             document = {'document_guid': False, 'document_step': False}
@@ -358,6 +356,7 @@ class ExactExport(models.Model):
                     # The entry is gone and has to come again: with the document that is there.
                     document = {}
             # From here on Exact has no entry: the export is a new one that sends itself.
+            self.entry_line_ids.unlink()
             self.write({
                 **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
                 'entry_number': 0, 'pending_action': False, 'difference_ids': False,
@@ -373,6 +372,8 @@ class ExactExport(models.Model):
             self._post_new(client, self, 'line_asked_at', line_resource(new), body)
         for guid in what.delete:
             client.delete(line_resource(new), guid)
+        # Exact may give the lines new ids: reading back learns them.
+        self.entry_line_ids.unlink()
         self.write({
             **values, 'booking': to_dict(new), 'state': 'sent', 'pending_action': False,
             # What the entry is now, as if it had been sent so at once

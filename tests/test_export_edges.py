@@ -212,3 +212,20 @@ class TestExportEdges(ExactTypedCase):
         self.age(bad.exact_export_id)
         self.work()
         self.assertEqual(bad.exact_state, 'deleted')
+
+    def test_deletion_is_seen_after_a_refused_update(self):
+        move = self.invoice()
+        export = self.export(move)
+        lines = set(export.entry_line_ids.mapped('exact_guid'))
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        self.simulator.faults.add('status', method='PUT', resource='salesentry', status=400)
+        move.action_exact_update()
+        self.work()
+        self.assertEqual((export.state, export.pending_action), ('changed', False))
+        self.delete(export.exact_guid)
+        self.env['exact.export']._deleted_in_exact(self.division, lines)
+        self.work()
+        self.assertEqual(export.state, 'deleted')
