@@ -229,3 +229,15 @@ class TestExportEdges(ExactTypedCase):
         self.env['exact.export']._deleted_in_exact(self.division, lines)
         self.work()
         self.assertEqual(export.state, 'deleted')
+
+    def test_book_beside_is_not_promised_of_what_is_on_its_way(self):
+        move = self.invoice()
+        self.typed(move)
+        wizard = self.wizard(move)
+        move.action_exact_export()
+        for state in ('sending', 'uncertain'):
+            move.exact_export_id.sudo().state = state
+            with self.subTest(state=state), self.assertRaisesRegex(
+                UserError, "is on its way to Exact by now",
+            ):
+                wizard.action_book_beside()

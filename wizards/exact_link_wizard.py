@@ -234,6 +234,8 @@ class ExactLinkWizard(models.TransientModel):
         export_sudo = self.env['exact.export'].sudo().search([
             ('move_id', '=', move.id), ('state', 'not in', ENDED_STATES),
         ], limit=1)
+        if export_sudo.exact_guid or export_sudo.state in ('sending', 'uncertain'):
+            raise UserError(self.env._("%s is on its way to Exact by now.", move.display_name))
         asked = export_sudo.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
         guids = {*self.line_ids.mapped('exact_guid'), *(
             guid for finding in asked for guid in finding.params.get('guids', ())
