@@ -344,6 +344,8 @@ class ExactExport(models.Model):
         ids = self._ids_in_exact(division, [one])
         values = self._booking_values(one, ids) | {'relation_id': self.relation_id.id}
         self._keep_lines({self: one}, ids)
+        # What Exact said before was of the entry as it was.
+        self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
         if what.action == 'replace':
             self._delete(client, resource(old), self.exact_guid)
             document = {'document_guid': False, 'document_step': False}

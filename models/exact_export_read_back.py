@@ -49,6 +49,8 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 PATIENCE = timedelta(minutes=10)
 # After a question that failed, or an answer that could not be made use of.
 ASK_AGAIN = timedelta(minutes=30)
+# What Exact said no to, and what no proof of the entry takes back.
+_KEPT_CODES = ('already_processed', 'undo_refused', 'reversal_refused')
 # EntityType of TransactionLines in sync/Deleted.
 TRANSACTION_LINES = 1
 
@@ -563,7 +565,9 @@ class ExactExport(models.Model):
         news = self.filtered(
             lambda export: not export.verified_at or export.verified_at < export.sent_at,
         )
-        self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
+        self.finding_ids.filtered(
+            lambda finding: finding.severity == 'blocks' and finding.code not in _KEPT_CODES,
+        ).unlink()
         for export in self:
             read = entries[export.exact_guid]
             export.write({

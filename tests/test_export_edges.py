@@ -241,3 +241,17 @@ class TestExportEdges(ExactTypedCase):
                 UserError, "is on its way to Exact by now",
             ):
                 wizard.action_book_beside()
+
+    def test_refused_undo_is_told_though_the_entry_is_proved_then(self):
+        move = self.invoice()
+        self.relation(move)
+        self.simulator.faults.add('status', method='GET', resource='bulk/', status=503, times=None)
+        export = self.export(move)
+        self.assertEqual(export.state, 'sent')
+        self.simulator.faults.clear()
+        self.simulator.faults.add('status', method='DELETE', resource=ENTRIES, status=400)
+        move.action_exact_undo()
+        self.age(export)
+        self.work()
+        self.assertEqual(export.state, 'verified')
+        self.assertIn('undo_refused', export.finding_ids.mapped('code'))
