@@ -312,7 +312,10 @@ class ExactExport(models.Model):
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         return [
             entry for entry in self._read_entries(client, self.division_id, guids).values()
-            if not _POSTED & {difference.field for difference in compare(booking, entry)}
+            # Whose it is counts as well: vendors number alike.
+            if not (_POSTED | {'relation'}) & {
+                difference.field for difference in compare(booking, entry)
+            }
         ]
 
     def _do_update(self, client):

@@ -255,3 +255,18 @@ class TestExportEdges(ExactTypedCase):
         self.work()
         self.assertEqual(export.state, 'verified')
         self.assertIn('undo_refused', export.finding_ids.mapped('code'))
+
+    def test_credit_of_another_relation_is_no_reversal(self):
+        """Vendors and customers may number alike, and owe alike."""
+        other = self.env['res.partner'].create({'name': "De Boer", 'is_company': True})
+        customer = self.relation(self.invoice(1, partner=other))
+        move = self.invoice()
+        export = self.export(move)
+        credit = {**self.typed_values(move), 'Customer': customer}
+        credit['SalesEntryLines'][0]['AmountFC'] *= -1
+        guid = self.simulator.control.run('add_entry', {'kind': 'sale', 'values': credit})
+        move.action_exact_reverse()
+        self.work()
+        self.assertEqual(export.state, 'undone')
+        self.assertNotEqual(export.reversal_guid, guid['EntryID'])
+        self.assertEqual(len(self.entries(move.name)), 3)
