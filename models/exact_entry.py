@@ -208,6 +208,7 @@ class ExactExport(models.Model):
         """
         queue = self.env['exact.export.queue']._of(division)
         now = fields.Datetime.now()
+        queue._note_restored()
         if not queue.looked_until:
             queue.write({'looked_until': now - FIRST_LOOK, 'looked_since': now - FIRST_LOOK})
         result = {}
@@ -224,7 +225,7 @@ class ExactExport(models.Model):
             queue.looked_until = until if until < now else max([*changed, position])
             self._commit()
         result = self._look_further_back(division, client) | result
-        queue.write({'looked_at': now, 'looked_in': queue._present_database()})
+        queue.looked_at = now
         # What was seen is a fact before anything is checked: a check may fail and be taken back.
         self._commit()
         self._check_proposed(division)

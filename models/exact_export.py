@@ -66,7 +66,10 @@ class ExactExport(models.Model):
     # proposed  --[check: nothing in the way]--> ready (to_approve where approval is demanded)
     # proposed  --[check: Exact may have it]---> uncertain (an entry of others with its reference)
     # ready     --[claim]----------------------> sending    (edited since: proposed; draft: undone)
-    # sending   --[worker died, not asked]-----> ready      (asked_at is empty)
+    # ready     --[what decides it changed]----> proposed   (mapping, setting, an entry of others)
+    # ready     --[refused of another]---------> refused    (what Exact said holds for this, too)
+    # sending   --[not asked]------------------> ready      (worker died, limits: no asked_at)
+    # sending   --[period closed]--------------> proposed
     # sending   --[Exact answered]-------------> sent
     # sending   --[Exact refused]--------------> refused --[retry]--> proposed
     # sending   --[no answer, worker died]-----> uncertain  (asked_at is set)
@@ -75,9 +78,10 @@ class ExactExport(models.Model):
     # blocked, refused --[linked by a person]--> sent
     # sent      --[read back, equal]-----------> verified   (different: stays sent, with findings)
     # verified  --[edited in Exact]------------> sent       (read back once more)
-    # verified  --[document edited]------------> changed --[update]--> sent
+    # verified  --[document edited]------------> changed --[update]--> sent (anew: ready)
+    # changed   --[document as before]---------> sent       (sent documents change alike)
     # verified, changed, sent --[undo]---------> undone; by a new export: superseded
-    # verified, changed --[gone from Exact]----> deleted
+    # verified, changed, sent --[gone from Exact]--> deleted
     state = fields.Selection(
         [
             ('proposed', "Proposed"),
@@ -159,7 +163,7 @@ class ExactExport(models.Model):
     exact_guid = fields.Char(string="Exact ID", readonly=True, index='btree_not_null')
     document_guid = fields.Char(readonly=True)
     document_step = fields.Json(
-        readonly=True, help="Files of the document that Exact has already, by attachment.",
+        readonly=True, help="Files of the document that Exact has already, by name: which state of each.",
     )
     reversal_asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for a reversal that it may have booked.",

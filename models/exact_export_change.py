@@ -67,6 +67,9 @@ class ExactExport(models.Model):
             if division.hold:
                 return False
             action = export.pending_action
+            if not action:
+                # Taken back meanwhile.
+                continue
             try:
                 getattr(export, f'_do_{action}')(client)
             except (Rejected, Forbidden, NotFound) as error:
@@ -183,7 +186,7 @@ class ExactExport(models.Model):
     def _unlink_entry(self):
         """Let go of an entry that a person linked: it stays in Exact, and is remembered."""
         booking = from_dict(self.booking)
-        self.env['exact.entry'].create({
+        values = {
             'division_id': self.division_id.id,
             'exact_guid': self.exact_guid,
             'move_id': self.move_id.id,
@@ -194,7 +197,16 @@ class ExactExport(models.Model):
             'date': booking.entry_date,
             'currency_code': booking.currency,
             'amount': float(booking.total * -booking.debit_sign),
-        })
+        }
+        entry_model = self.env['exact.entry']
+        # A look through the journals may have noted it while it was being linked.
+        note = entry_model.search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', self.exact_guid),
+        ])
+        if note:
+            note.write(values)
+        else:
+            entry_model.create(values)
         number = self.entry_number
         self.write({'exact_guid': False, 'is_linked': False})
         self._undone(self.env._("No longer linked to entry %s; it stays in Exact.", number))

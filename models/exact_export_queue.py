@@ -51,6 +51,10 @@ class ExactExportQueue(models.Model):
     looked_until = fields.Datetime(
         readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
     )
+    forgotten_since = fields.Datetime(
+        readonly=True, help="When a backup was restored, what was sent from this moment on",
+    )
+    forgotten_until = fields.Datetime(readonly=True, help="until this one was forgotten here.")
     looked_since = fields.Datetime(readonly=True, help="And from this moment on.")
 
     _division_uniq = models.Constraint('UNIQUE(division_id)', "A division has one queue.")
@@ -74,6 +78,19 @@ class ExactExportQueue(models.Model):
             ") FROM pg_database WHERE datname = current_database()",
         ))
         return self.env.cr.fetchone()[0]
+
+    def _note_restored(self):
+        """Note that this may be a restored backup: nothing is known of what was sent since."""
+        self.ensure_one()
+        present = self._present_database()
+        if self.looked_in == present:
+            return
+        values = {'looked_in': present, 'looked_at': False}
+        if self.looked_in and self.looked_until:
+            values |= {
+                'forgotten_since': self.looked_until, 'forgotten_until': fields.Datetime.now(),
+            }
+        self.write(values)
 
     def _try_now(self):
         """End the pause after failures; that of the limits is kept by the budget itself."""

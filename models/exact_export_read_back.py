@@ -226,11 +226,18 @@ class ExactExport(models.Model):
         self._log_attempt('look_up', 'done', str(entry.entry_number or ''))
 
     def _is_made_by_us(self, entry):
-        """Whether the user of our connection made the entry: then it was sent from here, and the
-        database knows nothing of it because a backup was restored.
+        """Whether the user of our connection made the entry when this database was another: then it
+        was sent from here, and a restored backup knows nothing of it.
         """
         user_guid = self.division_id.connection_id.sudo().exact_user_guid
-        return bool(user_guid) and entry.creator == user_guid
+        if not user_guid or entry.creator != user_guid or not entry.created:
+            return False
+        queue = self.env['exact.export.queue']._of(self.division_id)
+        created = entry.created.replace(tzinfo=None)
+        return bool(queue.forgotten_until) and (
+            queue.forgotten_since - CLOCKS_DIFFER <= created
+            <= queue.forgotten_until + CLOCKS_DIFFER
+        )
 
     def _link_to(self, one, guid, number, relation_guid):
         """Take an entry that a person chose for this document's; nothing is sent.

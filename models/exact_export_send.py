@@ -261,7 +261,8 @@ class ExactExport(models.Model):
             return
         except UserError as error:
             # Odoo could not print the document; Exact was not asked for the entry yet.
-            self._set_findings([Problem('pdf_failed', params={'reason': str(error)})])
+            problem = Problem('pdf_failed', params={'reason': str(error)})
+            self._set_findings([problem if step == 'document' else self._unexpected(error)])
             self._log_attempt(step, 'refused', str(error))
             self.write({'state': 'refused'})
             return

@@ -340,6 +340,21 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.work()
         self.assertBooked(move)
 
+    def test_bookkeeper_who_is_our_user_types_what_is_theirs(self):
+        """In small companies the person who consented types entries, too."""
+        self.connection._explore()
+        move = self.invoice()
+        self.ready(move)
+        guid = self.typed(move, user='jan')
+        self.env['exact.export.queue'].sudo().search([]).looked_at = False
+        self.work()
+        self.work()
+        export = move.exact_export_id
+        self.assertEqual((export.exact_guid, move.exact_state), (guid, 'verified'))
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((export.state, list(self.entries(move.name))), ('undone', [guid]))
+
     def test_adopted_entry_that_was_never_asked_for_stays_in_exact(self):
         self.connection._explore()
         move = self.invoice()
@@ -362,9 +377,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         guid = first.exact_guid
         first.flush_recordset()
         self.env.cr.execute("DELETE FROM exact_export WHERE id = %s", [first.id])
-        self.env['exact.export.queue'].sudo().search([]).write({
-            'looked_at': False, 'looked_until': False,
-        })
+        self.restored()
         self.env.invalidate_all()
         self.export(move)
         self.work()
