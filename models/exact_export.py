@@ -163,7 +163,7 @@ class ExactExport(models.Model):
     exact_guid = fields.Char(string="Exact ID", readonly=True, index='btree_not_null')
     document_guid = fields.Char(readonly=True)
     document_step = fields.Json(
-        readonly=True, help="Files of the document that Exact has already, by name: which state of each.",
+        readonly=True, help="Files of the document that Exact has, by name, and in which state.",
     )
     reversal_asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for a reversal that it may have booked.",
