@@ -159,6 +159,9 @@ class Count:
     def _count_entries_of(self, move, there):
         exports = self.by_move[move]
         standing = set().union(*map(self.standing, exports))
+        if len(there) == 1 and exports[-1:].state in ('blocked', 'refused'):
+            # A person has to say something first (who the relation is): then it is found.
+            standing |= there & self.world.forgotten
         for guid in there - standing:
             number = self.entries[self.code(move)][guid]['EntryNumber']
             self.broken(1, f'{self.label(move)}: entry {number} too many')

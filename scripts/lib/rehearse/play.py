@@ -80,6 +80,7 @@ class World:
         self.is_alone = False       # workers are at it, and nobody else
         self.waited = []
         self.documents_before = self.files_in_exact()
+        self.forgotten = set()      # entries in Exact that a restored backup knows nothing of
         self.observer = Observer(simulator, machine)
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
@@ -403,7 +404,7 @@ class World:
         database, backup = self.registry.db_name, f'{self.registry.db_name}_backup'
         self.copy_database(database, backup)
         self.say('a backup is made')
-        before = self.files_in_exact()
+        before, entries_before = self.files_in_exact(), self.entries_in_exact()
         self.is_alone = True
         self.pass_time(self.machine.clock.naive() + timedelta(
             minutes=self.random.choice([2, 5, 9, 20]),
@@ -417,6 +418,7 @@ class World:
         # A token that the backup has is known as spent to Exact alone; whose file it is, to nobody
         self.observer.forget_tokens()
         self.documents_before |= self.files_in_exact() - before
+        self.forgotten |= self.entries_in_exact() - entries_before
         self.machine.clock.tick(3700)
         self.weather.server_was_away()
         self.say('the backup is restored')
@@ -425,6 +427,12 @@ class World:
         return {
             row['ID'] for code in DIVISIONS.values()
             for row in self.simulator.store.all('Documents', code)
+        }
+
+    def entries_in_exact(self):
+        return {
+            entry['EntryID'] for code in DIVISIONS.values()
+            for entry in self.simulator.entries(code)
         }
 
     def copy_database(self, source, target):
