@@ -63,6 +63,7 @@ class ExactCursor(models.Model):
     full_at = fields.Datetime(string="Last Complete Reading", readonly=True)
     has_changes = fields.Boolean(readonly=True)
     failure_count = fields.Integer(readonly=True)
+    failed_at = fields.Datetime(readonly=True, help="When reading it failed the last time.")
 
     _resource_uniq = models.Constraint(
         'UNIQUE(division_id, resource)', "This resource already has its cursor.",

@@ -117,8 +117,10 @@ class ExactExport(models.Model):
             lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
         )
         if len(tries) % MAX_ATTEMPTS == 0:
-            self._set_findings([Problem('refused', params={'message': message})])
+            self._set_findings([Problem('change_unanswered', params={'count': MAX_ATTEMPTS})])
             self._give_up_action()
+            # What nobody knows the end of is looked up, be it an entry that is gone by now.
+            self.lines_deleted = True
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
 

@@ -50,6 +50,8 @@ HINT_PAUSE = timedelta(minutes=1)
 SKIPPED_EVERY = timedelta(days=1)
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS = 3
+# So long what failed is read after all others: longer than it waits, so that its next try is last.
+COMES_LAST = 2 * RETRY_AFTER[-1]
 # No answer in time, from Exact or from a gateway in front of it: each question costs a minute.
 HANGING = (None, 408, 504)
 
@@ -276,8 +278,14 @@ class ExactDivision(models.Model):
         """Read the resources of this division that are due, in small committed steps."""
         self.ensure_one()
         self = self.sudo()  # noqa: PLW0642  the mirror is nobody's to write
-        # What failed the last time comes last: it is not to keep the others from being read
-        cursors = self._sync_cursors().sorted(lambda c: (c.failure_count > 0, c.sequence))
+        # What has just failed comes last: it is not to keep the others from being read. Not for
+        # ever, or it would be what the calls of the day never reach
+        lately = fields.Datetime.now() - COMES_LAST
+        cursors = self._sync_cursors().sorted(
+            lambda c: (
+                bool(c.failure_count and c.failed_at and c.failed_at > lately), c.sequence,
+            ),
+        )
         try:
             if any(cursor._is_due() for cursor in cursors):
                 self._sync_due(cursors, deadline)
@@ -557,7 +565,10 @@ class ExactDivision(models.Model):
             delay = RETRY_AFTER[min(count, len(RETRY_AFTER) - 1)]
             if isinstance(error, (Forbidden, NeedsReconnect)):
                 delay = RETRY_AFTER[-1]
-            vals = {'state': 'error', 'next_at': now + delay, 'failure_count': count + 1}
+            vals = {
+                'state': 'error', 'next_at': now + delay, 'failure_count': count + 1,
+                'failed_at': now,
+            }
             if not isinstance(error, (OutcomeUnknown, Transient, Unreachable)):
                 # Exact does not like the question: do not ask from the same place again
                 vals['page_key'] = False

@@ -552,13 +552,32 @@ class TestExportFaults(ExactFaultCase):
         for _try in range(MAX_ATTEMPTS):
             self.work()
             self.age(export)
+        self.work()
         self.assertFalse(export.pending_action)
         self.assertEqual(move.exact_state, 'verified')
-        self.assertTrue(move.exact_message)
+        self.assertIn("gave no answer", move.exact_message)
         self.simulator.faults.clear()
         move.action_exact_undo()
         self.work()
         self.assertEqual(move.exact_state, 'undone')
+
+    def test_undo_that_exact_did_without_ever_answering_is_seen(self):
+        """Exact tells of the deletion while the undo still waits for its answer."""
+        move = self.invoice()
+        export = self.export(move)
+        lines = export.entry_line_ids.mapped('exact_guid')
+        self.simulator.faults.add('cut_after', method='DELETE', resource=ENTRIES)
+        self.simulator.faults.add(
+            'cut_before', method='DELETE', resource=ENTRIES, skip=1, times=None,
+        )
+        move.action_exact_undo()
+        for number in range(MAX_ATTEMPTS):
+            self.work()
+            if not number:
+                self.division.sudo()._on_deleted(1, lines)
+            self.age(export)
+        self.work()
+        self.assertEqual((export.state, move.exact_state), ('deleted', 'deleted'))
 
     def test_file_without_answer_goes_with_the_withdrawal(self):
         """Exact took the file, its answer was lost, and then the document is withdrawn."""

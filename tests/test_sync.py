@@ -614,6 +614,28 @@ class TestSync(ExactTransactionCase):
         behind = self.division.cursor_ids.filtered(lambda c: c.last_success_at == long_ago)
         self.assertEqual(behind.mapped('resource'), [key])
 
+    def test_what_failed_long_ago_is_read_in_its_turn(self):
+        """Where the calls of the day end early, what comes last is never read."""
+        self._first_sync()
+        order = []
+        read = type(self.division)._sync_resource
+
+        def kept(division, client, cursor, deadline):
+            order.append(cursor.resource)
+            return read(division, client, cursor, deadline)
+
+        deleted = self.division.cursor_ids.filtered(lambda c: c.resource == 'deleted')
+        for hours, is_last in ((1, True), (13, False)):
+            order.clear()
+            deleted.sudo().write({
+                'failure_count': 1,
+                'failed_at': fields.Datetime.now() - timedelta(hours=hours),
+            })
+            self.env.flush_all()
+            with patch.object(type(self.division), '_sync_resource', kept):
+                self._refresh()
+            self.assertEqual(order[-1] == 'deleted', is_last, order)
+
     def test_programming_error_does_not_stop_the_other(self):
         company = self.env['res.company'].create(
             {'name': "Second", 'currency_id': self.company.currency_id.id}

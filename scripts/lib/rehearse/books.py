@@ -27,6 +27,8 @@ INVARIANTS = {
 }
 # States in which an export stands for an entry in Exact.
 STANDING = ('verified', 'changed', 'sent', 'superseded')
+# And those in which it stands for none, though Exact may have what a backup forgot.
+UNKNOWN_HERE = ('blocked', 'refused', 'undone')
 RECEIVABLE, PAYABLE, VAT = 20, 22, 24
 CENT = Decimal('0.01')
 
@@ -159,8 +161,10 @@ class Count:
     def _count_entries_of(self, move, there):
         exports = self.by_move[move]
         standing = set().union(*map(self.standing, exports))
-        if len(there) == 1 and exports[-1:].state in ('blocked', 'refused'):
-            # A person has to say something first (who the relation is): then it is found.
+        last = exports[-1:]
+        if len(there) == 1 and not last.exact_guid and last.state in UNKNOWN_HERE:
+            # A person has to say something first (who the relation is): then it is found. Or they
+            # withdrew it before that.
             standing |= there & self.world.forgotten
         for guid in there - standing:
             number = self.entries[self.code(move)][guid]['EntryNumber']
