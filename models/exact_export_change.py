@@ -120,7 +120,7 @@ class ExactExport(models.Model):
             self._set_findings([Problem('change_unanswered', params={'count': MAX_ATTEMPTS})])
             self._give_up_action()
             # What nobody knows the end of is looked up, be it an entry that is gone by now.
-            self.lines_deleted = True
+            self.lines_deleted = self.state in BOOKED_STATES
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
 
