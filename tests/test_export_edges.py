@@ -9,7 +9,6 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.exact_api import ExactClient
 from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
 
 from .test_export_faults import ENTRIES, FILES, WORKER
@@ -24,25 +23,6 @@ class TestExportEdges(ExactTypedCase):
         self.queue().retry_at = False
         export.sudo().next_try = False
         self.work()
-
-    def lost(self, action):
-        """Do something whose entry Exact neither answers nor shows yet.
-
-        :return: what Exact was asked for
-        """
-        asked = []
-        post = ExactClient.post
-
-        def kept(client, resource, body):
-            if resource == ENTRIES:
-                asked.append(body)
-            return post(client, resource, body)
-
-        self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
-        with patch.object(ExactClient, 'post', kept):
-            action()
-            self.work()
-        return asked[0]
 
     def arrive(self, body):
         with self.division._client() as client:
@@ -95,16 +75,8 @@ class TestExportEdges(ExactTypedCase):
     def test_entry_is_booked_anew_though_its_document_is_kept(self):
         self.division.send_documents = True
         move = self.invoice()
-        export = self.export(move)
-        with self.division._client() as client:
-            client.post('salesentry/SalesEntryLines', {
-                'EntryID': export.exact_guid, 'AmountFC': 1, 'VATCode': '',
-                'GLAccount': export.line_ids.gl_account_id.exact_guid,
-            })
-        move.button_draft()
-        move.invoice_line_ids.price_unit = 120
-        move.action_post()
-        self.work()
+        self.export(move)
+        self.edited_with_a_line_more_in_exact(move)
         self.simulator.faults.add(
             'status', method='DELETE', resource='documents/Documents', status=403,
         )

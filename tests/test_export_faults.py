@@ -76,6 +76,38 @@ class ExactFaultCase(ExactExportCase):
             'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', method, resource,
         )[0][0]
 
+    def lost(self, action, resource=ENTRIES):
+        """Do something that Exact neither answers nor shows yet.
+
+        :return: what Exact was asked for
+        """
+        asked = []
+        post = ExactClient.post
+
+        def kept(client, path, body):
+            if path == resource:
+                asked.append(body)
+            return post(client, path, body)
+
+        self.simulator.faults.add('cut_before', method='POST', resource=resource)
+        with patch.object(ExactClient, 'post', kept):
+            action()
+            self.work()
+        return asked[0]
+
+    def edited_with_a_line_more_in_exact(self, move):
+        """Exact has a line more than was sent, and the document is edited."""
+        export = move.exact_export_id
+        with self.division._client() as client:
+            client.post('salesentry/SalesEntryLines', {
+                'EntryID': export.exact_guid, 'AmountFC': 1, 'VATCode': '',
+                'GLAccount': export.line_ids.gl_account_id.exact_guid,
+            })
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+
     def entries(self, reference):
         """Entries that Exact has under a reference, by id."""
         with self.division._client() as client:
@@ -756,16 +788,8 @@ class TestExportFaults(ExactFaultCase):
     def test_update_of_an_entry_with_other_lines_books_it_anew(self):
         """A line more in Exact than was sent: lines cannot be told apart, so none is changed."""
         move = self.invoice()
-        export = self.export(move)
-        with self.division._client() as client:
-            client.post('salesentry/SalesEntryLines', {
-                'EntryID': export.exact_guid, 'AmountFC': 1, 'VATCode': '',
-                'GLAccount': export.line_ids.gl_account_id.exact_guid,
-            })
-        move.button_draft()
-        move.invoice_line_ids.price_unit = 120
-        move.action_post()
-        self.work()
+        self.export(move)
+        self.edited_with_a_line_more_in_exact(move)
         move.action_exact_update()
         self.work()
         self.assertBooked(move)

@@ -23,7 +23,7 @@ class ExactTypedMixin:
     def typed(self, move, *, user='emma', **values):
         """An accountant books this document in Exact by hand."""
         return self.simulator.control.run('add_entry', {
-            'kind': 'sale', 'values': {**self.typed_values(move), **values},
+            'kind': 'sale', 'values': {**self.typed_values(move), **values}, 'user': user,
         })['EntryID']
 
     def typed_values(self, move):
