@@ -148,7 +148,7 @@ class AccountMove(models.Model):
             ) else False
             move.exact_is_booked = export.state in BOOKED_STATES
             # What cannot be deleted or changed any more can still be reversed.
-            move.exact_may_reverse = export.state in BOOKED_STATES and any(
+            move.exact_may_reverse = export.state in BOOKED_STATES and not export.is_linked and any(
                 finding.code in REVERSED_CODES
                 for finding in export.finding_ids
             )

@@ -327,7 +327,13 @@ class ExactExport(models.Model):
             lambda export: export.pending_action != 'undo',
         )
         exports_sudo._check_not_leaving(self)
-        exports_sudo.write({'pending_action': 'reverse', 'next_try': False})
+        own = exports_sudo.filtered(lambda export: not export.is_linked)
+        if not own:
+            raise UserError(self.env._(
+                "Entry %s was booked in Exact by somebody else. Reverse it there, or undo the"
+                " link.", exports_sudo[0].entry_number,
+            ))
+        own.write({'pending_action': 'reverse', 'next_try': False})
         self._trigger_worker()
 
     def action_update(self):
@@ -338,7 +344,7 @@ class ExactExport(models.Model):
         )
         exports_sudo._check_not_leaving(self)
         own = exports_sudo.filtered(lambda export: not export.is_linked)
-        if exports_sudo and not own:
+        if not own:
             raise UserError(self.env._(
                 "Entry %s was booked in Exact by somebody else. Change it there, or undo the link.",
                 exports_sudo[0].entry_number,

@@ -423,6 +423,30 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.work()
         self.assertEqual(list(self.entries(first.name)), [guid])
 
+    def test_what_somebody_else_booked_stays_and_the_undo_says_so(self):
+        linked, booked, waiting = self.invoice(10), self.invoice(20), self.invoice(30)
+        guid = self.typed(linked, Journal='71')
+        self.wizard(linked).action_link()
+        self.export(booked)
+        waiting.action_exact_export()
+        waiting.exact_export_id.sudo().state = 'uncertain'
+        self.assertEqual((linked.exact_state, linked.exact_export_id.exact_guid), ('verified', guid))
+        with self.assertRaisesRegex(UserError, "Reverse it there, or undo the link"):
+            linked.action_exact_reverse()
+        self.assertFalse(linked.exact_may_reverse)
+        wizard = self.env['exact.undo.wizard'].with_context(
+            exact_move_ids=(linked | booked | waiting).ids,
+        ).create({'reverse': True})
+        self.assertEqual(wizard.line_ids.mapped('will'), ['let_go', 'delete', 'wait'])
+        self.assertEqual(wizard.undo_count, 2, "of what is being sent nothing is undone")
+        wizard.action_undo()
+        waiting.exact_export_id.sudo().state = 'proposed'
+        self.work()
+        self.assertEqual((linked | booked).mapped('exact_state'), ['undone'] * 2)
+        self.assertIn(guid, self.entries(linked.name))
+        self.assertTrue(booked.exact_export_id.reversal_guid)
+        self.assertFalse(linked.exact_export_id.reversal_guid)
+
     def test_link_is_of_what_is_ticked(self):
         move = self.invoice()
         self.typed(move)

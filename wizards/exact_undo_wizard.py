@@ -4,6 +4,10 @@ from odoo.exceptions import UserError
 from ..models.exact_export import BOOKED_STATES, UNSENT_STATES
 
 
+# What the button does something about.
+_DONE_BY_UNDO = ('delete', 'let_go', 'withdraw')
+
+
 class ExactUndoWizard(models.TransientModel):
     """What will happen to each document before anything is taken out of Exact."""
 
@@ -20,7 +24,9 @@ class ExactUndoWizard(models.TransientModel):
     @api.depends('line_ids.will')
     def _compute_undo_count(self):
         for wizard in self:
-            wizard.undo_count = len(wizard.line_ids.filtered(lambda line: line.will != 'nothing'))
+            wizard.undo_count = len(wizard.line_ids.filtered(
+                lambda line: line.will in _DONE_BY_UNDO,
+            ))
 
     @api.model
     def default_get(self, fields):
@@ -38,7 +44,7 @@ class ExactUndoWizard(models.TransientModel):
             export = living.get(move.id)
             will = 'nothing'
             if export and export.state in BOOKED_STATES:
-                will = 'delete'
+                will = 'let_go' if export.is_linked else 'delete'
             elif export and export.state in UNSENT_STATES:
                 will = 'withdraw'
             elif export:
@@ -53,12 +59,13 @@ class ExactUndoWizard(models.TransientModel):
     def action_undo(self):
         """Ask for it; the list that opens shows the result per document."""
         self.ensure_one()
-        exports = self.line_ids.filtered(lambda line: line.will in ('delete', 'withdraw')).export_id
+        exports = self.line_ids.filtered(lambda line: line.will in _DONE_BY_UNDO).export_id
         if not exports:
-            raise UserError(self.env._("None of these documents is in Exact."))
+            raise UserError(self.env._("None of these documents can be taken out of Exact now."))
         if self.reverse:
-            booked = exports.filtered(lambda export: export.state in BOOKED_STATES)
-            booked.action_reverse()
+            booked = self.line_ids.filtered(lambda line: line.will == 'delete').export_id
+            if booked:
+                booked.action_reverse()
             (exports - booked).action_undo()
         else:
             exports.action_undo()
@@ -88,6 +95,7 @@ class ExactUndoWizardLine(models.TransientModel):
     will = fields.Selection(
         [
             ('delete', "Entry and document are deleted in Exact"),
+            ('let_go', "Is no longer linked; the entry, which somebody booked in Exact, stays"),
             ('withdraw', "Leaves the queue; nothing was sent"),
             ('wait', "Is being sent just now; try again in a minute"),
             ('nothing', "Nothing; it is not in Exact"),
