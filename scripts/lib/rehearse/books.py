@@ -294,10 +294,7 @@ class Count:
     # === RELATIONS === #
 
     def _count_relations(self):
-        linked = {
-            (mapping.division_id.code, mapping.relation_id.exact_guid)
-            for mapping in self.env['exact.partner.mapping'].search([])
-        }
+        linked = self.world.links() | self.world.lost_links
         after, names = self.world.relations(), Counter()
         for key, card in after.items():
             if key not in self.world.before:

@@ -81,6 +81,7 @@ class World:
         self.waited = []
         self.documents_before = self.files_in_exact()
         self.forgotten = set()      # entries in Exact that a restored backup knows nothing of
+        self.lost_links = set()     # (division, GUID) of relations that the lost server had linked
         self.observer = Observer(simulator, machine)
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
@@ -410,6 +411,7 @@ class World:
             minutes=self.random.choice([2, 5, 9, 20]),
         ))
         self.is_alone = False
+        self.lost_links |= self.links()
         self.copy_database(backup, database)
         self.drop_database(backup)
         self.registry.clear_all_caches()
@@ -428,6 +430,15 @@ class World:
             row['ID'] for code in DIVISIONS.values()
             for row in self.simulator.store.all('Documents', code)
         }
+
+    def links(self):
+        """Which relations are linked to a partner now: (division, GUID)."""
+        with self.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            return {
+                (mapping.division_id.code, mapping.relation_id.exact_guid)
+                for mapping in env['exact.partner.mapping'].search([('relation_id', '!=', False)])
+            }
 
     def entries_in_exact(self):
         return {
