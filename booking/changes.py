@@ -132,9 +132,11 @@ def plan(old: Booking, new: Booking, *, entry_id: str = '', line_ids: Sequence[s
         reasons.append('entry_number')
     if is_ledger_only(new.kind) or reasons:
         return Plan('replace', reasons=tuple(reasons) or ('kind',))
-    header, impossible = _put(
-        header_values(old, explicit_type=explicit_type),
-        header_values(new, explicit_type=explicit_type))
+    meant = header_values(new, explicit_type=explicit_type)
+    header, impossible = _put(header_values(old, explicit_type=explicit_type), meant)
+    if header.keys() & {'EntryDate', 'PaymentCondition'} and 'DueDate' in meant:
+        # Exact computes it anew from these unless it is given.
+        header['DueDate'] = meant['DueDate']
     # A document or number that only the old booking knows is still right.
     impossible -= {'Document', 'EntryNumber'}
     for name in ('Document', 'EntryNumber', 'Type'):

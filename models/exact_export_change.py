@@ -167,6 +167,7 @@ class ExactExport(models.Model):
             self._unlink_entry()
             return
         if self.exact_guid:
+            self._learn_document(client)
             self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
             body = self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number)
         kept = ''
@@ -364,6 +365,7 @@ class ExactExport(models.Model):
         # What Exact said before was of the entry as it was.
         self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
         if what.action == 'replace':
+            self._learn_document(client)
             self._delete(client, resource(old), self.exact_guid)
             document = {'document_guid': False, 'document_step': False}
             if self.document_guid:

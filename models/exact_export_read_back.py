@@ -219,6 +219,7 @@ class ExactExport(models.Model):
             'sent_at': fields.Datetime.now(),
             'next_try': False,
             'has_difference': False,
+            'read_back': self._read_text(entry),
         })
         self.env['exact.entry'].search([
             ('division_id', '=', self.division_id.id), ('exact_guid', '=', entry.entry_id),

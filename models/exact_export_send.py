@@ -598,6 +598,25 @@ class ExactExport(models.Model):
             client, self.name, relation, since=self.create_date - timedelta(minutes=5),
         )
 
+    def _learn_document(self, client):
+        """Of an entry that was looked up, its file is known only by what Exact's entry names: ours
+        is what bears our number and our user made, any other is somebody else's.
+        """
+        guid = json.loads(self.read_back or '{}').get('document')
+        if not guid or self.document_guid or self.is_linked:
+            return
+        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        rows = client.get(
+            _DOCUMENTS, select=['ID', 'Subject', 'Creator'],
+            filter=odata.eq('ID', odata.guid(guid)),
+        )
+        if any(
+            wire.as_text(row['Subject']) == self.name
+            and (not user_guid or wire.as_guid(row['Creator']) == user_guid)
+            for row in rows
+        ):
+            self.document_guid = guid
+
     def _find_remote_document(self, client, subject, relation, since=None):
         terms = [odata.eq('Subject', subject)]
         if relation:

@@ -624,6 +624,58 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(move.exact_state, 'undone')
         self.assertFalse(self.documents(move.name))
 
+    def test_file_that_a_restored_backup_does_not_know_goes_with_its_entry(self):
+        self.division.send_documents = True
+        ours, theirs, other = self.invoice(), self.invoice(), self.invoice()
+        for move in (ours, theirs, other):
+            self.assertEqual(self.export(move).state, 'verified')
+        # Somebody in Exact gave the second entry a file of theirs, the third has another's.
+        store = self.simulator.store
+        ours_there = store.get('Documents', 1234567, ours.exact_export_id.document_guid)
+        self.division.connection_id.sudo().exact_user_guid = ours_there['Creator']
+        for move, values in (
+            (theirs, {'Subject': "Scan of the contract"}),
+            (other, {'Creator': '11111111-2222-4333-8444-555555555555'}),
+        ):
+            row = store.get('Documents', 1234567, move.exact_export_id.document_guid)
+            store.put('Documents', 1234567, {**row, **values})
+        exports = (ours | theirs | other).exact_export_id
+        exports.sudo().write({
+            'state': 'uncertain', 'exact_guid': False, 'document_guid': False,
+            'document_step': False, 'read_back': False, 'next_try': False,
+        })
+        self.work()
+        self.assertEqual(exports.mapped('state'), ['verified'] * 3, "found again")
+        for move in (ours, theirs, other):
+            move.action_exact_undo()
+        self.work()
+        self.assertEqual(exports.mapped('state'), ['undone'] * 3)
+        self.assertFalse(self.documents(ours.name))
+        self.assertTrue(self.documents("Scan of the contract"))
+        self.assertTrue(self.documents(other.name))
+
+    def test_entry_that_was_found_is_replaced_with_the_file_it_has(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        export = self.export(move)
+        export.sudo().write({
+            'state': 'uncertain', 'exact_guid': False, 'document_guid': False,
+            'document_step': False, 'read_back': False, 'next_try': False, 'attempt_count': 0,
+        })
+        self.work()
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 120
+        move.action_post()
+        self.work()
+        move.action_exact_update()
+        # Exact has other lines than were sent, so that the entry comes anew.
+        with patch.object(type(export), '_line_guids', return_value=[]):
+            self.work()
+        self.assertBooked(move)
+        self.assertEqual(
+            [row['ID'] for row in self.documents(move.name)], [export.document_guid],
+        )
+
     def documents(self, subject):
         """Documents that Exact has under a subject."""
         with self.division._client() as client:

@@ -303,6 +303,15 @@ def test_plan_puts_only_what_changed():
     assert made.calls == 4
 
 
+def test_the_due_date_goes_along_with_what_exact_computes_it_from():
+    old = sale(entry_date=dt.date(2026, 1, 15), due_date=dt.date(2026, 2, 14), payment_condition='30')
+    for change in ({'entry_date': dt.date(2026, 1, 20)}, {'payment_condition': '14'}):
+        made = plan(old, replace(old, **change))
+        assert (made.action, len(made.header)) == ('put', 2)
+        assert made.header['DueDate'] == dt.date(2026, 2, 14)
+    assert 'DueDate' not in plan(old, replace(old, description='New')).header
+
+
 def test_an_override_goes_along_with_a_new_base():
     old = sale(lines=[Line('g1', D(100), '2', D('21.01'))])
     new = sale(lines=[Line('g1', D('100.02'), '2', D('21.01'))])

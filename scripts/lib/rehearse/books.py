@@ -183,6 +183,11 @@ class Count:
     def _count_documents(self):
         """1: files, too, come once: a document in Exact belongs to an export."""
         known = set(self.exports.filtered('document_guid').mapped('document_guid'))
+        # Of an entry that was found the file is the one that it has.
+        known |= {
+            self.entries[self.code(export.move_id)].get(guid, {}).get('Document')
+            for export in self.exports for guid in self.standing(export)
+        }
         # A file whose answer was lost is found by its name: when people retry, or withdraw.
         lost = Counter(
             (self.code(export.move_id), export.move_id.name) for export in self.exports
