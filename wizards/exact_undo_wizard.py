@@ -3,7 +3,6 @@ from odoo.exceptions import UserError
 
 from ..models.exact_export import BOOKED_STATES, UNSENT_STATES
 
-
 # What the button does something about.
 _DONE_BY_UNDO = ('delete', 'let_go', 'withdraw')
 

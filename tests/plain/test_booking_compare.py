@@ -304,11 +304,12 @@ def test_plan_puts_only_what_changed():
 
 
 def test_the_due_date_goes_along_with_what_exact_computes_it_from():
-    old = sale(entry_date=dt.date(2026, 1, 15), due_date=dt.date(2026, 2, 14), payment_condition='30')
+    due = dt.date(2026, 2, 14)
+    old = sale(entry_date=dt.date(2026, 1, 15), due_date=due, payment_condition='30')
     for change in ({'entry_date': dt.date(2026, 1, 20)}, {'payment_condition': '14'}):
         made = plan(old, replace(old, **change))
         assert (made.action, len(made.header)) == ('put', 2)
-        assert made.header['DueDate'] == dt.date(2026, 2, 14)
+        assert made.header['DueDate'] == due
     assert 'DueDate' not in plan(old, replace(old, description='New')).header
 
 
