@@ -640,7 +640,13 @@ class ExactExport(models.Model):
             return
         if self._has_own_number():
             return
-        self.previous_payment_reference = self.move_id.payment_reference or ''
+        reference = self.move_id.payment_reference or ''
+        # The number of an entry that is gone is nothing to come back to.
+        gone = self.move_id.exact_export_ids.filtered(
+            lambda export: export.state == 'deleted' and export._has_own_number()
+            and export.previous_payment_reference is not False
+        )[:1]
+        self.previous_payment_reference = gone.previous_payment_reference if gone else reference
         self.move_id.payment_reference = str(self.invoice_number or self.entry_number)
 
     def _has_own_number(self):

@@ -192,6 +192,26 @@ class TestExactNumbers(ExactSwitchCase):
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(move.payment_reference, "PO 4711")
 
+    def test_number_of_an_entry_that_is_gone_does_not_come_back(self):
+        for reference in ("PO 4711", False):
+            with self.subTest(reference=reference):
+                move = self.document('out_invoice', [(10, self.tax_21)])
+                move.payment_reference = reference
+                for _time in range(2):
+                    export = self.export(move)
+                    self.assertBooked(move)
+                    self.control('delete_entry', entry=export.exact_guid)
+                    self.division.sudo()._on_deleted(
+                        1, export.entry_line_ids.mapped('exact_guid'),
+                    )
+                    self.run_cron('ir_cron_exact_export')
+                    self.assertEqual(export.state, 'deleted')
+                last = self.export(move)
+                self.assertEqual(move.payment_reference, str(last.invoice_number))
+                move.action_exact_undo()
+                self.run_cron('ir_cron_exact_export')
+                self.assertEqual(move.payment_reference or False, reference)
+
     def test_no_reference_before_is_none_after(self):
         move = self.document('out_invoice', [(10, self.tax_21)])
         move.payment_reference = False
