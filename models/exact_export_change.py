@@ -160,11 +160,11 @@ class ExactExport(models.Model):
     def _do_undo(self, client):
         """Delete the entry, then its document; both may be gone already, or never have come."""
         body = self.env._("The export is withdrawn; its document is deleted in Exact.")
-        if self._settle_reversal(client):
-            return
         if self.is_linked:
-            # Somebody else booked it: their entry is theirs to delete.
+            # Somebody else booked it: their entry is theirs to delete, and we never reverse it.
             self._unlink_entry()
+            return
+        if self._settle_reversal(client):
             return
         if self.exact_guid:
             self._learn_document(client)

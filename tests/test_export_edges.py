@@ -131,22 +131,6 @@ class TestExportEdges(ExactTypedCase):
         self.assertBooked(move)
         self.assertEqual(self.requests('DELETE', FILES), rows)
 
-    def test_link_is_not_let_go_of_while_its_reversal_may_come(self):
-        move = self.invoice()
-        self.typed(move)
-        self.wizard(move).action_link()
-        self.work()
-        export = move.exact_export_id
-        self.assertTrue(export.is_linked)
-        body = self.lost(move.action_exact_reverse)
-        move.action_exact_undo()
-        self.soon(export)
-        self.arrive(body)
-        self.age(export)
-        self.work()
-        self.assertEqual(export.state, 'undone')
-        self.assertTrue(export.reversal_guid)
-
     def test_deleted_entry_is_booked_anew_after_a_reversal_without_answer(self):
         move = self.invoice()
         export = self.export(move)

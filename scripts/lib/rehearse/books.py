@@ -328,8 +328,13 @@ class Count:
                     'Documents', self.code(move), last.document_guid,
                 ):
                     self.broken(7, f'{self.label(move)}: its file is still in Exact')
+                # Who booked it once more beside an entry that stays is back at that one's number.
+                before = {note.get('payment_reference', '')} | {
+                    str(export.invoice_number or export.entry_number)
+                    for export in self.by_move[move] if export.state == 'superseded'
+                }
                 if move.state == 'posted' and not note.get('edited') and (
-                    (move.payment_reference or '') != note.get('payment_reference', '')
+                    (move.payment_reference or '') not in before
                 ):
                     self.broken(7, f'{self.label(move)}: payment reference not restored')
             undone = note.get('undone')

@@ -132,7 +132,10 @@ class World:
         self.documents[move.id]['edited'] = self.machine.clock.naive()
 
     def note_undone(self, moves):
-        """Keep what the books say of those that were verified, for when they are done again."""
+        """Keep what the books say of those that were verified, for when they are done again.
+
+        Who edited one since will see the edit there, whether the undo was refused or not.
+        """
         from .books import normal
 
         changed = self.amounts_changed_there()
@@ -140,7 +143,10 @@ class World:
             export = move.exact_export_id
             lines = self.simulator.transaction_lines(
                 export.exact_guid, self.companies[move.company_id.id],
-            ) if export.state == 'verified' and export.exact_guid not in changed else ()
+            ) if (
+                export.state == 'verified' and move.state == 'posted' and not export._is_outdated()
+                and export.exact_guid not in changed
+            ) else ()
             if lines:
                 self.documents[move.id]['undone'] = {
                     'at': self.machine.clock.naive(), 'lines': normal(lines),
