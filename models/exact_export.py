@@ -307,7 +307,7 @@ class ExactExport(models.Model):
         """Those of which Exact may have files: of one that was tried, the id may never have come.
         """
         return self.filtered(
-            lambda export: export.document_guid
+            lambda export: export.document_guid or export.document_step
             or (export.attempt_count and export.division_id.send_documents)
         )
 

@@ -481,7 +481,11 @@ class ExactExport(models.Model):
         :return: GUID of the document in Exact; '' without files.
         """
         if not self.division_id.send_documents:
-            return ''
+            # Files were switched off. What Exact took before that, answered or not, stays ours.
+            if self.document_step and not self.document_guid:
+                self._commit_half()
+                self.document_guid = self._lost_document(client)
+            return self.document_guid or ''
         files, problems = self._files()
         if problems:
             kept = [
@@ -493,16 +497,19 @@ class ExactExport(models.Model):
             self._set_findings(kept + problems)
         if not files and not self.document_guid:
             return ''
+        if not self.document_guid:
+            # Kept before the call: which state of a file it was, should the answer be lost.
+            self.document_step = {name: {'version': version} for name, _content, version in files}
         self._commit_half()
         if not self.document_guid:
-            self._create_document(client, booking, files)
+            self._create_document(client, booking)
             known = {}
         else:
             known = self._known_attachments(client)
         self._bring_files(client, files, known)
         return self.document_guid
 
-    def _create_document(self, client, booking, files):
+    def _create_document(self, client, booking):
         """Make the document in Exact that the files belong to, or find that of a lost answer."""
         division = self.division_id
         # Subject: what a person looks for in Exact; with the relation it is also our key.
@@ -525,11 +532,7 @@ class ExactExport(models.Model):
             guid = wire.as_guid(client.post(_DOCUMENTS, body).get('ID'))
             if not guid:
                 raise MalformedAnswer(self.env._("Exact answered without a document."))
-        # What is about to be sent: if an answer is lost, it tells which state of a file it was.
-        self.write({
-            'document_guid': guid,
-            'document_step': {name: {'version': version} for name, _content, version in files},
-        })
+        self.document_guid = guid
         self._commit_half()
 
     def _known_attachments(self, client):
@@ -592,7 +595,10 @@ class ExactExport(models.Model):
         :return: its GUID, '' if there is none
         """
         relation = self.relation_id.exact_guid
-        if not self.attempt_count or not relation or not self.division_id.send_documents:
+        may_be_there = self.document_step or (
+            self.attempt_count and self.division_id.send_documents
+        )
+        if not may_be_there or not relation:
             return ''
         return self._find_remote_document(
             client, self.name, relation, since=self.create_date - timedelta(minutes=5),

@@ -624,6 +624,35 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(move.exact_state, 'undone')
         self.assertFalse(self.documents(move.name))
 
+    def test_file_without_answer_is_no_orphan_when_files_are_switched_off(self):
+        entries = 'salesentry/SalesEntries'
+        for is_withdrawn in (False, True):
+            with self.subTest(is_withdrawn=is_withdrawn):
+                self.division.send_documents = True
+                move = self.invoice()
+                self.simulator.faults.add(
+                    'cut_after', method='POST', resource='documents/Documents',
+                )
+                export = self.export(move)
+                self.assertEqual((export.state, export.document_guid), ('ready', False))
+                [document] = self.documents(move.name)
+                self.division.send_documents = False
+                if is_withdrawn:
+                    move.action_exact_undo()
+                self.age(export)
+                posts = self.requests('POST', entries)
+                self.work()
+                if is_withdrawn:
+                    self.assertFalse(self.documents(move.name))
+                    continue
+                self.assertBooked(move)
+                self.assertEqual(self.requests('POST', entries), posts + 1)
+                self.assertEqual(export.document_guid, document['ID'])
+                self.assertEqual(self.payload(export)['Document'], document['ID'])
+                move.action_exact_undo()
+                self.work()
+                self.assertFalse(self.documents(move.name))
+
     def test_file_that_a_restored_backup_does_not_know_goes_with_its_entry(self):
         self.division.send_documents = True
         ours, theirs, other = self.invoice(), self.invoice(), self.invoice()
