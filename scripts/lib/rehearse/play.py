@@ -528,7 +528,12 @@ class World:
         while self.unsettled() and clock.naive() < limit:
             self.pass_time(clock.naive() + timedelta(minutes=10))
             self.reconnect()
-        # What happened in Exact is read once more, and what follows from it is done
+        # What happened in Exact is read once more, and what follows from it is done. Where the
+        # day's calls are used up that is tomorrow.
+        if self.weather.scarce_until > clock.naive():
+            tomorrow = (clock.naive() + timedelta(days=1)).replace(hour=2, minute=0)
+            limit = max(limit, tomorrow + timedelta(days=1))
+            self.pass_time(tomorrow)
         for _turn in range(2):
             for office in self.offices:
                 self.person(office, 'refresh', office.refresh)
