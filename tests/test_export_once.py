@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient
 from odoo.addons.account_exact.models import exact_export_send
+from odoo.addons.account_exact.models.exact_booking_builder import Problem
 from odoo.addons.account_exact.models.exact_clock import VISIBILITY
 from odoo.addons.account_exact.wizards import exact_link_wizard
 from odoo.addons.base.models import ir_cron
@@ -434,7 +435,11 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertEqual(linked.exact_export_id.exact_guid, guid)
         with self.assertRaisesRegex(UserError, "Reverse it there, or undo the link"):
             linked.action_exact_reverse()
-        self.assertFalse(linked.exact_may_reverse)
+        for move in (linked, booked):
+            move.exact_export_id.sudo()._set_findings([
+                Problem('already_processed', 'warns', {'message': "Reeds verwerkt"}),
+            ])
+        self.assertEqual((linked | booked).mapped('exact_may_reverse'), [False, True])
         wizard = self.env['exact.undo.wizard'].with_context(
             exact_move_ids=(linked | booked | waiting).ids,
         ).create({'reverse': True})
