@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from psycopg2 import OperationalError
-from psycopg2.errors import SerializationFailure
+from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
@@ -411,9 +411,19 @@ class ExactExport(models.Model):
             if not guid:
                 raise MalformedAnswer(self.env._("Exact answered without a relation."))
             self._log_attempt('relation', 'done', partner.display_name)
+        # What the refresh has read since this transaction began, only a new one sees.
+        self._commit_half()
+        try:
+            return self._keep_relation(partner, guid, values)
+        except UniqueViolation:
+            # The refresh read it in this very moment.
+            self.env.cr.rollback()
+            return self._keep_relation(partner, guid, values)
+
+    def _keep_relation(self, partner, guid, values):
+        """A relation in Exact is a fact, whatever becomes of this document."""
         relation = self.env['exact.relation']._adopt(self.division_id, guid, values)
-        mapping_model._remember(self.division_id, partner, relation)
-        # A relation in Exact is a fact, whatever becomes of this document.
+        self.env['exact.partner.mapping']._remember(self.division_id, partner, relation)
         self._commit_half()
         return relation
 

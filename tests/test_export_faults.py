@@ -842,6 +842,27 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(len(self.relations("Laatkomer")), 1)
         self.assertFalse(mapping.asked_at)
 
+    def test_relation_that_the_refresh_reads_in_the_same_moment(self):
+        """Between our look at the mirror and our row in it, the refresh writes that very row."""
+        partner = self.env['res.partner'].create({'name': "Gelijktijdig"})
+        move = self.invoice(partner=partner)
+        relations = self.env.registry['exact.relation']
+        create, refreshed = relations.create, []
+
+        def refresh_first(model, vals):
+            if not refreshed:
+                refreshed.append(create(model, vals))
+                model.env['exact.export']._commit_half()
+            return create(model, vals)
+
+        with patch.object(relations, 'create', refresh_first), mute_logger('odoo.sql_db'):
+            self.export(move)
+        self.assertBooked(move)
+        self.assertEqual(len(self.relations("Gelijktijdig")), 1)
+        mapping = self.env['exact.partner.mapping'].search([('partner_id', '=', partner.id)])
+        self.assertEqual(mapping.relation_id, refreshed[0])
+        self.assertFalse(mapping.asked_at)
+
     def test_document_that_exact_keeps_is_told(self):
         self.division.send_documents = True
         move = self.invoice()

@@ -6,6 +6,7 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import MalformedAnswer, RateLimited
 from odoo.addons.account_exact.models import exact_sync
@@ -465,6 +466,28 @@ class TestSync(ExactTransactionCase):
         )
         self._run()
         self.assertTrue(relation.active)
+
+    def test_made_here_in_the_same_moment(self):
+        """An export's row comes between our look and ours: the page is written over it."""
+        self._first_sync()
+        row = self._put('relation', Code='             99997')
+        relations = self.env.registry['exact.relation']
+        create, made = relations.create, []
+
+        def export_first(model, vals_list):
+            if not made:
+                made.append(create(model, [
+                    {'division_id': self.division.id, 'exact_guid': row['ID'], 'name': "Made Here"},
+                ]))
+                model.env['exact.export']._commit_half()
+            return create(model, vals_list)
+
+        with patch.object(relations, 'create', export_first), mute_logger('odoo.sql_db'):
+            self._refresh('relation')
+        cursor = self._cursor('relation')
+        self.assertEqual((cursor.state, cursor.failure_count), ('done', 0), self._messages())
+        self.assertEqual(self._record('relation', row).code, '99997', "what Exact says is kept")
+        self.assertEqual(self._calls(), ['sync/CRM/Accounts'], "the page is not read again")
 
     # === ERRORS === #
 

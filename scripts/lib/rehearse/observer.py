@@ -12,10 +12,12 @@ from odoo.addons.account_exact.simulator.errors import HttpError
 from odoo.addons.account_exact.simulator.oauth import TokenError
 
 GUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', re.IGNORECASE)
-# In Odoo's log, these are what a rehearsal provokes: two who write the same, a dead process.
+# In Odoo's log, these are what a rehearsal provokes: two who write the same (a relation that one
+# made in Exact and the other reads there, too), a dead process.
 PROVOKED = re.compile(
-    r'could not serialize|lock timeout|could not obtain lock|connection already closed|'
-    r'cursor already closed|current transaction is aborted|timed out$|Forbidden server action',
+    r'could not serialize|exact_relation_division_guid_uniq|lock timeout|could not obtain lock|'
+    r'connection already closed|cursor already closed|current transaction is aborted|timed out$|'
+    r'Forbidden server action',
     re.IGNORECASE,
 )
 
