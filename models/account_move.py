@@ -206,7 +206,10 @@ class AccountMove(models.Model):
             )
         if state == 'waiting':
             waits = {
-                'undo': self.env._("Waiting to be taken out of Exact."),
+                'undo': (
+                    self.env._("Waiting to be unlinked; the entry stays in Exact.")
+                    if export.is_linked else self.env._("Waiting to be taken out of Exact.")
+                ),
                 'reverse': self.env._("Waiting to be reversed in Exact."),
                 'update': self.env._("Waiting to be updated in Exact."),
             }

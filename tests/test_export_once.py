@@ -416,6 +416,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertIn("Linked to entry", first.message_ids[0].body)
         # Undo lets go of it; it is the accountant's entry.
         first.action_exact_undo()
+        self.assertIn("stays in Exact", first.exact_message)
         self.work()
         self.assertEqual(first.exact_state, 'undone')
         self.assertIn(guid, self.entries(first.name))
