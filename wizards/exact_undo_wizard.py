@@ -94,7 +94,7 @@ class ExactUndoWizardLine(models.TransientModel):
     will = fields.Selection(
         [
             ('delete', "Entry and document are deleted in Exact"),
-            ('let_go', "Is no longer linked; the entry, which somebody booked in Exact, stays"),
+            ('let_go', "Is unlinked; the entry stays in Exact"),
             ('withdraw', "Leaves the queue; nothing was sent"),
             ('wait', "Is being sent just now; try again in a minute"),
             ('nothing', "Nothing; it is not in Exact"),
