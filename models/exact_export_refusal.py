@@ -139,12 +139,11 @@ class ExactExport(models.Model):
             if code == 'refused_account_type':
                 known = self._narrowed_by_type(known)
         else:
-            # New words: they are shown as they are, and the part that they name is at hand.
+            # New words: they are shown as they are, and the one record that they can mean.
             known = self._candidates(part) if part else []
-            return [
-                Problem('refused', params={'message': words}, target=target)
-                for target, _name, _meant in (known if len(known) == 1 else [(None, '', '')])
-            ]
+            if len(known) != 1:
+                return [Problem('refused', params={'message': words})]
+            code = 'refused_part'
         return [
             Problem(code, params={'name': name, 'target': meant, 'words': words}, target=target)
             for target, name, meant in known

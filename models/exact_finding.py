@@ -115,6 +115,7 @@ SENTENCES = {
     'pdf_failed': _lt("The PDF could not be made: %(reason)s"),
     # What Exact said
     'refused': _lt("Exact refused it: %(message)s"),
+    'refused_part': _lt("Exact does not take %(target)s for this document. Put it right in Exact, or choose another for %(name)s."),
     'refused_vat_code': _lt("Exact does not know a VAT code of this document (any more). Check the tax %(name)s, which is mapped to %(target)s."),
     'refused_vat_percentage': _lt("The VAT percentage does not fit the VAT code in Exact. Check the tax %(name)s, which is mapped to %(target)s."),
     'refused_vat_of_journal': _lt("Exact takes no VAT code in the journal %(target)s. Switch VAT on for the journal in Exact, or map %(name)s to another journal."),

@@ -173,8 +173,14 @@ class TestRefusals(RefusalCase):
         self.edit('GLAccounts', self.ledger, IsBlocked=(False, True))
         move = self.invoice()
         self.export(move)
-        finding = self.refused(move, 'refused', self.revenue)
-        self.assertEqual(finding.message, "Exact refused it: Geblokkeerd: Grootboekrekening")
+        finding = self.refused(move, 'refused_part', self.revenue)
+        self.assertEqual(
+            finding.message,
+            f"Exact does not take {self.ledger.display_name} for this document. Put it right in "
+            f"Exact, or choose another for {self.revenue.display_name}. "
+            "Exact says: Geblokkeerd: Grootboekrekening",
+        )
+        self.assertEqual(finding.action_fix()['res_model'], 'exact.account.mapping')
 
     def test_several_sentences_are_several_findings(self):
         self.edit('Journals', self.journal, AllowVAT=(True, False))
