@@ -2,7 +2,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
@@ -306,9 +306,16 @@ class AccountMove(models.Model):
     # === SEARCH AND GROUPING === #
 
     @api.model
+    def _exact_check_insider(self):
+        """Customers, who may search their own documents, learn nothing by it either."""
+        if not (self.env.su or self.env.user._is_internal()):
+            raise AccessError(self.env._("Only employees search by what Exact has."))
+
+    @api.model
     def _search_exact_state(self, operator, value):
         if operator != 'in':
             return NotImplemented
+        self._exact_check_insider()
         values = set(value)
         export_model = self.env['exact.export'].sudo()
         # The latest export of each document that has one.
@@ -338,6 +345,7 @@ class AccountMove(models.Model):
     def _search_exact_entry_number(self, operator, value):
         if operator in ('not in', '!=', 'not ilike', 'not like'):
             return NotImplemented
+        self._exact_check_insider()
         exports = self.env['exact.export'].sudo().search([
             ('entry_number_text', operator, value), ('state', 'not in', ENDED_STATES),
         ])
@@ -345,6 +353,7 @@ class AccountMove(models.Model):
 
     def _field_to_sql(self, alias, field_expr, query=None):
         if field_expr == 'exact_state':
+            self._exact_check_insider()
             self.env['exact.export'].flush_model(['move_id', 'display_state'])
             return SQL(
                 "COALESCE(%s, CASE WHEN %s = 'posted' THEN 'not_exported' END)",
@@ -399,6 +408,8 @@ class AccountMove(models.Model):
             ))
 
     def unlink(self):
+        # Before anything is said of documents that the person may not know.
+        self.check_access('unlink')
         # sudo: exports without an entry go with their document.
         exports_sudo = self.env['exact.export'].sudo().search([('move_id', 'in', self.ids)])
         if exports_sudo:

@@ -26,7 +26,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_clock import naive, utcnow
-from .exact_engine_fields import refuse_engine_fields
+from .exact_engine_fields import named_at_creation, refuse_engine_fields
 from .exact_error_text import explain, reason_text, rights_of
 from .exact_token import (
     IDLE_LIFE,
@@ -359,7 +359,7 @@ class ExactConnection(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            refuse_engine_fields(self, vals)
+            refuse_engine_fields(self, named_at_creation(self, vals))
         return super().create(vals_list)
 
     def write(self, vals):

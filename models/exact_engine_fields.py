@@ -1,10 +1,23 @@
 from odoo.exceptions import AccessError
 
 
+def named_at_creation(records, vals):
+    """The fields that somebody fills who creates a record: Odoo takes `default_...` of the context,
+    which comes from outside, for those that the values leave out.
+
+    :param vals: as given to `create`
+    :rtype: set[str]
+    """
+    prefix = 'default_'
+    return {*vals, *(
+        name.removeprefix(prefix) for name in records.env.context if name.startswith(prefix)
+    )}
+
+
 def refuse_engine_fields(records, vals, *more):
     """Refuse to people what the engine alone writes: `readonly` binds the screen, not RPC.
 
-    :param vals: as given to `create` or `write`
+    :param vals: as given to `write`, or names of fields
     :param more: names of further fields that people do not write
     :raise AccessError: for a stored field that is read-only on the model
     """

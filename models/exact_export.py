@@ -193,6 +193,10 @@ class ExactExport(models.Model):
         "(move_id, division_id) WHERE state NOT IN ('undone', 'superseded', 'deleted')",
         "This document is being exported to this administration already.",
     )
+    _linked_entry_uniq = models.UniqueIndex(
+        '(division_id, exact_guid) WHERE is_linked',
+        "An entry can be linked to one document only.",
+    )
     _due_idx = models.Index(
         "(division_id, state) WHERE state NOT IN ('verified', 'undone', 'superseded', 'deleted')",
     )
@@ -277,12 +281,40 @@ class ExactExport(models.Model):
         self._check_may_act()
         self._check_may_undo()
         exports_sudo = self.sudo()
-        exports_sudo.filtered(
-            lambda export: export.state in UNSENT_STATES and not export.exact_guid
-        )._withdraw()
+        exports_sudo._unsent()._withdraw()
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
         booked.write({'pending_action': 'undo', 'next_try': False})
         self._trigger_worker()
+
+    def action_withdraw(self):
+        """Take documents out of the queue that were not sent yet; no entry is deleted.
+
+        :raise UserError: one was booked meanwhile.
+        """
+        self._check_may_act()
+        self._check_may_undo()
+        # sudo: people read exports, only the engine writes them; rights were checked above.
+        exports_sudo = self.sudo()
+        for export in exports_sudo.filtered(lambda export: export.state in BOOKED_STATES):
+            raise UserError(self.env._(
+                "%(document)s is booked in Exact by now, as entry %(number)s. Undo takes it out"
+                " again.", document=export.name or export.move_id.display_name,
+                number=export.entry_number or "?",
+            ))
+        exports_sudo._unsent()._withdraw()
+
+    def _unsent(self):
+        return self.filtered(
+            lambda export: export.state in UNSENT_STATES and not export.exact_guid,
+        )
+
+    @api.model
+    def _of_entries(self, guids):
+        """The exports whose entries, or their reversals, these are."""
+        guids = list(guids)
+        return self.search([
+            '|', ('exact_guid', 'in', guids), ('reversal_guid', 'in', guids),
+        ])
 
     def _check_may_undo(self):
         """One document is undone by those who export; many at once by administrators.
@@ -382,6 +414,12 @@ class ExactExport(models.Model):
             lambda export: export.state in ('changed', 'deleted')
             and export.move_id.state == 'posted'
         )
+        leaving = exports_sudo.filtered(
+            lambda export: export.pending_action in ('undo', 'reverse'),
+        )
+        exports_sudo -= leaving
+        if leaving:
+            exports_sudo._check_not_leaving(leaving)
         # (Of an entry that is gone nothing is left to reverse.)
         for export in exports_sudo.filtered(
             lambda export: export.state == 'changed' and export.reversal_asked_at,

@@ -548,6 +548,7 @@ class ExactExport(models.Model):
                 'credit_note_type', target=('exact.division', self.division_id.id),
             ),
         }
+        known = self._differences_told()
         self._set_findings([
             own_sentence.get(difference.field) or Problem(
                 'read_back', params={
@@ -557,12 +558,27 @@ class ExactExport(models.Model):
             )
             for difference in differences
         ])
-        self.write({
-            'has_difference': True, 'differs_since': fields.Datetime.now(),
+        values = {
+            'has_difference': True,
             'read_back': self._read_text(read),
             'modified_at': read and floor(read.modified),
-        })
+        }
+        # What is read once more and differs as it did is no reason to hold what was released.
+        if not self._differs_since_sent() or known != self._differences_told():
+            values['differs_since'] = fields.Datetime.now()
+        self.write(values)
         self._log_attempt('verify', 'refused', self.finding_ids[:1].message)
+
+    def _differences_told(self):
+        return sorted(
+            (finding.code, json.dumps(finding.params, sort_keys=True))
+            for finding in self.finding_ids if finding.severity == 'blocks'
+        )
+
+    def _differs_since_sent(self):
+        return bool(
+            self.differs_since and (not self.sent_at or self.differs_since >= self.sent_at),
+        )
 
     def _verified(self, entries):
         """Exact's books say what the documents say."""

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
-from .exact_engine_fields import refuse_engine_fields
+from .exact_engine_fields import named_at_creation, refuse_engine_fields
 
 REASONS = [
     ('same_code', "Same code"),
@@ -293,7 +293,7 @@ class ExactMappingMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            refuse_engine_fields(self, vals.keys() & _KEPT)
+            refuse_engine_fields(self, named_at_creation(self, vals) & _KEPT)
             if any(vals.get(name) for name in self._target_fields):
                 vals.setdefault('suggestion_reason', 'manual')
                 vals.update(self._chosen_values())

@@ -736,6 +736,17 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.work()
         self.assertBooked(later)
         self.assertFalse(self.division.hold, "the old differences are known")
+        # Nor do they hold it when they are read once more and still differ.
+        exports = moves.exact_export_ids.sudo()
+        for minutes, records, name in (
+            (3, exports, 'sent_at'), (2, exports, 'differs_since'),
+            (1, self.division.sudo(), 'released_at'),
+        ):
+            records.write({name: fields.Datetime.now() - timedelta(minutes=minutes)})
+        moves.action_exact_retry()
+        self.work()
+        self.assertEqual(moves.mapped('exact_state'), ['blocked'] * 2)
+        self.assertFalse(self.division.hold, "the same differences are no new ones")
 
     def test_entry_in_another_division_holds_at_once(self):
         move = self.invoice()

@@ -127,6 +127,7 @@ METHODS = {
     'exact.export': {
         'action_retry': INVOICERS,
         'action_undo': INVOICERS,
+        'action_withdraw': INVOICERS,
         'action_reverse': INVOICERS,
         'action_update': INVOICERS,
         'action_create_new': INVOICERS,

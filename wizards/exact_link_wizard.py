@@ -10,7 +10,7 @@ from ..booking import READ_FIELDS, from_dict, owed, read_entry, reference_of, to
 from ..booking.adopt import OFFERED, bare, match
 from ..exact_api import ExactError, odata, wire
 from ..models.exact_booking_builder import BookingBuilder
-from ..models.exact_engine_fields import refuse_engine_fields
+from ..models.exact_engine_fields import named_at_creation, refuse_engine_fields
 from ..models.exact_entry import WHICH_CODES
 from ..models.exact_error_text import explain
 from ..models.exact_export import ENDED_STATES
@@ -59,7 +59,7 @@ class ExactLinkWizard(models.TransientModel):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            refuse_engine_fields(self, vals)
+            refuse_engine_fields(self, named_at_creation(self, vals))
         return super().create(vals_list)
 
     def write(self, vals):
@@ -187,9 +187,7 @@ class ExactLinkWizard(models.TransientModel):
                     filter=odata.any_of('EntryID', [odata.guid(guid) for guid in guids]),
                 )
         by_entry = export_model._rows_by_entry(rows)
-        taken = export_model.search([
-            '|', ('exact_guid', 'in', list(by_entry)), ('reversal_guid', 'in', list(by_entry)),
-        ])
+        taken = export_model._of_entries(by_entry)
         taken = {*taken.mapped('exact_guid'), *taken.mapped('reversal_guid')}
         gl_types = export_model._gl_types(division_sudo)
         entries = [
@@ -295,7 +293,7 @@ class ExactLinkWizardLine(models.TransientModel):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            refuse_engine_fields(self, vals)
+            refuse_engine_fields(self, named_at_creation(self, vals))
         return super().create(vals_list)
 
     def write(self, vals):
@@ -311,6 +309,15 @@ class ExactLinkWizardLine(models.TransientModel):
         moves.check_access('write')
         export_model = self.env['exact.export']
         export_model._check_may_act()
+        # What was free when it was looked for may be another document's by now.
+        taken_sudo = export_model.sudo()._of_entries(self.mapped('exact_guid'))
+        if taken_sudo:
+            raise UserError(self.env._(
+                "Entry %(number)s belongs to another document by now. Look for the entries again.",
+                number=self.filtered(lambda line: line.exact_guid in {
+                    *taken_sudo.mapped('exact_guid'), *taken_sudo.mapped('reversal_guid'),
+                })[:1].entry_number,
+            ))
         exports_sudo = export_model._propose(moves)
         by_move = {export.move_id.id: export for export in exports_sudo}
         builders = defaultdict(lambda: None)

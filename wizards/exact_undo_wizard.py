@@ -58,16 +58,22 @@ class ExactUndoWizard(models.TransientModel):
     def action_undo(self):
         """Ask for it; the list that opens shows the result per document."""
         self.ensure_one()
-        exports = self.line_ids.filtered(lambda line: line.will in _DONE_BY_UNDO).export_id
+        will = {
+            key: self.line_ids.filtered(lambda line, key=key: line.will == key).export_id
+            for key in _DONE_BY_UNDO
+        }
+        exports = self.env['exact.export'].union(*will.values())
         if not exports:
             raise UserError(self.env._("None of these documents can be taken out of Exact now."))
-        if self.reverse:
-            booked = self.line_ids.filtered(lambda line: line.will == 'delete').export_id
-            if booked:
-                booked.action_reverse()
-            (exports - booked).action_undo()
-        else:
-            exports.action_undo()
+        exports._check_may_undo()
+        # What was sent since this was shown is not deleted as if that had been chosen.
+        if will['withdraw']:
+            will['withdraw'].action_withdraw()
+        if self.reverse and will['delete']:
+            will['delete'].action_reverse()
+            will['delete'] = will['delete'].browse()
+        if will['delete'] or will['let_go']:
+            (will['delete'] | will['let_go']).action_undo()
         action = self.env['ir.actions.actions']._for_xml_id('account_exact.exact_export_action')
         action['domain'] = [('id', 'in', exports.ids)]
         action['context'] = {}
