@@ -55,6 +55,20 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.assertEqual(export.pending_action, 'reverse')
         return body
 
+    # === TWO PEOPLE === #
+
+    def test_new_entry_does_not_cancel_what_another_takes_out(self):
+        move = self.invoice()
+        export = self.export(move)
+        self.edited(move, 120)
+        self.assertEqual(export.state, 'changed')
+        move.action_exact_undo()
+        with self.assertRaisesRegex(UserError, "is being taken out of Exact"):
+            move.action_exact_create_new()
+        self.work()
+        self.assertEqual(export.state, 'undone')
+        self.assertFalse(self.entries(move.name))
+
     # === REVERSAL === #
 
     def test_reversal_that_is_not_visible_yet_is_not_booked_again(self):

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from psycopg2 import IntegrityError
+
 from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
@@ -356,6 +358,28 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         chosen.is_chosen = True
         with self.assertRaises(UserError):
             wizard.action_link()
+
+    def test_an_entry_that_was_linked_meanwhile_is_not_linked_again(self):
+        """Two people look at the same moment, each for a document of their own."""
+        first = self.invoice(10)
+        second = self.invoice(10)
+        guid = self.typed(first, YourRef='')
+        wizards = [self.wizard(move) for move in (first, second)]
+        for wizard in wizards:
+            self.assertEqual(wizard.line_ids.exact_guid, guid)
+            wizard.line_ids.is_chosen = True
+        wizards[0].action_link()
+        with self.assertRaisesRegex(UserError, "belongs to another document by now"):
+            wizards[1].action_link()
+        self.work()
+        self.assertEqual(
+            (first | second).mapped('exact_state'), ['verified', 'not_exported'],
+        )
+        # And where neither transaction sees the other, the database does.
+        with mute_logger('odoo.sql_db'), self.assertRaises(IntegrityError):
+            self.export(second)
+            second.exact_export_id.sudo().write({'exact_guid': guid, 'is_linked': True})
+            self.env.flush_all()
 
     def test_other_amount_under_our_number_is_a_question(self):
         move = self.invoice()

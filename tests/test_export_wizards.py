@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
 from odoo.addons.account_exact.wizards import exact_export_wizard
@@ -131,6 +132,27 @@ class TestExportWizards(ExactExportCase):
         self.run_cron('ir_cron_exact_export')
         self.assertEqual((booked | waiting | nothing).mapped('exact_state'),
                          ['undone', 'undone', 'not_exported'])
+
+    def test_withdrawing_what_was_booked_meanwhile_deletes_nothing(self):
+        """The page says that it waits; by now it is in Exact."""
+        move = self.document('out_invoice', [(1, self.tax_21)])
+        move.action_exact_export()
+        wizards = [
+            self.env['exact.undo.wizard'].with_context(exact_move_ids=move.ids).create(values)
+            for values in ({}, {'reverse': True})
+        ]
+        self.assertEqual(wizards[0].line_ids.will, 'withdraw')
+        export = move.exact_export_id
+        self.run_cron('ir_cron_exact_export')
+        for button in (export.action_withdraw, *(wizard.action_undo for wizard in wizards)):
+            with self.assertRaisesRegex(UserError, f"as entry {export.entry_number}"):
+                button()
+            self.run_cron('ir_cron_exact_export')
+            self.assertEqual(move.exact_state, 'verified')
+        waiting = self.document('out_invoice', [(2, self.tax_21)])
+        waiting.action_exact_export()
+        waiting.exact_export_id.action_withdraw()
+        self.assertEqual(waiting.exact_state, 'undone')
 
     def test_processed_entry_is_reversed_instead(self):
         move = self.document('out_invoice', [(100, self.tax_21)])

@@ -487,6 +487,23 @@ class TestSecurity(ExactExportCase):
         line.with_user(self.people['invoicer']).analytic_distribution = {str(account.id): 100}
         self.assertEqual(self.exported.pending_action, 'recheck')
 
+    def test_defaults_of_the_context_fill_nothing_of_the_engine(self):
+        """Odoo takes `default_...` of a context, which comes from outside, for read-only fields."""
+        guid = '00000000-0000-4000-8000-000000000009'
+        line = {'wizard_id': self.wizards['exact.link.wizard'].id, 'is_chosen': True}
+        mapped = {'division_id': self.division.id, 'account_id': self.revenue.copy().id}
+        for login, model, values, context in (
+            ('invoicer', 'exact.link.wizard', {}, {'default_division_id': self.division.id}),
+            ('invoicer', 'exact.link.wizard.line', line, {
+                'default_move_id': self.stuck.id, 'default_exact_guid': guid,
+            }),
+            ('manager', 'exact.connection', {'name': "Forged"}, {'default_state': 'connected'}),
+            ('manager', 'exact.account.mapping', mapped, {'default_state': 'mapped'}),
+        ):
+            env = self.env(user=self.people[login], su=False, context={})
+            with self.subTest(model=model), self.assertRaisesRegex(AccessError, "nobody writes"):
+                call_kw(env[model], 'create', [[values]], {'context': context})
+
     # === CRAFTED IDS === #
 
     def test_wizards_show_nothing_of_others(self):
@@ -595,6 +612,33 @@ class TestSecurity(ExactExportCase):
         with self.assertRaises(AccessError):
             env['account.move'].search([('exact_export_ids.payload', 'ilike', 'a')])
         self.assertFalse(set(ours) & set(env['account.move'].fields_get()))
+
+    def test_customers_learn_nothing_by_searching(self):
+        env = self.env(user=self.people['portal'], su=False, context={})
+        moves = env['account.move']
+        number = self.move.exact_entry_number
+        self.assertEqual(self.env['account.move'].search_count([
+            ('exact_state', '=', 'verified'), ('exact_entry_number', '=', number),
+        ]), 1)
+        self.assertIn(self.move.with_env(env), moves.search([]))
+        for domain in (
+            [('exact_state', '=', 'verified')], [('exact_entry_number', '=like', f'{number[:3]}%')],
+        ):
+            with self.subTest(domain=domain), self.assertRaises(AccessError):
+                moves.search_count(domain)
+        with self.assertRaises(AccessError):
+            moves.formatted_read_group([], ['exact_state'], ['__count'])
+
+    def test_who_may_not_delete_a_document_learns_nothing_of_it(self):
+        for login in ('portal', *OF_ANOTHER_COMPANY):
+            env = self.env(user=self.people[login], su=False, context={})
+            for move in self.move | self.stuck:
+                with self.subTest(who=login, move=move.name), mute_logger(
+                    'odoo.addons.base.models.ir_rule', 'odoo.addons.base.models.ir_model',
+                ), self.assertRaises(AccessError):
+                    call_kw(env['account.move'], 'unlink', [move.ids], {})
+        with self.assertRaisesRegex(UserError, self.move.exact_entry_number):
+            self.move.unlink()
 
     def test_people_who_read_no_exports_still_read_documents(self):
         """As sales people do: how far it is, but not with what proof."""
