@@ -151,7 +151,10 @@ class Weather:
         self.simulator.control.run('revoke_access', {'user': 'jan'})
 
     def few_calls(self):
-        self.simulator.switches.update({'minute_limit': self.random.choice([12, 20, 40])})
+        # Never below what this minute has seen: of that no header could have told anybody.
+        used = max((meter['minute'] for meter in self.simulator.limits.meters()), default=0)
+        limit = max(self.random.choice([12, 20, 40]), used + 10)
+        self.simulator.switches.update({'minute_limit': limit})
         self.world.later(
             timedelta(minutes=self.random.uniform(20, 90)),
             lambda: self.simulator.switches.update({'minute_limit': 60}), 'more calls',
