@@ -24,7 +24,7 @@ class ExactDivision(models.Model):
 
     _name = 'exact.division'
     _description = "Exact Administration"
-    _inherit = ['mail.thread', 'mail.activity.mixin']
+    _inherit = ['mail.thread', 'mail.activity.mixin', 'exact.visible.mixin']
     _order = 'code'
 
     # === WHAT EXACT SAYS === #

@@ -38,7 +38,7 @@ class ExactMappingMixin(models.AbstractModel):
 
     _name = 'exact.mapping.mixin'
     _description = "Exact Mapping"
-    _inherit = ['mail.thread']
+    _inherit = ['mail.thread', 'exact.visible.mixin']
     _check_company_auto = True
 
     _source_fields = ()

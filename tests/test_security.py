@@ -534,6 +534,44 @@ class TestSecurity(ExactExportCase):
                                 continue
                         self.assertFalse(value, name)
 
+    def test_forms_name_nothing_of_others(self):
+        """`onchange` answers with the names of the ids that it is sent, whoever sends them."""
+        named = {'fields': {'display_name': {}}}
+        ours = {
+            'exact.export.document.wizard': {'move_id': self.move, 'division_id': self.division},
+            'exact.export.wizard': {'division_id': self.division},
+            'exact.undo.wizard.line': {'move_id': self.move, 'export_id': self.exported},
+            'exact.link.wizard.line': {'move_id': self.move},
+            'exact.account.mapping': {
+                'division_id': self.division,
+                'gl_account_id': self.record('exact.gl.account'),
+            },
+        }
+        for login in ('manager', *OF_ANOTHER_COMPANY):
+            env = self.env(user=self.people[login], su=False, context={})
+            for model, records in ours.items():
+                for name, record in records.items():
+                    for values, context in (
+                        ({name: record.id}, {}), ({name: {'id': record.id}}, {}),
+                        ({}, {f'default_{name}': record.id}),
+                    ):
+                        arguments = [[], values, list(values), {name: named}]
+                        with self.subTest(who=login, model=model, field=name, values=values):
+                            if login == 'manager':
+                                call_kw(env[model], 'onchange', arguments, {'context': context})
+                                continue
+                            with self.assertRaises(AccessError), mute_logger(
+                                'odoo.addons.base.models.ir_rule',
+                                'odoo.addons.base.models.ir_model',
+                            ):
+                                call_kw(env[model], 'onchange', arguments, {'context': context})
+        env = self.env(user=self.people['stranger'], su=False, context={})
+        with self.assertRaises(AccessError), mute_logger('odoo.addons.base.models.ir_rule'):
+            env['exact.undo.wizard'].onchange(
+                {'line_ids': [[0, 'virtual_1', {'export_id': self.exported.id}]]}, ['line_ids'],
+                {'line_ids': {'fields': {'export_id': named}}},
+            )
+
     def test_mappings_take_nothing_of_others(self):
         """Neither into their administration nor out of ours."""
         manager = self.env(user=self.people['manager'], su=False, context={})

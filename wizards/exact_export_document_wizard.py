@@ -12,6 +12,7 @@ class ExactExportDocumentWizard(models.TransientModel):
 
     _name = 'exact.export.document.wizard'
     _description = "Export a Document to Exact"
+    _inherit = ['exact.visible.mixin']
 
     move_id = fields.Many2one('account.move', string="Document", required=True, readonly=True)
     company_id = fields.Many2one(related='move_id.company_id', related_sudo=False)
@@ -210,6 +211,7 @@ class ExactExportDocumentWizard(models.TransientModel):
 class ExactExportDocumentWizardLine(models.TransientModel):
     _name = 'exact.export.document.wizard.line'
     _description = "Export a Document to Exact: Line"
+    _inherit = ['exact.visible.mixin']
 
     wizard_id = fields.Many2one('exact.export.document.wizard', required=True, ondelete='cascade')
     division_id = fields.Many2one(related='wizard_id.division_id')

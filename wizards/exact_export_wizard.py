@@ -24,6 +24,7 @@ class ExactExportWizard(models.TransientModel):
 
     _name = 'exact.export.wizard'
     _description = "Export All to Exact"
+    _inherit = ['exact.visible.mixin']
 
     division_id = fields.Many2one(
         'exact.division', string="Administration", required=True,
@@ -283,6 +284,7 @@ class ExactExportWizard(models.TransientModel):
 class ExactExportWizardLine(models.TransientModel):
     _name = 'exact.export.wizard.line'
     _description = "Export All to Exact: Finding"
+    _inherit = ['exact.visible.mixin']
     _order = 'move_count desc, id'
 
     wizard_id = fields.Many2one('exact.export.wizard', required=True, ondelete='cascade')

@@ -38,6 +38,7 @@ class ExactLinkWizard(models.TransientModel):
 
     _name = 'exact.link.wizard'
     _description = "Link to Entries in Exact"
+    _inherit = ['exact.visible.mixin']
 
     division_id = fields.Many2one(
         'exact.division', string="Administration", required=True, readonly=True,
@@ -249,6 +250,7 @@ class ExactLinkWizardLine(models.TransientModel):
 
     _name = 'exact.link.wizard.line'
     _description = "Document and Its Entry in Exact"
+    _inherit = ['exact.visible.mixin']
     _order = 'how, id'
 
     wizard_id = fields.Many2one('exact.link.wizard', required=True, ondelete='cascade')

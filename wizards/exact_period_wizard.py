@@ -7,6 +7,7 @@ class ExactPeriodWizard(models.TransientModel):
 
     _name = 'exact.period.wizard'
     _description = "Choose the Period in Exact"
+    _inherit = ['exact.visible.mixin']
 
     finding_id = fields.Many2one('exact.finding', required=True, readonly=True)
     message = fields.Char(related='finding_id.message', related_sudo=False)

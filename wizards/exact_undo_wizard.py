@@ -12,6 +12,7 @@ class ExactUndoWizard(models.TransientModel):
 
     _name = 'exact.undo.wizard'
     _description = "Undo in Exact"
+    _inherit = ['exact.visible.mixin']
 
     line_ids = fields.One2many('exact.undo.wizard.line', 'wizard_id')
     reverse = fields.Boolean(
@@ -85,6 +86,7 @@ class ExactUndoWizard(models.TransientModel):
 class ExactUndoWizardLine(models.TransientModel):
     _name = 'exact.undo.wizard.line'
     _description = "Undo in Exact: Document"
+    _inherit = ['exact.visible.mixin']
 
     wizard_id = fields.Many2one('exact.undo.wizard', required=True, ondelete='cascade')
     move_id = fields.Many2one('account.move', string="Document", readonly=True)
