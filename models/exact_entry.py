@@ -268,6 +268,8 @@ class ExactExport(models.Model):
                     odata.any_of('JournalCode', codes),
                 ),
             )
+        # What was linked during these calls is ours to `_see`.
+        self._commit_half()
         return rows
 
     @api.model
@@ -301,7 +303,6 @@ class ExactExport(models.Model):
         self.ensure_one()
         return (
             (self.state == 'verified' or (self.state == 'sent' and self.has_difference))
-            and not self.pending_action
             and bool(self.modified_at and entry and entry.modified)
             and floor(entry.modified) > self.modified_at
         )

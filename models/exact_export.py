@@ -168,6 +168,10 @@ class ExactExport(models.Model):
     reversal_asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for a reversal that it may have booked.",
     )
+    replacing_since = fields.Datetime(
+        readonly=True, export_string_translation=False,
+        help="An update that deletes the entry to book it anew: from then on it may be gone.",
+    )
     line_asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for a line that the entry may have got.",
     )

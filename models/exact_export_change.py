@@ -89,7 +89,7 @@ class ExactExport(models.Model):
                     code = 'already_processed' if processed else 'undo_refused'
                     problems = [Problem(code, params={'message': message})]
                 export._set_findings(problems)
-                export._give_up_action()
+                export._give_up_action(action)
             except (OutcomeUnknown, MalformedAnswer) as error:
                 # All three can be done again: what is gone is gone, what differs is compared.
                 export._unanswered(action, error)
@@ -104,7 +104,7 @@ class ExactExport(models.Model):
                 _logger.exception("Exact: %s of export %s failed", action, export.id)
                 export._set_findings([self._unexpected(error)])
                 export._log_attempt(action, 'refused', export.finding_ids[:1].message)
-                export._give_up_action()
+                export._give_up_action(action)
             if not self._commit():
                 return True
         return False
@@ -118,18 +118,29 @@ class ExactExport(models.Model):
         )
         if len(tries) % MAX_ATTEMPTS == 0:
             self._set_findings([Problem('change_unanswered', params={'count': MAX_ATTEMPTS})])
-            self._give_up_action()
+            self._give_up_action(action)
             # What nobody knows the end of is looked up, be it an entry that is gone by now.
             self.lines_deleted = self.state in BOOKED_STATES
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
 
-    def _give_up_action(self):
+    def _give_up_action(self, action):
         """What was asked for is not done. An edit that came meanwhile is not forgotten by that; of
         what is withdrawn only files were left, and the document goes its own way.
         """
+        self.replacing_since = False
+        if self._next_action(action):
+            return
         is_edited = self.state in BOOKED_STATES and self._is_outdated()
         self.pending_action = 'recheck' if is_edited else False
+
+    def _next_action(self, action):
+        """What a person asked for while this was done, between two of its steps; that comes next.
+
+        :param str action: what was done
+        :return: False where there is nothing else
+        """
+        return self.pending_action != action and self.pending_action
 
     # === WHAT EXACT MAY HAVE DONE ALREADY === #
 
@@ -211,7 +222,7 @@ class ExactExport(models.Model):
         else:
             entry_model.create(values)
         number = self.entry_number
-        self.write({'exact_guid': False, 'is_linked': False})
+        self.write({'exact_guid': False, 'is_linked': False, 'lines_deleted': False})
         self._undone(self.env._("No longer linked to entry %s; it stays in Exact.", number))
 
     @api.model
@@ -228,7 +239,7 @@ class ExactExport(models.Model):
         self.finding_ids.unlink()
         self.write({
             'state': 'undone', 'pending_action': False, 'has_difference': False,
-            'reversal_asked_at': False, 'line_asked_at': False,
+            'reversal_asked_at': False, 'line_asked_at': False, 'replacing_since': False,
         })
         self._log_attempt('undo', 'done')
         self.move_id._message_log(body=body)
@@ -265,7 +276,7 @@ class ExactExport(models.Model):
             self._set_findings([
                 Problem('period_unknown', params={'date': str(booking.entry_date)}),
             ])
-            self._give_up_action()
+            self._give_up_action('reverse')
             return
         opposite = replace(
             self._opposite(), entry_date=max(booking.entry_date, period.start),
@@ -346,7 +357,7 @@ class ExactExport(models.Model):
         problems = self._problems(division, one, division._booking_facts(builder, [one]))
         if any(problem.severity == 'blocks' for problem in problems):
             self._set_findings(problems)
-            self._give_up_action()
+            self._give_up_action('update')
             return
         old = from_dict(self.booking)
         new = replace(one.booking, document=self.document_guid or '')
@@ -359,6 +370,10 @@ class ExactExport(models.Model):
         if not line_guids and (what.put or what.post or what.delete):
             # Exact has other lines than we sent, so none of them can be named: all anew.
             what = replace(what, action='replace')
+        if what.action == 'replace' and not self.replacing_since:
+            # A fact before the entry is gone, or our own deletion would look like somebody else's.
+            self.replacing_since = fields.Datetime.now()
+            self._commit_half()
         ids = self._ids_in_exact(division, [one])
         values = self._booking_values(one, ids) | {'relation_id': self.relation_id.id}
         self._keep_lines({self: one}, ids)
@@ -380,8 +395,10 @@ class ExactExport(models.Model):
             self.entry_line_ids.unlink()
             self.write({
                 **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
-                'entry_number': 0, 'pending_action': False, 'difference_ids': False,
-                'has_difference': False, 'line_asked_at': False, 'next_try': False, **document,
+                # There is nothing to reverse any more: it is taken out instead.
+                'entry_number': 0, 'pending_action': self._next_action('update') and 'undo',
+                'difference_ids': False, 'has_difference': False, 'lines_deleted': False,
+                'line_asked_at': False, 'replacing_since': False, 'next_try': False, **document,
             })
             self._log_attempt('update', 'done', self.env._("Deleted, to be booked anew."))
             return
@@ -396,7 +413,8 @@ class ExactExport(models.Model):
         # Exact may give the lines new ids: reading back learns them.
         self.entry_line_ids.unlink()
         self.write({
-            **values, 'booking': to_dict(new), 'state': 'sent', 'pending_action': False,
+            **values, 'booking': to_dict(new), 'state': 'sent',
+            'pending_action': self._next_action('update'), 'replacing_since': False,
             # What the entry is now, as if it had been sent so at once
             'payload': self._as_text(self._body(new)),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
@@ -427,7 +445,9 @@ class ExactExport(models.Model):
         for batch_ids in split_every(CHECK_BATCH, edited.ids):
             batch = self.browse(batch_ids).try_lock_for_update(allow_referencing=True)
             batch._each_by_itself(
-                lambda exports: exports._compare_with_documents(division),
+                lambda exports: exports.filtered(
+                    lambda export: export.pending_action == 'recheck',
+                )._compare_with_documents(division),
                 lambda export, error: export._compare_failed(error),
             )
             self._commit()

@@ -112,9 +112,10 @@ class ExactExport(models.Model):
                 batch._look_up_failed(explain(self.env, error))
                 self._commit()
                 continue
-            taken = batch._entries_of_others(found)
-            # What the notes say by now is a fact, whatever becomes of one document.
+            # What the notes say by now is a fact, whatever becomes of one document; and whose
+            # entries are whose is looked up after the calls, not before.
             self._commit_half()
+            taken = batch._entries_of_others(found)
             batch._each_by_itself(
                 lambda exports, found=found, similar=similar, taken=taken: (
                     exports._settle_doubts(found, similar, taken)
@@ -614,6 +615,13 @@ class ExactExport(models.Model):
         news.move_id._message_log_batch(bodies={
             export.move_id.id: export._verified_text() for export in news
         })
+        linked = self.filtered('is_linked')
+        if linked:
+            # A look through the journals may have noted them while they were being linked.
+            self.env['exact.entry'].search([
+                ('division_id', 'in', linked.division_id.ids),
+                ('exact_guid', 'in', linked.mapped('exact_guid')),
+            ]).unlink()
         self._tell_doubles()
 
     def _note_conversion(self, read):
@@ -725,7 +733,9 @@ class ExactExport(models.Model):
     @api.model
     def _look_at_deleted(self, division, client):
         """Look whether entries whose lines were deleted are gone, many with one call."""
-        for batch in self._due(division, [('lines_deleted', '=', True)])._batches(READ_BATCH):
+        for batch in self._due(division, [
+            ('lines_deleted', '=', True), ('exact_guid', '!=', False),
+        ])._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
             doubles = batch.filtered('is_double')._doubles()
             self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))
@@ -747,7 +757,19 @@ class ExactExport(models.Model):
             if export.state not in BOOKED_STATES or export.pending_action == 'undo':
                 # Undo takes the file along and puts back what the export changed in Odoo.
                 continue
+            if export.pending_action == 'update' and export.replacing_since:
+                # We delete it ourselves, and the update goes on from there.
+                continue
             read = entries.get(export.exact_guid)
+            if (
+                not read and export.state == 'sent' and not export.has_difference
+                and export.sent_at and export.sent_at > fields.Datetime.now() - PATIENCE
+            ):
+                # Booked just now and never seen yet: not to be seen is not to be gone.
+                export.write({
+                    'lines_deleted': True, 'next_try': fields.Datetime.now() + timedelta(minutes=1),
+                })
+                continue
             if read and export.is_double and not export._differences(read):
                 continue
             if read:

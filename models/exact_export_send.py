@@ -405,7 +405,11 @@ class ExactExport(models.Model):
         if not guid and may_still_come(mapping.asked_at, fields.Datetime.now()):
             raise OutcomeUnknown("the relation may be there without being seen yet")
         if not guid:
-            mapping = mapping or mapping_model._remember(self.division_id, partner)
+            # Somebody may have made its row during the call.
+            self._commit_half()
+            mapping = mapping_model._remember(self.division_id, partner)
+            if mapping.relation_id:
+                return mapping.relation_id
             answer = self._post_new(client, mapping, 'asked_at', 'crm/Accounts', values)
             guid = wire.as_guid(answer.get('ID'))
             if not guid:
@@ -443,6 +447,13 @@ class ExactExport(models.Model):
             'crm/Accounts', filter=' or '.join(terms),
             select=['ID', 'Name', 'VATNumber', 'ChamberOfCommerce', 'Email', 'Postcode', 'City'],
         )
+        if (self.overrides or {}).get('create_relation'):
+            # The person saw the relations that there were, and wants none of them.
+            seen = set(self.env['exact.relation'].with_context(active_test=False).search([
+                ('division_id', '=', self.division_id.id),
+                ('exact_guid', 'in', [wire.as_guid(row['ID']) for row in rows]),
+            ]).mapped('exact_guid'))
+            rows = [row for row in rows if wire.as_guid(row['ID']) not in seen]
         for row in rows:
             for name in ('VATNumber', 'ChamberOfCommerce'):
                 if values.get(name) and wire.as_text(row.get(name)) == values[name]:
@@ -451,20 +462,13 @@ class ExactExport(models.Model):
         if not was_asked and not any(values.get(name) for name in place):
             # A name alone is no identity; only after a lost answer it is likely to be our own.
             return ''
-        guids = [
-            wire.as_guid(row['ID']) for row in rows
+        for row in rows:
             if all(
                 wire.as_text(row.get(name)) == (values.get(name) or '')
                 for name in ('Name', *place)
-            )
-        ]
-        if (self.overrides or {}).get('create_relation'):
-            # The person saw the relations that there were, and wants none of them.
-            seen = self.env['exact.relation'].with_context(active_test=False).search([
-                ('division_id', '=', self.division_id.id), ('exact_guid', 'in', guids),
-            ])
-            guids = [guid for guid in guids if guid not in set(seen.mapped('exact_guid'))]
-        return guids[0] if guids else ''
+            ):
+                return wire.as_guid(row['ID'])
+        return ''
 
     def _fit_relation(self, client, relation, kind):
         """Let a linked relation be what the document needs: customer, supplier or both."""

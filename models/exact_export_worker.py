@@ -223,7 +223,10 @@ class ExactExport(models.Model):
                 lambda export: export.state == 'proposed',
             )
             batch._each_by_itself(
-                lambda exports: exports._check(division),
+                # Of what is done one by one, others may have withdrawn some meanwhile.
+                lambda exports: exports.filtered(
+                    lambda export: export.state == 'proposed',
+                )._check(division),
                 lambda export, error: export._check_failed(error),
             )
             if not self._commit():

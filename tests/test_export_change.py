@@ -20,12 +20,6 @@ LINES = 'salesentry/SalesEntryLines'
 @tagged('post_install', '-at_install')
 class TestExportChange(ExactTypedMixin, ExactFaultCase):
 
-    def soon(self, export):
-        """Let the worker look again at once, before Exact need show what it was asked for."""
-        self.env['exact.export.queue'].sudo().search([]).retry_at = False
-        export.sudo().next_try = False
-        self.work()
-
     def later(self, export):
         """Let the worker look again when Exact would show what it was asked for."""
         self.age(export)

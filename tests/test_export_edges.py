@@ -18,12 +18,6 @@ from .test_export_typed import ExactTypedCase
 @tagged('post_install', '-at_install')
 class TestExportEdges(ExactTypedCase):
 
-    def soon(self, export):
-        """Let the worker look again at once, before Exact need show what it was asked for."""
-        self.queue().retry_at = False
-        export.sudo().next_try = False
-        self.work()
-
     def arrive(self, body):
         with self.division._client() as client:
             client.post(ENTRIES, body)

@@ -1,0 +1,203 @@
+"""What people and other workers do while Exact is being asked: nobody's word is overwritten."""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.account_exact.exact_api import ExactClient, odata
+from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
+
+from .test_export_faults import WORKER
+from .test_export_typed import ExactTypedCase
+
+DOCUMENTS = 'documents/Documents'
+
+
+@tagged('post_install', '-at_install')
+class TestExportOvertaken(ExactTypedCase):
+
+    def during(self, method, resource, do):
+        """Let somebody do something during the first call of a kind."""
+        call, done = getattr(ExactClient, method), []
+
+        def overtaken(client, path, *args, **kwargs):
+            answer = call(client, path, *args, **kwargs)
+            if path == resource and not done:
+                done.append(True)
+                do()
+                self.env.flush_all()
+            return answer
+
+        return patch.object(ExactClient, method, overtaken)
+
+    def to_be_replaced(self):
+        """A booked document whose update books it anew, asked for.
+
+        :return: the document
+        """
+        self.division.send_documents = True
+        move = self.invoice()
+        self.export(move)
+        self.edited_with_a_line_more_in_exact(move)
+        self.assertEqual(move.exact_state, 'changed')
+        move.action_exact_update()
+        return move
+
+    # === AN UPDATE THAT BOOKS ANEW === #
+
+    def test_our_own_deletion_is_nobody_elses(self):
+        """The entry is gone, its document is not, and Exact's list of deletions is read."""
+        move = self.to_be_replaced()
+        export = move.exact_export_id
+        lines = export.entry_line_ids.mapped('exact_guid')
+        self.simulator.faults.add('cut_before', method='DELETE', resource=DOCUMENTS)
+        self.work()
+        self.assertEqual((export.pending_action, self.entries(move.name)), ('update', {}))
+        self.assertTrue(export.replacing_since)
+        self.division.sudo()._on_deleted(1, lines)
+        for _turn in range(3):
+            self.soon(export)
+        self.assertBooked(move)
+        self.assertEqual(list(map(float, self.entries(move.name).values())), [145.2])
+        self.assertFalse(export.replacing_since or export.lines_deleted)
+
+    def test_deletion_by_others_is_told_after_a_refused_replacement(self):
+        move = self.to_be_replaced()
+        export = move.exact_export_id
+        lines = export.entry_line_ids.mapped('exact_guid')
+        self.simulator.faults.add(
+            'status', method='DELETE', resource='salesentry/SalesEntries', status=400,
+        )
+        self.work()
+        self.assertFalse(export.pending_action or export.replacing_since)
+        self.delete(export.exact_guid)
+        self.division.sudo()._on_deleted(1, lines)
+        self.work()
+        self.assertEqual(export.state, 'deleted')
+
+    def test_undo_during_a_replacement_takes_it_out(self):
+        move = self.to_be_replaced()
+        export = move.exact_export_id
+        with self.during('delete', 'salesentry/SalesEntries', move.action_exact_undo):
+            self.work()
+        self.soon(export)
+        self.assertEqual((export.state, self.entries(move.name)), ('undone', {}))
+
+    # === AN UPDATE LINE BY LINE === #
+
+    def test_undo_during_an_update_is_next(self):
+        move = self.invoice()
+        export = self.export(move)
+        move.button_draft()
+        move.invoice_line_ids[:1].copy({'move_id': move.id, 'price_unit': 20})
+        move.action_post()
+        self.written_later(move)
+        self.work()
+        self.assertEqual(export.state, 'changed')
+        move.action_exact_update()
+        with self.during('post', 'salesentry/SalesEntryLines', move.action_exact_undo):
+            self.work()
+        self.soon(export)
+        self.assertEqual((export.state, self.entries(move.name)), ('undone', {}))
+
+    # === ONE BY ONE === #
+
+    @mute_logger(*WORKER)
+    def test_what_is_withdrawn_while_another_fails_stays_withdrawn(self):
+        bad, good = self.invoice(1), self.invoice(2)
+        (bad | good).action_exact_export()
+        build = BookingBuilder.build
+        failed = self.env.registry['exact.export']._check_failed
+
+        def broken(builder, move, overrides=None):
+            if move == bad:
+                raise KeyError('nobody foresaw this')
+            return build(builder, move, overrides)
+
+        def withdrawn(export, error):
+            failed(export, error)
+            good.action_exact_undo()
+            self.env.flush_all()
+
+        with patch.object(BookingBuilder, 'build', broken), patch.object(
+            self.env.registry['exact.export'], '_check_failed', withdrawn,
+        ):
+            self.work()
+        self.assertEqual((bad | good).mapped('exact_state'), ['blocked', 'undone'])
+        self.assertFalse(self.entries(good.name))
+
+    # === DELETED LINES === #
+
+    def test_what_has_no_entry_any_more_stops_nobody(self):
+        """Lines that were deleted of an entry that is let go of meanwhile."""
+        move, other = self.invoice(10), self.invoice(20)
+        self.typed(move)
+        self.wizard(move).action_link()
+        self.work()
+        export = move.exact_export_id
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual((export.state, export.exact_guid), ('undone', False))
+        export.sudo().lines_deleted = True
+        self.export(other)
+        self.assertBooked(other)
+
+    def test_what_was_never_seen_is_not_gone(self):
+        move = self.invoice()
+        export = self.export(move)
+        unseen = {'state': 'sent', 'lines_deleted': True, 'next_try': False}
+        exports = self.env.registry['exact.export']
+        for sent_at, state in (
+            (fields.Datetime.now(), 'sent'),
+            (fields.Datetime.now() - timedelta(minutes=20), 'deleted'),
+        ):
+            export.sudo().write({**unseen, 'sent_at': sent_at})
+            with patch.object(exports, '_read_entries', lambda *_args, **_kwargs: {}):
+                self.work()
+            self.assertEqual(export.state, state)
+
+    # === LINKED === #
+
+    def test_own_entry_is_no_double(self):
+        """A look through the journals that began before the link noted it as somebody else's."""
+        move = self.invoice()
+        guid = self.typed(move)
+        self.wizard(move).action_link()
+        exports = self.env['exact.export'].sudo()
+        with self.division._client() as client:
+            entries = exports._read_entries(client, self.division.sudo(), {guid})
+        exports._note_strangers(self.division.sudo(), list(entries.values()))
+        self.work()
+        self.assertEqual(move.exact_state, 'verified')
+        self.assertFalse(move.exact_export_id.is_double or move.exact_message)
+
+    # === RELATIONS === #
+
+    def test_new_relation_is_made_where_several_have_the_number(self):
+        """A person saw both, and wants neither."""
+        number = 'NL819901242B01'
+        with self.division._client() as client:
+            for name in ("Tweede Kans", "Derde Kans"):
+                client.post('crm/Accounts', {'Name': name, 'VATNumber': number, 'Status': 'C'})
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        partner = self.env['res.partner'].create({'name': "Eerste Kans", 'vat': number})
+        move = self.invoice(partner=partner)
+        export = self.export(move)
+        self.assertEqual(export.finding_ids[:1].code, 'relation_ambiguous')
+        wizard = self.env['exact.export.document.wizard'].with_context(
+            default_move_id=move.id,
+        ).create({})
+        wizard.create_relation = True
+        wizard.action_export()
+        self.work()
+        self.assertBooked(move)
+        self.assertEqual(export.relation_id.name, "Eerste Kans")
+        with self.division._client() as client:
+            rows = client.get(
+                'crm/Accounts', select=['ID'], filter=odata.eq('VATNumber', number),
+            )
+        self.assertEqual(len(rows), 3)
