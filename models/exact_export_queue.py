@@ -24,7 +24,9 @@ BUSY = timedelta(seconds=30)
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
 # What says whether an export is due, see `_due_sql`.
-_DUE_BY = ['state', 'pending_action', 'next_try', 'lines_deleted', 'has_difference']
+_DUE_BY = [
+    'state', 'pending_action', 'next_try', 'lines_deleted', 'exact_guid', 'has_difference',
+]
 # Scheduled actions of one kind: each takes divisions that no other one serves.
 LANES = ('ir_cron_exact_export', 'ir_cron_exact_export_2', 'ir_cron_exact_export_3')
 
@@ -216,7 +218,8 @@ class ExactExport(models.Model):
             """
             export.state IN ('proposed', 'sending') OR export.pending_action = 'recheck'
             OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
-                export.state = 'uncertain' OR export.lines_deleted
+                export.state = 'uncertain'
+                OR (export.lines_deleted AND export.exact_guid IS NOT NULL)
                 OR (export.state = 'sent' AND export.has_difference IS NOT TRUE
                     AND export.pending_action IS NULL)
                 OR (division.hold IS NOT TRUE AND (
