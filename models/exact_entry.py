@@ -285,9 +285,10 @@ class ExactExport(models.Model):
         gl_types = self._gl_types(division)
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
         # Proved, and edited in Exact since: that is for reading back once more.
-        ours.filtered(lambda export: export._is_edited(read[export.exact_guid])).write({
-            'state': 'sent', 'has_difference': False, 'next_try': False,
-        })
+        edited = ours.filtered(lambda export: export._is_edited(read[export.exact_guid]))
+        edited.write({'state': 'sent', 'has_difference': False})
+        # (What people asked for comes first, and keeps its own time.)
+        edited.filtered(lambda export: not export.pending_action).next_try = False
         ours = set(ours.mapped('exact_guid'))
         self._note_strangers(division, [
             entry for guid, entry in read.items()

@@ -159,6 +159,29 @@ class TestExportOvertaken(ExactTypedCase):
                 self.work()
             self.assertEqual(export.state, state)
 
+    # === EDITED IN EXACT === #
+
+    def test_edit_in_exact_is_seen_though_an_undo_waited(self):
+        """The undo waits for an hour, and is refused then; the edit came in that hour."""
+        move = self.invoice()
+        export = self.export(move)
+        move.action_exact_undo()
+        export.sudo().write({
+            'next_try': fields.Datetime.now() + timedelta(hours=1),
+            'modified_at': export.modified_at - timedelta(hours=1),
+        })
+        self.edit(export.exact_guid, YourRef="Another")
+        self.look()
+        self.assertEqual(export.pending_action, 'undo')
+        self.simulator.faults.add(
+            'status', method='DELETE', resource='salesentry/SalesEntries', status=400,
+        )
+        self.soon(export)
+        self.soon(export)
+        self.assertFalse(export.pending_action)
+        self.assertEqual(move.exact_state, 'blocked')
+        self.assertIn("Another", move.exact_message)
+
     # === LINKED === #
 
     def test_own_entry_is_no_double(self):
