@@ -1,17 +1,25 @@
 from odoo.exceptions import AccessError
 
 
+def context_defaults(env):
+    """What Odoo fills new records with where nothing else is said; it comes from outside.
+
+    :return: {field: value}
+    """
+    prefix = 'default_'
+    return {
+        name.removeprefix(prefix): value for name, value in env.context.items()
+        if name.startswith(prefix)
+    }
+
+
 def named_at_creation(records, vals):
-    """The fields that somebody fills who creates a record: Odoo takes `default_...` of the context,
-    which comes from outside, for those that the values leave out.
+    """The fields that somebody fills who creates a record, by the values or by the context.
 
     :param vals: as given to `create`
     :rtype: set[str]
     """
-    prefix = 'default_'
-    return {*vals, *(
-        name.removeprefix(prefix) for name in records.env.context if name.startswith(prefix)
-    )}
+    return {*vals, *context_defaults(records.env)}
 
 
 def refuse_engine_fields(records, vals, *more):

@@ -332,9 +332,7 @@ class ExactExport(models.Model):
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
         }
         # What belongs to an export already is no reversal of ours, whatever became of that one.
-        known = self.search([
-            '|', ('exact_guid', 'in', list(guids)), ('reversal_guid', 'in', list(guids)),
-        ])
+        known = self._of_entries(guids)
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         return [
             entry for entry in self._read_entries(client, self.division_id, guids).values()

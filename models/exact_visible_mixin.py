@@ -1,5 +1,7 @@
 from odoo import models
 
+from .exact_engine_fields import context_defaults
+
 
 class ExactVisibleMixin(models.AbstractModel):
     """A form that names records of Exact: it names none that the person may not see.
@@ -12,11 +14,7 @@ class ExactVisibleMixin(models.AbstractModel):
     _description = "Form That Names Records of Exact"
 
     def onchange(self, values, field_names, fields_spec):
-        prefix = 'default_'
-        _check_named(self, {
-            name.removeprefix(prefix): value for name, value in self.env.context.items()
-            if name.startswith(prefix)
-        })
+        _check_named(self, context_defaults(self.env))
         _check_named(self, values)
         return super().onchange(values, field_names, fields_spec)
 

@@ -114,6 +114,15 @@ class ExactFaultCase(ExactExportCase):
         move.action_post()
         self.work()
 
+    def export_with_a_new_relation(self, move):
+        """A person saw which relations its partner could be, and wants none of them."""
+        wizard = self.env['exact.export.document.wizard'].with_context(
+            default_move_id=move.id,
+        ).create({})
+        wizard.create_relation = True
+        wizard.action_export()
+        self.work()
+
     def entries(self, reference):
         """Entries that Exact has under a reference, by id."""
         with self.division._client() as client:
@@ -1061,12 +1070,7 @@ class TestExportWaysOut(ExactFaultCase):
         move = self.invoice(partner=partner)
         self.export(move)
         self.assertEqual(move.exact_export_id.finding_ids[:1].code, 'relation_same_name')
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.create_relation = True
-        wizard.action_export()
-        self.work()
+        self.export_with_a_new_relation(move)
         self.assertBooked(move)
         self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
 

@@ -211,12 +211,7 @@ class TestExportOvertaken(ExactTypedCase):
         move = self.invoice(partner=partner)
         export = self.export(move)
         self.assertEqual(export.finding_ids[:1].code, 'relation_ambiguous')
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.create_relation = True
-        wizard.action_export()
-        self.work()
+        self.export_with_a_new_relation(move)
         self.assertBooked(move)
         self.assertEqual(export.relation_id.name, "Eerste Kans")
         with self.division._client() as client:
