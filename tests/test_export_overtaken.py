@@ -48,16 +48,29 @@ class TestExportOvertaken(ExactTypedCase):
 
     # === AN UPDATE THAT BOOKS ANEW === #
 
-    def test_our_own_deletion_is_nobody_elses(self):
-        """The entry is gone, its document is not, and Exact's list of deletions is read."""
+    def test_lost_answer_between_the_two_deletions(self):
+        self._stopped_between_the_two_deletions('cut_before')
+
+    def test_limit_between_the_two_deletions(self):
+        self._stopped_between_the_two_deletions('status', status=429)
+
+    def test_outage_between_the_two_deletions(self):
+        self._stopped_between_the_two_deletions('status', status=503)
+
+    def _stopped_between_the_two_deletions(self, kind, **options):
+        """The entry is gone, its document is not, and Exact's list of deletions is read: our own
+        deletion is nobody else's, and nothing is booked twice.
+        """
         move = self.to_be_replaced()
         export = move.exact_export_id
         lines = export.entry_line_ids.mapped('exact_guid')
-        self.simulator.faults.add('cut_before', method='DELETE', resource=DOCUMENTS)
+        self.simulator.faults.add(kind, method='DELETE', resource=DOCUMENTS, **options)
         self.work()
         self.assertEqual((export.pending_action, self.entries(move.name)), ('update', {}))
         self.assertTrue(export.replacing_since)
         self.division.sudo()._on_deleted(1, lines)
+        # A limit that Exact does not explain stops the resource for a while.
+        self.env['exact.call'].sudo().search([]).paused_until = False
         for _turn in range(3):
             self.soon(export)
         self.assertBooked(move)
@@ -219,3 +232,27 @@ class TestExportOvertaken(ExactTypedCase):
                 'crm/Accounts', select=['ID'], filter=odata.eq('VATNumber', number),
             )
         self.assertEqual(len(rows), 3)
+
+    def test_relation_made_during_the_look_up_is_not_made_again(self):
+        """Somebody makes the partner in Exact while we ask whether it is there."""
+        partner = self.env['res.partner'].create({'name': "Vierde Kans"})
+        move = self.invoice(partner=partner)
+        made = []
+
+        def make_it():
+            with self.division._client() as client:
+                made.append(client.post('crm/Accounts', {'Name': partner.name, 'Status': 'C'}))
+            relation = self.env['exact.relation'].sudo()._adopt(
+                self.division, made[0]['ID'], {'Name': partner.name},
+            )
+            self.env['exact.partner.mapping'].sudo()._remember(self.division, partner, relation)
+
+        with self.during('get', 'crm/Accounts', make_it):
+            self.export_with_a_new_relation(move)
+        self.assertBooked(move)
+        self.assertEqual(move.exact_export_id.relation_id.exact_guid, made[0]['ID'])
+        with self.division._client() as client:
+            rows = client.get(
+                'crm/Accounts', select=['ID'], filter=odata.eq('Name', partner.name),
+            )
+        self.assertEqual(len(rows), 1)
