@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 from odoo.addons.account_exact.exact_api import ExactClient
 from odoo.addons.account_exact.models.exact_export_worker import MAX_ATTEMPTS
 
-from .test_export_faults import ENTRIES, ExactFaultCase, Killed
+from .test_export_faults import ENTRIES, ExactFaultCase, die
 from .test_export_once import ExactTypedMixin
 
 LINES = 'salesentry/SalesEntryLines'
@@ -200,16 +200,8 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         move = self.invoice()
         export = self.export(move)
         self.add_line(move)
-        post = ExactClient.post
-
-        def killed(client, resource, body):
-            answer = post(client, resource, body)
-            if resource == LINES:
-                raise Killed
-            return answer
-
         move.action_exact_update()
-        with patch.object(ExactClient, 'post', killed):
+        with self.during('post', LINES, die):
             self.killed()
         self.later(export)
         self.work()

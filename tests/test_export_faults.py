@@ -28,6 +28,10 @@ class Killed(BaseException):
     """The process ends here; what was committed stays."""
 
 
+def die():
+    raise Killed
+
+
 class ExactFaultCase(ExactExportCase):
     """Exports that something happens to on their way."""
 
@@ -66,6 +70,20 @@ class ExactFaultCase(ExactExportCase):
             self.env.invalidate_all(flush=False)
         else:
             self.fail("the worker lives")
+
+    def during(self, method, resource, do):
+        """Let something happen during the first call of a kind, when Exact has done its part."""
+        call, done = getattr(ExactClient, method), []
+
+        def overtaken(client, path, *args, **kwargs):
+            answer = call(client, path, *args, **kwargs)
+            if path == resource and not done:
+                done.append(True)
+                do()
+                self.env.flush_all()
+            return answer
+
+        return patch.object(ExactClient, method, overtaken)
 
     def written_later(self, move):
         """All of a test is one transaction, which gives all writing one moment."""
@@ -444,16 +462,8 @@ class TestExportFaults(ExactFaultCase):
         """The worker died after Exact had booked: found again with relation and document."""
         partner = self.env['res.partner'].create({'name': "Nieuw & Co", 'is_company': True})
         move = self.invoice(partner=partner)
-        post = ExactClient.post
-
-        def killed(client, resource, body):
-            answer = post(client, resource, body)
-            if resource == ENTRIES:
-                raise Killed
-            return answer
-
         move.action_exact_export()
-        with patch.object(ExactClient, 'post', killed):
+        with self.during('post', ENTRIES, die):
             self.killed()
         export = move.exact_export_id
         self.assertEqual(export.state, 'sending')
@@ -525,19 +535,15 @@ class TestExportFaults(ExactFaultCase):
 
     def test_edited_while_under_way_is_not_called_verified(self):
         move = self.invoice()
-        post = ExactClient.post
 
-        def edited(client, resource, body):
-            answer = post(client, resource, body)
-            if resource == ENTRIES:
-                move.button_draft()
-                move.invoice_line_ids.price_unit = 120
-                move.action_post()
-                self.written_later(move)
-            return answer
+        def edit():
+            move.button_draft()
+            move.invoice_line_ids.price_unit = 120
+            move.action_post()
+            self.written_later(move)
 
         move.action_exact_export()
-        with patch.object(ExactClient, 'post', edited):
+        with self.during('post', ENTRIES, edit):
             self.work()
         self.work()
         self.assertEqual(move.exact_state, 'changed')
@@ -562,14 +568,8 @@ class TestExportFaults(ExactFaultCase):
     def test_reversal_without_answer_is_booked_once(self):
         move = self.invoice()
         export = self.export(move)
-        post = ExactClient.post
-
-        def killed(client, resource, body):
-            post(client, resource, body)
-            raise Killed
-
         move.action_exact_reverse()
-        with patch.object(ExactClient, 'post', killed):
+        with self.during('post', ENTRIES, die):
             self.killed()
         self.work()
         self.assertEqual(export.state, 'undone')

@@ -17,7 +17,7 @@ from odoo.addons.account_exact.models.exact_clock import VISIBILITY
 from odoo.addons.account_exact.wizards import exact_link_wizard
 from odoo.addons.base.models import ir_cron
 
-from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed
+from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, Killed, die
 
 
 class ExactTypedMixin:
@@ -106,15 +106,9 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
 
     def test_worker_that_died_after_asking_finds_its_entry_at_once(self):
         move = self.invoice()
-        post = ExactClient.post
-
-        def killed(client, resource, body):
-            post(client, resource, body)
-            raise Killed
-
         move.action_exact_export()
         self.relation(move)
-        with patch.object(ExactClient, 'post', killed):
+        with self.during('post', ENTRIES, die):
             move.action_exact_undo()
             self.work()
             move.action_exact_export()
@@ -668,20 +662,11 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
     def test_hold_stops_between_two_documents(self):
         moves = self.invoice(1) | self.invoice(2)
         self.relation(moves[0])
-        post = ExactClient.post
-        division = self.division
-
-        def held(client, resource, body):
-            answer = post(client, resource, body)
-            division.action_hold()
-            division.flush_recordset()
-            return answer
-
         moves.action_exact_export()
-        with patch.object(ExactClient, 'post', held):
+        with self.during('post', ENTRIES, self.division.action_hold):
             self.work()
         self.assertEqual(sorted(moves.exact_export_ids.mapped('state')), ['ready', 'verified'])
-        division.action_release()
+        self.division.action_release()
         self.work()
         for move in moves:
             self.assertBooked(move)
@@ -724,20 +709,11 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         """As between two documents that are sent: what a person stops is many of them."""
         moves = self.invoice(1) | self.invoice(2)
         self.export(moves)
-        delete = ExactClient.delete
-        division = self.division
-
-        def held(client, resource, guid):
-            answer = delete(client, resource, guid)
-            division.action_hold()
-            division.flush_recordset()
-            return answer
-
         moves.action_exact_undo()
-        with patch.object(ExactClient, 'delete', held):
+        with self.during('delete', ENTRIES, self.division.action_hold):
             self.work()
         self.assertEqual(sorted(moves.exact_export_ids.mapped('state')), ['undone', 'verified'])
-        division.action_release()
+        self.division.action_release()
         self.work()
         self.assertEqual(moves.mapped('exact_state'), ['undone'] * 2)
 

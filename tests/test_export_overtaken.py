@@ -7,7 +7,7 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.exact_api import ExactClient, odata
+from odoo.addons.account_exact.exact_api import odata
 from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
 
 from .test_export_faults import WORKER
@@ -18,20 +18,6 @@ DOCUMENTS = 'documents/Documents'
 
 @tagged('post_install', '-at_install')
 class TestExportOvertaken(ExactTypedCase):
-
-    def during(self, method, resource, do):
-        """Let somebody do something during the first call of a kind."""
-        call, done = getattr(ExactClient, method), []
-
-        def overtaken(client, path, *args, **kwargs):
-            answer = call(client, path, *args, **kwargs)
-            if path == resource and not done:
-                done.append(True)
-                do()
-                self.env.flush_all()
-            return answer
-
-        return patch.object(ExactClient, method, overtaken)
 
     def to_be_replaced(self):
         """A booked document whose update books it anew, asked for.
