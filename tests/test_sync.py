@@ -491,18 +491,23 @@ class TestSync(ExactTransactionCase):
 
     # === ERRORS === #
 
-    def test_missing_scope_is_skipped_and_said(self):
+    def _consent_without(self, scope):
+        """The app may do everything but this."""
         switches = self.simulator.switches
         self.addCleanup(setattr, switches, 'scopes', switches.scopes)
-        switches.scopes = [
+        switches.scopes = sorted({
             'Crm accounts',
             'Financial accounting',
             'Financial generalledgers',
             'Financial cashflow',
             'Financial costcenters',
+            'Logistics items',
             'Organization administration',
             'Projects projects',
-        ]
+        } - {scope})
+
+    def test_missing_scope_is_skipped_and_said(self):
+        self._consent_without('Logistics items')
         self.division._start_sync()
         self._run()
         cursor = self._cursor('item')
@@ -514,28 +519,18 @@ class TestSync(ExactTransactionCase):
         self._calls()
         self._run()
         self.assertFalse(self._calls(), "not asked again at once")
-        switches.scopes = None
+        self.simulator.switches.scopes = None
         self._refresh()
         self.assertEqual(cursor.state, 'done')
 
     def test_bank_accounts_wait_for_relations(self):
-        switches = self.simulator.switches
-        self.addCleanup(setattr, switches, 'scopes', switches.scopes)
-        switches.scopes = [
-            'Financial accounting',
-            'Financial generalledgers',
-            'Financial cashflow',
-            'Financial costcenters',
-            'Organization administration',
-            'Projects projects',
-            'Logistics items',
-        ]
+        self._consent_without('Crm accounts')
         self.division._start_sync()
         self._run()
         both = self._cursor('relation', 'relation_bank')
         self.assertEqual(set(both.mapped('state')), {'skipped'})
         self.assertNotIn('crm/BankAccounts', self._calls(), "a refusal is not asked for twice")
-        switches.scopes = None
+        self.simulator.switches.scopes = None
         self._refresh()
         self.assertEqual(set(both.mapped('state')), {'done'})
 
