@@ -259,8 +259,8 @@ class World:
     def note_waiting(self, closed, since, until):
         """Count documents of other divisions that waited because one was closed.
 
-        Not those that had trouble of their own: since `until` Exact was asked for them, or they
-        follow one in trouble.
+        Not those that had trouble of their own: since `until` Exact was asked for them, somebody
+        had to consent again, or they follow one in trouble.
         """
         with self.cursor() as cr:
             cr.execute(
@@ -269,14 +269,14 @@ class World:
                 "  JOIN exact_connection AS connection ON connection.id = division.connection_id"
                 "  JOIN account_move AS move ON move.id = export.move_id"
                 " WHERE division.code != %s AND NOT COALESCE(division.hold, FALSE)"
-                "   AND connection.state = 'connected'"
+                "   AND connection.state = 'connected' AND connection.connected_at < %s"
                 "   AND export.create_date BETWEEN %s AND %s"
                 "   AND export.state IN ('proposed', 'ready', 'sending', 'uncertain')"
                 "   AND NOT (division.numbering = 'exact' AND export.kind = 'sale')"
                 "   AND COALESCE(export.asked_at, '-infinity') < %s"
                 "   AND NOT EXISTS (SELECT FROM exact_export_attempt AS attempt"
                 "                    WHERE attempt.export_id = export.id AND attempt.date >= %s)",
-                (closed, since, until, until, until),
+                (closed, until, since, until, until, until),
             )
             for name, state in cr.fetchall():
                 self.waited.append(f'{name} is {state}, since division {closed} was closed')
