@@ -824,9 +824,21 @@ class ExactConnection(models.Model):
         :return: a context manager that gives an `ExactClient`
         """
         self.ensure_one()
+        sent = None
+
+        def token():
+            nonlocal sent
+            sent = self._access_token()
+            return sent
+
+        def told(call):
+            if after:
+                after(call)
+            if isinstance(call.error, NeedsReconnect):
+                self.env['exact.token']._note_refused(self, sent)
+
         with ExactClient(
-            self._base_url(), division, self._access_token, before=before, after=after,
-            clock=utcnow,
+            self._base_url(), division, token, before=before, after=told, clock=utcnow,
         ) as client:
             yield client
 

@@ -313,8 +313,8 @@ def _explain_limit(env, error):
             )
         case 'token':
             return env._(
-                "The tokens of the connection could not be renewed a moment ago. Odoo tries again "
-                "by itself at %(time)s.",
+                "The connection has no token that Exact accepts at the moment. Odoo asks for a new "
+                "one by itself at %(time)s.",
                 time=retry_at,
             )
         case _:

@@ -49,6 +49,9 @@ MAX_TRIES = 10
 # The token endpoint takes 200 calls per app, user and day (D 2021). A refresh every 570 s makes
 # 152; so many more may be made besides, which leaves a few for consents.
 SPARE_CALLS = 40
+# A refused access token stops all calls until the next one comes, so often at most: what that one
+# does not cure is not the token's fault, and stops nothing else.
+REFUSED_EVERY = timedelta(hours=1)
 # A refresh takes 35 s at most (5 to connect, 30 to read); who waits longer than this waits for
 # itself.
 LOCK_TIMEOUT = '60s'
@@ -184,6 +187,10 @@ class ExactToken(models.Model):
     retry_at = fields.Datetime(copy=False, help="No refresh before: the last one did not succeed.")
     failures = fields.Integer(copy=False, help="Refreshes in a row that brought no tokens.")
     failing_since = fields.Datetime(copy=False)
+    refused_hash = fields.Char(
+        groups=fields.NO_ACCESS, copy=False, help="Access token that Exact refused too soon.",
+    )
+    refused_at = fields.Datetime(copy=False)
     problem = fields.Char(
         copy=False, help="Why only a new consent helps: a key of the reasons of the connection.",
     )
@@ -249,7 +256,9 @@ class ExactToken(models.Model):
     @api.model
     def _store_tokens(self, connection, tokens):
         """Store a pair of a new consent; what stood in the way of the old pair is gone."""
-        self._of(connection)._keep(self._tokens_to_vals(tokens))
+        self._of(connection)._keep({
+            **self._tokens_to_vals(tokens), 'refused_hash': False, 'refused_at': False,
+        })
         self.env['exact.token.refresh']._note_call(self.env.cr, connection.id)
 
     @api.model
@@ -258,7 +267,7 @@ class ExactToken(models.Model):
         self._of(connection)._keep({
             'access_token': False, 'refresh_token': False, 'issued_at': False,
             'not_before': False, 'retry_at': False, 'failures': 0, 'failing_since': False,
-            'problem': False, 'nonce_hash': False,
+            'problem': False, 'nonce_hash': False, 'refused_hash': False, 'refused_at': False,
         })
 
     @api.model
@@ -322,13 +331,41 @@ class ExactToken(models.Model):
             row = self._read_row(cr, connection.id)
         tokens, problem = self._open_row(row)
         if tokens and utcnow() < self._not_before(row, tokens):
-            return tokens.access_token
+            return self._not_refused(row, tokens, self._not_before(row, tokens))
         if not problem:
             token, problem = self._refresh(connection)
             if token:
                 return token
         connection._note_reconnect(problem)
         raise NeedsReconnect(f"connection {connection.id}: {problem}", reason=problem)
+
+    @api.model
+    def _note_refused(self, connection, access_token):
+        """Note that Exact refused the present token before its time, so that nobody sends it again:
+        each time is an error of the endpoint, and Exact locks an endpoint with too many of them.
+        """
+        now = utcnow()
+        try:
+            with self.env.registry.cursor() as cr:
+                cr.execute(SQL("SET LOCAL lock_timeout = %s", ANNOUNCE_TIMEOUT))
+                row = self._read_row(cr, connection.id, lock=True)
+                tokens, _problem = self._open_row(row)
+                if (
+                    tokens and tokens.access_token == access_token and now < tokens.expires_at
+                    and (not row['refused_at'] or aware(row['refused_at']) <= now - REFUSED_EVERY)
+                ):
+                    self.with_env(self.env(cr=cr))._update(
+                        connection.id,
+                        refused_hash=fingerprint(access_token), refused_at=naive(now),
+                    )
+        except psycopg2.Error as failure:
+            # A refresh is under way, or the next refusal is noted
+            _logger.info(
+                "The refused token of Exact connection %s is not noted: %s",
+                connection.id, type(failure).__name__,
+            )
+        finally:
+            self.env['exact.token'].invalidate_model(flush=False)
 
     @api.model
     def _present_problem(self, connection, cr=None):
@@ -505,6 +542,7 @@ class ExactToken(models.Model):
             SELECT token.client_secret, token.webhook_secret,
                    token.access_token, token.refresh_token, token.issued_at, token.expires_in,
                    token.not_before, token.retry_at, token.problem, token.failing_since,
+                   token.refused_hash, token.refused_at,
                    COALESCE(token.failures, 0) AS failures,
                    refresh.fingerprint, refresh.tries, refresh.started_at, refresh.paid_until
               FROM exact_token AS token
@@ -543,6 +581,16 @@ class ExactToken(models.Model):
         return max(tokens.refreshable_at, aware(row['not_before']) or tokens.refreshable_at)
 
     @api.model
+    def _not_refused(self, row, tokens, refresh_at):
+        """Return the access token.
+
+        :raise RateLimited: if Exact refuses it; with the moment of the next refresh
+        """
+        if row['refused_hash'] == fingerprint(tokens.access_token):
+            raise RateLimited("Exact refuses the token", retry_at=refresh_at, scope='token')
+        return tokens.access_token
+
+    @api.model
     def _usable(self, row, tokens):
         """Return the access token if it is to be used as it is, None if a refresh is due.
 
@@ -550,13 +598,14 @@ class ExactToken(models.Model):
         :raise RateLimited: if a refresh is due and has to wait
         """
         now = utcnow()
-        if now < self._not_before(row, tokens):
-            return tokens.access_token
+        not_before = self._not_before(row, tokens)
+        if now < not_before:
+            return self._not_refused(row, tokens, not_before)
         retry_at = self._retry_at(row, tokens)
         if retry_at <= now:
             return None
         if now < tokens.expires_at:
-            return tokens.access_token
+            return self._not_refused(row, tokens, retry_at)
         raise RateLimited("the refresh waits", retry_at=retry_at, scope='token')
 
     @api.model

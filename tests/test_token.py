@@ -457,6 +457,55 @@ class TestToken(TransactionCase):
         self.clock.at(606)
         self.assertEqual(self.token(), 'access-1')
 
+    # === WHAT EXACT REFUSES TOO SOON === #
+
+    def refuse(self, token):
+        """Exact answers a call with 401."""
+        self.env['exact.token']._note_refused(self.connection, token)
+
+    def test_a_refused_token_is_not_sent_again(self):
+        self.clock.at(100)
+        self.refuse(self.token())
+        error = self.assertRaisesKept(RateLimited)
+        self.assertEqual(error.scope, 'token')
+        self.assertEqual(round((error.retry_at - START).total_seconds()), 571)
+        self.assertEqual(self.connection.state, 'connected')
+        self.clock.at(571)
+        self.assertEqual(self.token(), 'access-1')
+
+    def test_what_a_new_token_does_not_cure_stops_nothing_else(self):
+        self.refuse(self.token())
+        self.clock.at(571)
+        self.refuse(self.token())
+        self.assertEqual(self.token(), 'access-1')
+        self.clock.at(3601)
+        self.refuse(self.token())
+        self.assertRaisesKept(RateLimited)
+
+    def test_a_token_that_ran_out_on_the_way_says_nothing_of_the_next(self):
+        old = self.token()
+        self.clock.at(571)
+        self.token()
+        self.refuse(old)
+        self.assertEqual(self.token(), 'access-1')
+        self.refuse('access-1')
+        self.assertRaisesKept(RateLimited)
+
+    def test_a_new_consent_forgets_the_refusal(self):
+        self.refuse(self.token())
+        self.clock.at(60)
+        self.connection._consented(Tokens('access-7', 'refresh-7', self.clock()))
+        self.refuse(self.token())
+        self.assertRaisesKept(RateLimited)
+
+    def test_a_refused_token_waits_for_a_refresh_that_fails(self):
+        self.refuse(self.token())
+        self.clock.at(571)
+        self.oauth.answers = [Unreachable("no")]
+        self.token()
+        error = self.assertRaisesKept(RateLimited)
+        self.assertEqual(round((error.retry_at - self.clock()).total_seconds()), 30)
+
     # === WHAT CAN GO WRONG === #
 
     def test_a_refusal_asks_for_a_reconnect_once(self):

@@ -5,8 +5,15 @@ from odoo.modules import neutralize
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.exact_api import Forbidden, NeedsReconnect, Tokens
+from odoo.addons.account_exact.exact_api import (
+    ExactError,
+    Forbidden,
+    NeedsReconnect,
+    RateLimited,
+    Tokens,
+)
 from odoo.addons.account_exact.models import exact_connection, exact_token
+from odoo.addons.account_exact.models.exact_error_text import explain
 from odoo.addons.account_exact.models.exact_export_queue import LANES
 from odoo.addons.account_exact.tests.export_common import ExactExportCase
 from odoo.addons.account_exact.tests.test_token import TOKEN_LOGGER
@@ -107,6 +114,45 @@ class TestReconnect(ExactExportCase):
         self.consent()
         self.env.flush_all()
         self.assertIn(self.division, due())
+
+    # === A TOKEN THAT EXACT REFUSES BEFORE ITS TIME === #
+
+    def ask(self):
+        """Call Exact; return what came of it. `assertRaises` would roll back what was noted."""
+        with self.division._client() as client, mute_logger(TOKEN_LOGGER):
+            try:
+                return client.get('vat/VATCodes', select=['ID'], top=1)
+            except ExactError as error:
+                return error
+
+    def refused_calls(self):
+        return self.simulator.store.query('SELECT COUNT(*) FROM call WHERE status = 401')[0][0]
+
+    def test_refused_token_costs_one_error_and_waits_for_the_next(self):
+        """Who goes on asking with it has the endpoint locked, and waits an hour for that."""
+        before = self.refused_calls()
+        self.simulator.control.run('expire_tokens', {})
+        for _try in range(6):
+            error = self.ask()
+            self.assertIsInstance(error, RateLimited)
+            self.assertEqual(error.scope, 'token')
+        self.assertIn("asks for a new one by itself", explain(self.env, error))
+        self.assertEqual(self.refused_calls() - before, 1)
+        self.assertEqual(self.connection.state, 'connected')
+        self.clock.freeze(error.retry_at)
+        self.assertTrue(self.ask()[0]['ID'])
+        self.assertEqual(self.refused_calls() - before, 1)
+
+    def test_withdrawn_access_leaves_no_pause_behind(self):
+        """Somebody consents again, and all goes on at once."""
+        self.simulator.control.run('revoke_access', {'user': 'jan'})
+        for _try in range(6):
+            error = self.ask()
+        self.clock.freeze(error.retry_at)
+        self.assertIsInstance(self.ask(), NeedsReconnect)
+        self.assertEqual(self.connection.state, 'reconnect')
+        self.consent()
+        self.assertTrue(self.ask()[0]['ID'])
 
     # === WHO IS TOLD === #
 
