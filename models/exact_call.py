@@ -188,10 +188,15 @@ class ExactCall(models.Model):
                    ), '{}'),
                    last_call = %(now)s
              WHERE division_id = %(division)s AND resource = ''
-               AND (CASE WHEN minute_reset > %(now)s THEN minute_remaining ELSE minute_limit END
-                    - %(under_way)s > %(minute_reserve)s) IS NOT FALSE
-               AND (CASE WHEN day_reset > %(now)s THEN day_remaining ELSE day_limit END
-                    - %(under_way)s > %(day_reserve)s) IS NOT FALSE
+               AND (CASE WHEN minute_reset > %(now)s
+                         THEN minute_remaining - %(under_way)s > %(minute_reserve)s
+                         ELSE minute_limit - %(under_way)s
+                              > LEAST(%(minute_reserve)s, minute_limit - 1)
+                    END) IS NOT FALSE
+               AND (CASE WHEN day_reset > %(now)s
+                         THEN day_remaining - %(under_way)s > %(day_reserve)s
+                         ELSE day_limit - %(under_way)s > LEAST(%(day_reserve)s, day_limit - 1)
+                    END) IS NOT FALSE
                AND NOT EXISTS (
                        SELECT FROM exact_call endpoint
                         WHERE endpoint.division_id = %(division)s
@@ -240,6 +245,10 @@ class ExactCall(models.Model):
         # The day first: it is no use to wait for a minute of a day that is over
         for window, reserve in zip(('day', 'minute'), reversed(RESERVES[priority]), strict=True):
             left, end = left_of(rows[''], window, now)
+            if not end and left is not None:
+                # Nobody has called since the window before ended, and how much this one has, only a
+                # call can tell: one is made, whatever is kept for others of the limit that was.
+                reserve = min(reserve, rows[''][f'{window}_limit'] - 1)
             if left is not None and left <= reserve:
                 return self._limited(end or now + SHORT_WAIT, window)
         return None

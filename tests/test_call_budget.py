@@ -15,7 +15,12 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.models import exact_call, exact_division_budget
-from odoo.addons.account_exact.models.exact_call import CALL_LIFE, FUSE_ERRORS, RESERVES
+from odoo.addons.account_exact.models.exact_call import (
+    CALL_LIFE,
+    FUSE_ERRORS,
+    RESERVES,
+    SHORT_WAIT,
+)
 from odoo.addons.account_exact.models.exact_error_text import explain
 from odoo.addons.account_exact.tests.common import ExactConnectedCase, ExactTransactionCase
 from odoo.addons.account_exact.tests.test_export_faults import ENTRIES, ExactFaultCase
@@ -464,6 +469,33 @@ class TestCallBudget(BudgetCase):
                     else:
                         self.assertLessEqual(server.refused, 20, "once a minute at most")
                         self.assertGreaterEqual(made, 9 * 10)
+
+    def test_a_low_limit_of_yesterday_keeps_nobody_away_today(self):
+        """All of it was kept for what is more urgent, and there may be more today."""
+        for window, few in (('minute', 8), ('day', 62)):
+            with self.subTest(window=window):
+                clock = Clock()
+                self.at(clock)
+                server = Server(clock)
+                server.limits[window] = few
+                self.call(server, clock, 'person')
+                error = self.refusal('document')
+                self.assertEqual(
+                    (error.scope, error.retry_at), (window, server.window(window)[0]),
+                )
+                clock.now = error.retry_at
+                ticket = self.reserve('document')
+                soon = self.refusal('document')
+                self.assertEqual(soon.retry_at - clock.now, SHORT_WAIT, "one tells it for all")
+                # It is as low as it was
+                self.record(ticket, *server.serve(), clock)
+                self.assertEqual(self.refusal('document').retry_at, server.window(window)[0])
+                clock.now = server.window(window)[0]
+                server.limits[window] = 5000
+                for _call in range(3):
+                    self.assertIsNone(self.call(server, clock, 'document'))
+                self.assertEqual(server.refused, 0)
+                self.limits().unlink()
 
     def test_a_wrong_moment_that_was_kept_is_corrected(self):
         """Our own clock was days ahead and has been put right."""
