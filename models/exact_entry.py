@@ -72,7 +72,7 @@ class ExactEntry(models.Model):
     relation_guid = fields.Char(readonly=True)
     move_id = fields.Many2one(
         'account.move', string="Was Linked To", readonly=True, ondelete='set null',
-        index='btree_not_null', help="The document that a person let go of this entry.",
+        index='btree_not_null', help="The document that this entry stood for, or most likely does.",
     )
     date = fields.Date(readonly=True)
     year = fields.Integer(string="Financial Year", readonly=True)
@@ -405,7 +405,7 @@ class ExactExport(models.Model):
             '|', ('reference_key', 'in', list(keys)), ('move_id', 'in', moves.ids),
         ]):
             by_key[entry.reference_key] |= entry
-            # Once it stood for this document, whatever reference the accountant gave it.
+            # It stood for this document once, or most likely does, whatever its reference is now.
             by_move[entry.move_id] |= entry
         if not by_key:
             return {}

@@ -202,10 +202,14 @@ class ExactExport(models.Model):
         """Whether Exact made this entry when it was asked for ours: then it is ours, even if its
         amount is not what was sent.
         """
+        return self._came_when_asked(entry) and differs_in_size_only(booking, entry)
+
+    def _came_when_asked(self, entry):
+        """Whether Exact made this entry about when it was asked for ours."""
         created = entry.created and entry.created.replace(tzinfo=None)
-        return bool(created) and (
+        return bool(created and self.asked_at) and (
             self.asked_at - CLOCKS_DIFFER <= created <= self.asked_at + VISIBILITY
-        ) and differs_in_size_only(booking, entry)
+        )
 
     def _adopt(self, entry):
         """Take an entry of Exact for this document's; it is read back like any other."""
@@ -280,10 +284,17 @@ class ExactExport(models.Model):
     def _ask_which(self, found):
         """Entries that may be this document's, or another's: a person looks at them."""
         code = 'several_entries' if len(found) > 1 else 'entry_exists'
+        notes = self._noted(found)
+        # What was most likely sent from here, or carries the reference in another line only, is not
+        # found by the reference of its note: nothing is sent before a person has answered.
+        came = {entry.entry_id for entry in found if self._came_when_asked(entry)}
+        notes.filtered(
+            lambda note: note.exact_guid in came or note.reference_key != self.reference_key,
+        ).move_id = self.move_id
         self._set_findings([Problem(code, params={
             'entries': "; ".join(self._entry_text(entry) for entry in found),
             'guids': [entry.entry_id for entry in found],
-        }, target=('exact.entry', self._noted(found)[:1].id))])
+        }, target=('exact.entry', notes[:1].id))])
         self._log_attempt('look_up', 'refused', self.finding_ids[:1].message)
         self.write({'state': 'refused', 'next_try': False})
 

@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
 
-from .test_export_faults import WORKER, ExactFaultCase
+from .test_export_faults import WORKER, ExactFaultCase, die
 from .test_export_once import ExactTypedMixin
 
 LINES = 'bulk/Financial/TransactionLines'
@@ -41,9 +41,9 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
             'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', 'GET', LINES,
         )[0][0]
 
-    def long_ago(self, days):
+    def long_ago(self, days=0, **ago):
         """What is typed from now on was typed some days ago."""
-        self.simulator.clock.freeze(self.simulator.clock() - timedelta(days=days))
+        self.simulator.clock.freeze(self.simulator.clock() - timedelta(days=days, **ago))
         self.addCleanup(self.simulator.clock.resume)
 
     def blocking(self, move):
@@ -254,6 +254,47 @@ class TestExportTyped(ExactTypedCase):
         # Its read-back, and nothing else.
         self.assertEqual(self.looks() - looks, 1)
         self.assertBooked(older)
+
+    def test_entry_edited_before_it_was_found_is_asked_about_until_it_is_answered(self):
+        """The worker died behind the POST, and somebody wrote other words on the first line: the
+        note of the entry has lost the reference, and something else is deleted in Exact.
+        """
+        other = self.export(self.invoice(90))
+        move = self.document('entry', [
+            {'name': "Memo", 'balance': 40, 'account_id': self.expense.id},
+            {'name': "Memo", 'balance': -40, 'account_id': self.revenue.id},
+        ], journal_id=self.company_data['default_journal_misc'].id)
+        move.action_exact_export()
+        self.long_ago(minutes=20)
+        with self.during('post', 'generaljournalentry/GeneralJournalEntries', die):
+            self.killed()
+        self.simulator.clock.resume()
+        [entry] = [
+            entry for entry in self.simulator.entries() if entry['kind'] == 'general'
+        ]
+        self.simulator.control.run('edit_entry', {
+            'entry': entry['EntryID'], 'lines': {1: {'Description': "Other words"}},
+        })
+        export = move.exact_export_id
+        self.age(export)
+        self.work()
+        self.assertAsks(move)
+        self.delete(other.exact_guid)
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        for _turn in range(2):
+            self.work()
+            self.assertAsks(move)
+        move.action_exact_retry()
+        self.work()
+        self.assertAsks(move)
+        # Gone from Exact, it asks no more.
+        self.delete(entry['EntryID'])
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        self.work()
+        self.work()
+        self.assertBooked(move)
 
     # === DELETED AGAIN === #
 
