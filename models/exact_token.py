@@ -330,8 +330,10 @@ class ExactToken(models.Model):
         with self.env.registry.cursor() as cr:
             row = self._read_row(cr, connection.id)
         tokens, problem = self._open_row(row)
-        if tokens and utcnow() < self._not_before(row, tokens):
-            return self._not_refused(row, tokens, self._not_before(row, tokens))
+        if tokens:
+            refresh_at = self._not_before(row, tokens)
+            if utcnow() < refresh_at:
+                return self._not_refused(row, tokens, refresh_at)
         if not problem:
             token, problem = self._refresh(connection)
             if token:
