@@ -46,6 +46,66 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
         self.simulator.clock.freeze(self.simulator.clock() - timedelta(days=days, **ago))
         self.addCleanup(self.simulator.clock.resume)
 
+    def memo(self):
+        """A general entry of 40."""
+        return self.document('entry', [
+            {'name': "Memo", 'balance': 40, 'account_id': self.expense.id},
+            {'name': "Memo", 'balance': -40, 'account_id': self.revenue.id},
+        ], journal_id=self.company_data['default_journal_misc'].id)
+
+    def typed_memo(self, first, second, amount=40):
+        """An accountant books a general entry by hand, with these texts on its two lines."""
+        ledgers = self.env['exact.account.mapping'].search([
+            ('division_id', '=', self.division.id),
+        ])
+        return self.simulator.control.run('add_entry', {'kind': 'general', 'values': {
+            'JournalCode': '90', 'FinancialYear': 2026, 'FinancialPeriod': 1,
+            'GeneralJournalEntryLines': [{
+                'GLAccount': ledgers.filtered(
+                    lambda mapping, account=account: mapping.account_id == account,
+                ).gl_account_id.exact_guid,
+                'AmountFC': balance, 'Description': text, 'Date': '2026-01-15', 'VATCode': '',
+            } for account, balance, text in (
+                (self.expense, amount, first), (self.revenue, -amount, second),
+            )],
+        }})['EntryID']
+
+    def booked_unseen(self, move):
+        """Twenty minutes ago the worker died behind the POST."""
+        move.action_exact_export()
+        self.long_ago(minutes=20)
+        with self.during('post', 'generaljournalentry/GeneralJournalEntries', die):
+            self.killed()
+        self.simulator.clock.resume()
+
+    def general(self):
+        """GUIDs of the general entries in Exact."""
+        return [
+            entry['EntryID'] for entry in self.simulator.entries() if entry['kind'] == 'general'
+        ]
+
+    def reword(self, guid, line=1):
+        """An accountant writes other words on a line of an entry."""
+        self.simulator.control.run('edit_entry', {
+            'entry': guid, 'lines': {line: {'Description': "Other words"}},
+        })
+
+    def notice(self):
+        """Odoo reads what has changed in Exact."""
+        self.division.action_refresh()
+        self.run_cron('ir_cron_sync')
+        self.work()
+
+    def assertAsksAnyway(self, move):
+        """Whatever else has changed in Exact, and however often somebody retries."""
+        self.notice()
+        self.assertAsks(move)
+        self.work()
+        self.assertAsks(move)
+        move.action_exact_retry()
+        self.work()
+        self.assertAsks(move)
+
     def blocking(self, move):
         return move.exact_export_id.finding_ids.filtered(
             lambda finding: finding.severity == 'blocks',
@@ -260,39 +320,55 @@ class TestExportTyped(ExactTypedCase):
         note of the entry has lost the reference, and something else is deleted in Exact.
         """
         other = self.export(self.invoice(90))
-        move = self.document('entry', [
-            {'name': "Memo", 'balance': 40, 'account_id': self.expense.id},
-            {'name': "Memo", 'balance': -40, 'account_id': self.revenue.id},
-        ], journal_id=self.company_data['default_journal_misc'].id)
-        move.action_exact_export()
-        self.long_ago(minutes=20)
-        with self.during('post', 'generaljournalentry/GeneralJournalEntries', die):
-            self.killed()
-        self.simulator.clock.resume()
-        [entry] = [
-            entry for entry in self.simulator.entries() if entry['kind'] == 'general'
-        ]
-        self.simulator.control.run('edit_entry', {
-            'entry': entry['EntryID'], 'lines': {1: {'Description': "Other words"}},
-        })
-        export = move.exact_export_id
-        self.age(export)
+        move = self.memo()
+        self.booked_unseen(move)
+        [entry] = self.general()
+        self.reword(entry)
+        self.age(move.exact_export_id)
         self.work()
         self.assertAsks(move)
         self.delete(other.exact_guid)
-        self.division.action_refresh()
-        self.run_cron('ir_cron_sync')
-        for _turn in range(2):
-            self.work()
-            self.assertAsks(move)
-        move.action_exact_retry()
+        self.assertAsksAnyway(move)
+        # Gone from Exact, it asks no more.
+        self.delete(entry)
+        self.notice()
+        self.work()
+        self.assertBooked(move)
+
+    def test_one_of_two_that_are_asked_about_may_lose_its_reference(self):
+        """Neither is quite what was sent; then ours is edited once more, and the other deleted."""
+        move = self.memo()
+        self.booked_unseen(move)
+        [entry] = self.general()
+        self.reword(entry, 2)
+        self.long_ago(minutes=20)
+        twin = self.typed_memo(f"{move.name}: Memo", "Correction")
+        self.simulator.clock.resume()
+        self.age(move.exact_export_id)
+        self.work()
+        self.assertAsks(move, 'several_entries')
+        self.reword(entry)
+        self.look()
+        self.assertAsks(move, 'several_entries')
+        self.delete(twin)
+        self.assertAsksAnyway(move)
+        self.assertEqual(self.general(), [entry])
+
+    def test_entry_that_names_it_in_another_line_is_asked_about_until_it_is_answered(self):
+        """Somebody else's, of last week: the note of it carries another reference."""
+        other = self.export(self.invoice(90))
+        move = self.memo()
+        self.long_ago(days=7)
+        guid = self.typed_memo("Correction", f"{move.name}: Memo", 50)
+        self.simulator.clock.resume()
+        self.simulator.faults.add('cut_before', method='POST', resource='GeneralJournalEntries')
+        self.age(self.export(move))
         self.work()
         self.assertAsks(move)
-        # Gone from Exact, it asks no more.
-        self.delete(entry['EntryID'])
-        self.division.action_refresh()
-        self.run_cron('ir_cron_sync')
-        self.work()
+        self.delete(other.exact_guid)
+        self.assertAsksAnyway(move)
+        self.assertEqual(self.general(), [guid])
+        self.wizard(move).action_book_beside()
         self.work()
         self.assertBooked(move)
 
