@@ -17,12 +17,12 @@ from .compare import (
 from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, is_money, to_dict
 from .fingerprint import fingerprint
 from .identity import (
+    amount_of,
     carries_reference,
     differs_in_size_only,
     identity_differences,
     is_equal,
     is_identity,
-    owed,
     reference_of,
 )
 from .payload import general_description, has_reference, line_resource, payload, resource
@@ -100,6 +100,7 @@ __all__ = [
     'Tax',
     'Totals',
     'VatCode',
+    'amount_of',
     'blocks',
     'book_in',
     'carries_reference',
@@ -127,7 +128,6 @@ __all__ = [
     'line_resource',
     'match_lines',
     'next_open_period',
-    'owed',
     'own_difference',
     'payload',
     'period_of',

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from .compare import Difference, ReadEntry, compare
 from .entry import Booking, is_ledger_only
-from .payload import has_reference
+from .payload import TYPES, has_reference
 from .text import fit_reference
 
 _IDENTITY = frozenset({
@@ -59,6 +59,9 @@ def carries_reference(booking: Booking, read: ReadEntry) -> bool:
     return any(has_reference(line.description, reference) for line in read.lines)
 
 
-def owed(read: ReadEntry) -> Decimal:
-    """What the rows on receivable and payable accounts sum to, debit positive."""
-    return sum((line.amount for line in read.lines if line.is_control), Decimal(0))
+def amount_of(read: ReadEntry) -> Decimal:
+    """What a person knows the entry by, counted as Odoo does: of a sales or purchase entry what is
+    owed, debit positive; of any other, on which nobody need owe anything, its debits."""
+    if read.type in TYPES.values():
+        return sum((line.amount for line in read.lines if line.is_control), Decimal(0))
+    return sum((line.amount for line in read.lines if line.amount > 0), Decimal(0))

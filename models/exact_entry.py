@@ -13,7 +13,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.misc import format_date, formatLang
 
-from ..booking import READ_FIELDS, from_dict, is_ledger_only, owed, read_entry, reference_of
+from ..booking import READ_FIELDS, amount_of, from_dict, is_ledger_only, read_entry, reference_of
 from ..booking.adopt import bare
 from ..exact_api import odata, wire
 from .exact_booking_builder import stand_in
@@ -71,7 +71,7 @@ class ExactEntry(models.Model):
     )
     relation_guid = fields.Char(readonly=True)
     move_id = fields.Many2one(
-        'account.move', string="Was Linked To", readonly=True, ondelete='set null',
+        'account.move', string="Document", readonly=True, ondelete='set null',
         index='btree_not_null', help="The document that this entry stood for, or most likely does.",
     )
     date = fields.Date(readonly=True)
@@ -79,7 +79,7 @@ class ExactEntry(models.Model):
     currency_code = fields.Char(string="Currency", readonly=True)
     amount = fields.Float(
         digits=(16, 2), readonly=True,
-        help="On receivable and payable accounts, debit positive.",
+        help="Of sales and purchase entries what is owed, debit positive; of others, their debits.",
     )
 
     _division_guid_uniq = models.Constraint(
@@ -341,7 +341,7 @@ class ExactExport(models.Model):
                 'date': entry.entry_date,
                 'year': entry.year or 0,
                 'currency_code': entry.currency,
-                'amount': float(owed(entry)),
+                'amount': float(amount_of(entry)),
             }
             note = known.get(entry.entry_id)
             if note:

@@ -14,6 +14,7 @@ from odoo.tools.misc import format_date, formatLang
 from ..booking import (
     READ_FIELDS,
     Difference,
+    amount_of,
     carries_reference,
     compare,
     differs_in_size_only,
@@ -21,7 +22,6 @@ from ..booking import (
     identity_differences,
     is_equal,
     is_ledger_only,
-    owed,
     own_difference,
     read_entry,
 )
@@ -312,7 +312,7 @@ class ExactExport(models.Model):
         return self.env._(
             "entry %(number)s of %(date)s, %(currency)s %(amount)s",
             number=entry.entry_number or "?", date=format_date(self.env, entry.entry_date),
-            currency=entry.currency, amount=formatLang(self.env, abs(float(owed(entry)))),
+            currency=entry.currency, amount=formatLang(self.env, abs(float(amount_of(entry)))),
         )
 
     def _not_there(self):

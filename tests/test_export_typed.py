@@ -365,12 +365,19 @@ class TestExportTyped(ExactTypedCase):
         self.age(self.export(move))
         self.work()
         self.assertAsks(move)
+        self.assertIn("EUR 50.00", move.exact_message)
         self.delete(other.exact_guid)
         self.assertAsksAnyway(move)
         self.assertEqual(self.general(), [guid])
         self.wizard(move).action_book_beside()
         self.work()
         self.assertBooked(move)
+
+    def test_general_entry_is_offered_with_the_amount_that_people_know(self):
+        move = self.memo()
+        self.typed_memo(f"{move.name}: Memo", f"{move.name}: Memo")
+        [line] = self.wizard(move).line_ids
+        self.assertEqual((line.amount_total, line.entry_amount), (40, 40))
 
     # === DELETED AGAIN === #
 

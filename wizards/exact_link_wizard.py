@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 from odoo.tools import split_every
 from odoo.tools.misc import formatLang
 
-from ..booking import READ_FIELDS, from_dict, owed, read_entry, reference_of, to_dict
+from ..booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_of, to_dict
 from ..booking.adopt import OFFERED, bare, match
 from ..exact_api import ExactError, odata, wire
 from ..models.exact_booking_builder import BookingBuilder
@@ -116,7 +116,7 @@ class ExactLinkWizard(models.TransientModel):
                 'entry_reference': reference_of(entry),
                 'entry_journal': entry.journal,
                 'entry_date': entry.entry_date,
-                'entry_amount': abs(float(owed(entry))),
+                'entry_amount': abs(float(amount_of(entry))),
                 'relation_guid': entry.relation,
                 'differences': [
                     [d.field, self._kept(d.meant), self._kept(d.found)] for d in one.differences

@@ -13,6 +13,7 @@ from booking import (
     Booking,
     Difference,
     Line,
+    amount_of,
     changes,
     compare,
     fingerprint,
@@ -48,6 +49,17 @@ def test_nothing_there():
     assert read_entry([], GL_TYPES) is None
     (difference,) = compare(sale(), None)
     assert difference.field == 'missing_entry'
+
+
+def test_an_entry_is_known_by_what_is_owed_or_by_its_debits():
+    free = sale(lines=[Line('g1', D(100)), Line('g2', D(-100))], total=D(0), vat_total=D(0))
+    for booking, amount in (
+        (sale(), D(121)), (sale(kind='purchase'), D(-121)), (free, D(0)),
+    ):
+        assert amount_of(read_entry(books(booking), GL_TYPES)) == amount
+    moved = general(lines=[Line(RECEIVABLE, D(10)), Line(PAYABLE, D(5)), Line('g2', D(-15))])
+    rows = [row | {'Type': 90} for row in books(moved)]
+    assert amount_of(read_entry(rows, GL_TYPES)) == D(15)
 
 
 def test_rows_of_two_entries_are_refused():
