@@ -46,6 +46,9 @@ class ExactExportQueue(models.Model):
     retry_at = fields.Datetime(readonly=True, help="Nothing is tried before.")
     failures = fields.Integer(readonly=True, help="Times in a row that Exact was not reached.")
     reason = fields.Char(readonly=True, help="What went wrong the last time.")
+    limited_by = fields.Char(
+        readonly=True, help="The limit of Exact that made it wait the last time.",
+    )
     looked_at = fields.Datetime(
         readonly=True, help="When the journals in Exact were last looked through.",
     )
@@ -98,12 +101,13 @@ class ExactExportQueue(models.Model):
         """End the pause after failures; that of the limits is kept by the budget itself."""
         self.filtered('failures').retry_at = False
 
-    def _served(self, retry_at=False, reason=False):
+    def _served(self, retry_at=False, reason=False, limited_by=False):
         """Note that the division was served, and how that went.
 
         :param retry_at: a moment when it can go on, None after a failure of which nobody knows when
             it is over, False if all went well.
         :param reason: a sentence about what went wrong
+        :param limited_by: scope of the limit that has to be waited for
         """
         self.ensure_one()
         now = fields.Datetime.now()
@@ -112,6 +116,7 @@ class ExactExportQueue(models.Model):
             retry_at = now + min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
         self.write({
             'served_at': now, 'retry_at': retry_at, 'failures': failures, 'reason': reason,
+            'limited_by': limited_by,
         })
 
     @api.model
@@ -130,15 +135,17 @@ class ExactExport(models.Model):
     _inherit = 'exact.export'
 
     def _pause_text(self, wait):
-        """What a waiting document says: why, where Exact could not be reached the last time.
+        """What a waiting document says: why, where Exact could not be reached the last time or may
+        not be asked yet.
 
         :param str wait: what it waits for
         """
         self.ensure_one()
-        queue = self.env['exact.export.queue'].search([
-            ('division_id', '=', self.division_id.id), ('failures', '!=', 0),
-        ])
-        if not queue.reason:
+        queue = self.env['exact.export.queue'].search([('division_id', '=', self.division_id.id)])
+        if queue.limited_by and queue.retry_at and queue.retry_at > fields.Datetime.now():
+            limit = RateLimited(retry_at=aware(queue.retry_at), scope=queue.limited_by)
+            return f"{wait} {explain(self.env, limit)}"
+        if not queue.failures or not queue.reason:
             return wait
         return self.env._(
             "%(wait)s %(reason)s It is tried again at %(time)s.", wait=wait, reason=queue.reason,

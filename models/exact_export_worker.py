@@ -108,13 +108,13 @@ class ExactExport(models.Model):
             tracking_disable=True,
         )
         division = division.with_env(worker.env)
-        retry_at = reason = more = False
+        retry_at = reason = limited_by = more = False
         try:
             more = worker._process_division(division)
         except RateLimited as error:
             self.env.cr.rollback()
             # Woken at full seconds, and never before the moment: the next chance is minutes later
-            retry_at = ceil(error.retry_at)
+            retry_at, limited_by = ceil(error.retry_at), error.scope
         except SerializationFailure:
             # Somebody changed what was being worked on; it is done with the next turn.
             self.env.cr.rollback()
@@ -131,7 +131,7 @@ class ExactExport(models.Model):
             retry_at, reason = None, sentence(worker.env, 'unexpected', {
                 'reason': type(error).__name__,
             })
-        worker.env['exact.export.queue']._of(division)._served(retry_at, reason)
+        worker.env['exact.export.queue']._of(division)._served(retry_at, reason, limited_by)
         self._commit()
         moment = self._next_moment(division)
         # What a turn left as it was is no reason to begin the next one at once.

@@ -442,6 +442,25 @@ class TestExportFaults(ExactFaultCase):
         ])
         self.assertEqual(queue.retry_at, full)
 
+    def test_document_says_which_limit_it_waits_for(self):
+        move = self.invoice()
+        until = fields.Datetime.now().replace(tzinfo=timezone.utc) + timedelta(hours=1)
+        with patch.object(
+            type(self.env['exact.export']), '_process_division',
+            side_effect=RateLimited("wait", retry_at=until, scope='day'),
+        ):
+            self.export(move)
+        self.assertEqual(move.exact_message.split(" Odoo goes on")[0], (
+            "Waiting to be booked in Exact. Today's calls to Exact for this administration are "
+            "used up."
+        ))
+        # Its time has come, and the worker with it.
+        self.env['exact.export.queue'].sudo()._of(self.division).retry_at = fields.Datetime.now()
+        self.env.invalidate_all()
+        self.assertEqual(move.exact_message, "Waiting to be booked in Exact.")
+        self.work()
+        self.assertBooked(move)
+
     def test_look_up_that_fails_stops_no_other(self):
         self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
         doubtful = self.invoice(1)
