@@ -8,7 +8,7 @@ whatever its reference.
 from decimal import Decimal
 
 from .compare import Difference, ReadEntry, compare
-from .entry import Booking, is_ledger_only
+from .entry import Booking, is_ledger_only, is_money
 from .payload import TYPES, has_reference
 from .text import fit_reference
 
@@ -57,6 +57,17 @@ def carries_reference(booking: Booking, read: ReadEntry) -> bool:
     if not is_ledger_only(booking.kind):
         return read.your_ref == reference
     return any(has_reference(line.description, reference) for line in read.lines)
+
+
+def has_amount_of(booking: Booking, amount: Decimal) -> bool:
+    """Whether an entry of this amount (see `amount_of`) comes to as much as the booking."""
+    if not is_ledger_only(booking.kind):
+        return amount * -booking.debit_sign == booking.total
+    amounts = [line.amount for line in booking.lines]
+    if is_money(booking.kind):
+        # Lines are what moved the account; its own row is the other side.
+        amounts = [-amount for amount in amounts] + [booking.total]
+    return amount == sum((one for one in amounts if one > 0), Decimal(0))
 
 
 def amount_of(read: ReadEntry) -> Decimal:

@@ -13,7 +13,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.misc import format_date, formatLang
 
-from ..booking import READ_FIELDS, amount_of, from_dict, is_ledger_only, read_entry, reference_of
+from ..booking import READ_FIELDS, amount_of, from_dict, has_amount_of, read_entry, reference_of
 from ..booking.adopt import bare
 from ..exact_api import odata, wire
 from .exact_booking_builder import stand_in
@@ -145,12 +145,10 @@ class ExactEntry(models.Model):
         )
 
     def _has_amount_of(self, booking):
-        """Whether the entry has the total and currency of the booking."""
+        """Whether the entry has the amount and currency of the booking."""
         self.ensure_one()
-        if is_ledger_only(booking.kind):
-            return True
-        amount = Decimal(f'{self.amount:.2f}') * -booking.debit_sign
-        return amount == booking.total and self.currency_code == booking.currency
+        amount = Decimal(f'{self.amount:.2f}')
+        return has_amount_of(booking, amount) and self.currency_code == booking.currency
 
 
 class ExactExport(models.Model):

@@ -6,7 +6,7 @@ second entry. It is seen with the next look, and then people are told.
 
 from odoo import api, models
 
-from ..booking import from_dict, is_ledger_only
+from ..booking import from_dict
 from .exact_booking_builder import Problem
 from .exact_export import BOOKED_STATES
 
@@ -37,11 +37,9 @@ class ExactExport(models.Model):
 
         :return: {export: exact.entry}; exports without any are left out
         """
-        # Entries on ledgers have no relation and no total that would say so.
-        booked = self.filtered(lambda export: (
-            export.state in BOOKED_STATES and export.reference_key
-            and not is_ledger_only(export.kind)
-        ))
+        booked = self.filtered(
+            lambda export: export.state in BOOKED_STATES and export.reference_key,
+        )
         result = {}
         for division, exports in booked.grouped('division_id').items():
             noted = {key for [key] in self.env['exact.entry']._read_group([

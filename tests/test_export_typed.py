@@ -448,6 +448,23 @@ class TestExportDouble(ExactTypedCase):
         self.assertIn(str(export.entry_number), move.exact_message)
         self.assertEqual(export.blocking_reason, move.exact_message)
 
+    def test_general_entry_is_told_by_its_amount(self):
+        move = self.memo()
+        self.export(move)
+        self.assertBooked(move)
+        texts = [f"{move.name}: Memo", f"{move.name}: Memo"]
+        self.typed_memo(*texts, amount=41)
+        self.look()
+        self.assertFalse(self.blocking(move))
+        guid = self.typed_memo(*texts)
+        self.look()
+        self.assertTold(move)
+        self.assertIn("EUR 40.00", move.exact_message)
+        self.delete(guid)
+        self.notice()
+        self.assertFalse(self.blocking(move))
+        self.assertBooked(move)
+
     def notes(self, move):
         return move.message_ids.filtered(lambda message: "twice" in (message.body or ''))
 

@@ -18,12 +18,14 @@ from booking import (
     GlFacts,
     JournalFacts,
     Line,
+    amount_of,
     changes,
     check,
     compare,
     fingerprint,
     from_dict,
     general_description,
+    has_amount_of,
     is_ledger_only,
     is_money,
     line_resource,
@@ -95,6 +97,13 @@ def bank_bookings(draw):
         rate=draw(st.sampled_from([D(1), D('0.923456789')])),
         currency=draw(st.sampled_from(['EUR', 'USD'])),
     )
+
+
+@given(bank_bookings())
+def test_a_booking_comes_to_as_much_as_its_entry(booking):
+    amount = amount_of(read(booking))
+    assert has_amount_of(booking, amount)
+    assert not has_amount_of(booking, amount + 1)
 
 
 # === PAYLOAD === #

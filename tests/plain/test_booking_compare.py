@@ -17,6 +17,7 @@ from booking import (
     changes,
     compare,
     fingerprint,
+    has_amount_of,
     match_lines,
     own_difference,
     payload,
@@ -60,6 +61,14 @@ def test_an_entry_is_known_by_what_is_owed_or_by_its_debits():
     moved = general(lines=[Line(RECEIVABLE, D(10)), Line(PAYABLE, D(5)), Line('g2', D(-15))])
     rows = [row | {'Type': 90} for row in books(moved)]
     assert amount_of(read_entry(rows, GL_TYPES)) == D(15)
+
+
+@given(bookings(), st.sampled_from([D('0.01'), D(-1)]))
+def test_a_booking_comes_to_as_much_as_its_entry(booking, more):
+    types = {'Type': 90} if booking.kind == 'general' else {}
+    amount = amount_of(read_entry([row | types for row in books(booking)], GL_TYPES))
+    assert has_amount_of(booking, amount)
+    assert not has_amount_of(booking, amount + more)
 
 
 def test_rows_of_two_entries_are_refused():
