@@ -17,7 +17,7 @@ from ..booking import READ_FIELDS, amount_of, from_dict, has_amount_of, read_ent
 from ..booking.adopt import bare
 from ..exact_api import odata, wire
 from .exact_booking_builder import stand_in
-from .exact_clock import floor
+from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor
 from .exact_export import BOOKED_STATES
 from .exact_sync import modified_since
 
@@ -81,6 +81,8 @@ class ExactEntry(models.Model):
         digits=(16, 2), readonly=True,
         help="Of sales and purchase entries what is owed, debit positive; of others, their debits.",
     )
+    created_at = fields.Datetime(readonly=True, help="When it was made in Exact.")
+    creator_guid = fields.Char(readonly=True, help="The user of Exact who made it.")
 
     _division_guid_uniq = models.Constraint(
         'UNIQUE(division_id, exact_guid)', "This entry of Exact is already here.",
@@ -133,8 +135,7 @@ class ExactEntry(models.Model):
         self.ensure_one()
         return (
             self.reference_key == bare(booking.your_ref)
-            and kinds.get(self.journal_code, self.journal_code)
-            == kinds.get(booking.journal, booking.journal)
+            and self._is_in_kind_of(booking, kinds)
             and (of_any or self.relation_guid == (booking.relation or self.relation_guid))
             # Numbers of others that are alike are many, where nobody says whose it is.
             and (
@@ -142,6 +143,17 @@ class ExactEntry(models.Model):
             )
             # Who starts to number anew each year uses each number once a year. 0 is not known.
             and self.year in (0, booking.year)
+        )
+
+    def _is_in_kind_of(self, booking, kinds):
+        """Whether the journal of the entry is of the kind of the booking's.
+
+        :param kinds: kind of document of each journal, by its code
+        """
+        self.ensure_one()
+        return (
+            kinds.get(self.journal_code, self.journal_code)
+            == kinds.get(booking.journal, booking.journal)
         )
 
     def _has_amount_of(self, booking):
@@ -351,6 +363,7 @@ class ExactExport(models.Model):
             else:
                 new.append({
                     'division_id': division.id, 'exact_guid': entry.entry_id, **values,
+                    'created_at': floor(entry.created), 'creator_guid': entry.creator,
                 })
         keys.update((entry_model.create(new) | changed).mapped('reference_key'))
         keys.discard(False)
@@ -419,6 +432,61 @@ class ExactExport(models.Model):
                 ),
             ) | by_move[export.move_id].filtered(
                 lambda entry, apart=apart: entry.exact_guid not in apart,
+            )
+            if found:
+                result[export] = found
+        return result
+
+    def _look_for_unnamed(self, division, client):
+        """Read what our own user made when Exact was asked for these, and that nothing names any
+        more: somebody may have rewritten it since. No call where there is no such entry.
+
+        :return: {export: [booking.ReadEntry]}; exports without any are left out
+        """
+        if not self:
+            return {}
+        queue = self.env['exact.export.queue']._of(division)
+        if not queue.looked_at or queue.looked_at < max(self.mapped('asked_at')) + VISIBILITY:
+            self._look_through_journals(division, client)
+        notes = self.env['exact.entry'].union(*self._unnamed(division).values())
+        entries = self._read_notes(division, client, notes)
+        return {
+            export: [entries[guid] for guid in found.mapped('exact_guid') if guid in entries]
+            for export, found in self._unnamed(division).items()
+        }
+
+    def _unnamed(self, division):
+        """Entries of nobody that may be what Exact was asked for, though their reference does not
+        say so: of our user, of that moment, and of the same amount in a journal of the kind.
+
+        :return: {export: exact.entry}; exports without any are left out
+        """
+        # sudo: who the user of the connection is in Exact, is no secret of its tokens.
+        user_guid = division.connection_id.sudo().exact_user_guid
+        notes = user_guid and self.env['exact.entry'].search([
+            ('division_id', '=', division.id), ('creator_guid', '=', user_guid),
+            ('created_at', '>=', min(self.mapped('asked_at')) - CLOCKS_DIFFER),
+            ('created_at', '<=', max(self.mapped('asked_at')) + VISIBILITY),
+        ])
+        if not notes:
+            return {}
+        # What carries the reference of another document is looked up as that one's.
+        named = {key for [key] in self._read_group([
+            ('division_id', '=', division.id),
+            ('reference_key', 'in', notes.filtered('reference_key').mapped('reference_key')),
+        ], ['reference_key'])}
+        kinds = division._journal_kinds()
+        result = {}
+        for export in self:
+            booking, apart = from_dict(export.booking), export._booked_beside()
+            found = notes.filtered(
+                lambda note, export=export, booking=booking, apart=apart: (
+                    note.exact_guid not in apart
+                    and note.reference_key not in named - {export.reference_key}
+                    and export._is_about_when_asked(note.created_at)
+                    and note._is_in_kind_of(booking, kinds)
+                    and note._has_amount_of(booking)
+                ),
             )
             if found:
                 result[export] = found

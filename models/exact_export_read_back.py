@@ -34,7 +34,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
-from .exact_clock import VISIBILITY, floor, may_still_come
+from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor, may_still_come, naive
 from .exact_error_text import explain
 from .exact_export import BOOKED_STATES
 from .exact_export_worker import CHECK_BATCH, plain_text
@@ -43,8 +43,6 @@ from .exact_export_worker import CHECK_BATCH, plain_text
 READ_BATCH = 40
 # Characters of a GUID as text.
 GUID_LENGTH = 36
-# So much the clocks of Exact and of this machine may differ.
-CLOCKS_DIFFER = timedelta(minutes=1)
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
 # After a question that failed, or an answer that could not be made use of.
@@ -108,6 +106,7 @@ class ExactExport(models.Model):
                 similar = batch.filtered(lambda export: not export.asked_at)._look_at_suspects(
                     division, client,
                 )
+                similar |= batch._missed(found)._look_for_unnamed(division, client)
             except (Rejected, NotFound, MalformedAnswer) as error:
                 batch._look_up_failed(explain(self.env, error))
                 self._commit()
@@ -206,10 +205,27 @@ class ExactExport(models.Model):
 
     def _came_when_asked(self, entry):
         """Whether Exact made this entry about when it was asked for ours."""
-        created = entry.created and entry.created.replace(tzinfo=None)
-        return bool(created and self.asked_at) and (
-            self.asked_at - CLOCKS_DIFFER <= created <= self.asked_at + VISIBILITY
+        return self._is_about_when_asked(naive(entry.created)) if entry.created else False
+
+    def _is_about_when_asked(self, moment):
+        """Whether a moment of the database is about that at which Exact was asked for ours."""
+        return bool(moment and self.asked_at) and (
+            self.asked_at - CLOCKS_DIFFER <= moment <= self.asked_at + VISIBILITY
         )
+
+    def _missed(self, found):
+        """Those that Exact was asked for and should show by now, and does not.
+
+        :param found: {export: entries that carry its reference}
+        """
+        now = fields.Datetime.now()
+        late = self.filtered(
+            lambda export: export.asked_at and not may_still_come(export.asked_at, now),
+        )
+        others = late._entries_of_others(found)
+        return late.filtered(lambda export: all(
+            entry.entry_id in others[export] for entry in found.get(export, ())
+        ))
 
     def _adopt(self, entry):
         """Take an entry of Exact for this document's; it is read back like any other."""

@@ -147,7 +147,7 @@ SENTENCES = {
     'credit_note_type': _lt("Exact booked the credit note as an invoice with negative amounts. Choose the other style of credit notes for the administration, then undo this export and export again."),
     'missing_entry': _lt("The entry cannot be read back from Exact yet."),
     'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Compare them, and link the right one."),
-    'entry_exists': _lt("Exact has this already, perhaps: %(entries)s carries the same reference. Compare, then link it or book beside it."),
+    'entry_exists': _lt("Exact has this already, perhaps: %(entries)s. Compare, then link it or book beside it."),
     'booked_twice': _lt("Exact has this twice: as entry %(number)s of this document, and as %(entries)s, which somebody else booked. Delete one of them in Exact, then retry; or keep both."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),
     'deleted_in_exact': _lt("Somebody deleted the entry in Exact."),

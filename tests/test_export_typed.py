@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.models.exact_booking_builder import BookingBuilder
 
-from .test_export_faults import WORKER, ExactFaultCase, die
+from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, die
 from .test_export_once import ExactTypedMixin
 
 LINES = 'bulk/Financial/TransactionLines'
@@ -53,7 +53,7 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
             {'name': "Memo", 'balance': -40, 'account_id': self.revenue.id},
         ], journal_id=self.company_data['default_journal_misc'].id)
 
-    def typed_memo(self, first, second, amount=40):
+    def typed_memo(self, first, second, amount=40, user='emma'):
         """An accountant books a general entry by hand, with these texts on its two lines."""
         ledgers = self.env['exact.account.mapping'].search([
             ('division_id', '=', self.division.id),
@@ -68,15 +68,32 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
             } for account, balance, text in (
                 (self.expense, amount, first), (self.revenue, -amount, second),
             )],
-        }})['EntryID']
+        }, 'user': user})['EntryID']
 
-    def booked_unseen(self, move):
-        """Twenty minutes ago the worker died behind the POST."""
+    def booked_unseen(self, move, minutes=20):
+        """Some minutes ago the worker died behind the POST."""
         move.action_exact_export()
-        self.long_ago(minutes=20)
-        with self.during('post', 'generaljournalentry/GeneralJournalEntries', die):
+        self.long_ago(minutes=minutes)
+        entries = ENTRIES if move.is_invoice() else 'generaljournalentry/GeneralJournalEntries'
+        with self.during('post', entries, die):
             self.killed()
         self.simulator.clock.resume()
+
+    def know_us(self):
+        """Who the user of our connection is, as read when somebody has consented."""
+        with self.division._client() as client:
+            self.connection._write_me(self.connection._read_me(client))
+
+    def found_unnamed(self, move, minutes=20):
+        """Time goes by, and what stands for the document is found though nothing names it."""
+        self.know_us()
+        self.age(move.exact_export_id)
+        asked_at = fields.Datetime.now() - timedelta(minutes=minutes)
+        move.exact_export_id.sudo().asked_at = asked_at
+        # Too early for what Exact shows late.
+        self.queue().looked_at = asked_at + timedelta(minutes=2)
+        self.work()
+        self.assertAsks(move)
 
     def general(self):
         """GUIDs of the general entries in Exact."""
@@ -353,6 +370,65 @@ class TestExportTyped(ExactTypedCase):
         self.delete(twin)
         self.assertAsksAnyway(move)
         self.assertEqual(self.general(), [entry])
+
+    def test_entry_that_names_nothing_any_more_is_known_by_who_made_it_when(self):
+        """Every line of ours was rewritten before anybody found it."""
+        move = self.memo()
+        self.booked_unseen(move)
+        [entry] = self.general()
+        self.reword(entry)
+        self.reword(entry, 2)
+        self.long_ago(minutes=20)
+        # Another's, and ours of another amount.
+        self.typed_memo("Other words", "Other words")
+        self.typed_memo("Other words", "Other words", 41, user='jan')
+        self.simulator.clock.resume()
+        self.found_unnamed(move)
+        self.assertEqual(move.exact_export_id.finding_ids.params['guids'], [entry])
+        self.assertAsksAnyway(move)
+        self.wizard(move).action_book_beside()
+        self.work()
+        self.assertBooked(move)
+
+    def test_sale_that_names_nothing_any_more_is_known_by_who_made_it_when(self):
+        """Another document of that amount, asked for in vain at another moment, is not asked about.
+        """
+        other, move = self.invoice(90), self.invoice(90)
+        self.relation(move)
+        self.booked_unseen(move, 50)
+        self.edit(*self.entries(move.name), YourRef="Other words")
+        self.simulator.faults.add('cut_before', method='POST', resource='SalesEntries')
+        self.age(self.export(other))
+        self.assertEqual(other.exact_export_id.state, 'uncertain')
+        self.found_unnamed(move, 50)
+        self.assertBooked(other)
+
+    def test_sale_that_is_another_customers_by_now_is_known_by_who_made_it_when(self):
+        move = self.invoice(90)
+        self.relation(move)
+        another = self.relation(self.invoice(1, partner=self.env['res.partner'].create({
+            'name': "Another Customer", 'is_company': True,
+        })))
+        self.booked_unseen(move)
+        self.edit(*self.entries(move.name), Customer=another)
+        self.found_unnamed(move)
+
+    def test_entry_of_another_document_is_that_ones(self):
+        """Alike in moment and amount: one was booked and the other was not, nobody knows which."""
+        booked, lost = self.invoice(90), self.invoice(90)
+        self.relation(booked)
+        self.know_us()
+        self.simulator.faults.add('cut_before', method='POST', resource='SalesEntries')
+        self.export(lost)
+        self.booked_unseen(booked)
+        for move, state in ((lost, 'uncertain'), (booked, 'sending')):
+            self.assertEqual(move.exact_export_id.state, state)
+            self.age(move.exact_export_id)
+        self.look_again()
+        self.work()
+        self.work()
+        self.assertBooked(booked)
+        self.assertBooked(lost)
 
     def test_entry_that_names_it_in_another_line_is_asked_about_until_it_is_answered(self):
         """Somebody else's, of last week: the note of it carries another reference."""
