@@ -24,6 +24,7 @@ from .identity import (
     identity_differences,
     is_equal,
     is_identity,
+    is_reversal_of,
     reference_of,
 )
 from .payload import general_description, has_reference, line_resource, payload, resource
@@ -125,6 +126,7 @@ __all__ = [
     'is_identity',
     'is_ledger_only',
     'is_money',
+    'is_reversal_of',
     'is_rounding',
     'likeness',
     'line_resource',

@@ -63,16 +63,38 @@ def has_amount_of(booking: Booking, amount: Decimal) -> bool:
     """Whether an entry of this amount (see `amount_of`) comes to as much as the booking."""
     if not is_ledger_only(booking.kind):
         return amount * -booking.debit_sign == booking.total
-    amounts = [line.amount for line in booking.lines]
-    if is_money(booking.kind):
-        # Lines are what moved the account; its own row is the other side.
-        amounts = [-amount for amount in amounts] + [booking.total]
-    return amount == sum((one for one in amounts if one > 0), Decimal(0))
+    return abs(amount) == _debits(_rows(booking))
+
+
+def is_reversal_of(booking: Booking, amount: Decimal) -> bool:
+    """Whether an entry of this amount (see `amount_of`) takes a general booking back: its first
+    line is on the other side. Copies of an entry keep the order of its lines, and its texts."""
+    return booking.kind == 'general' and amount * _side(_rows(booking)) < 0
 
 
 def amount_of(read: ReadEntry) -> Decimal:
     """What a person knows the entry by, counted as Odoo does: of a sales or purchase entry what is
-    owed, debit positive; of any other, on which nobody need owe anything, its debits."""
+    owed, debit positive; of any other, on which nobody need owe anything, its debits, negative if
+    its first line is a credit."""
     if read.type in TYPES.values():
         return sum((line.amount for line in read.lines if line.is_control), Decimal(0))
-    return sum((line.amount for line in read.lines if line.amount > 0), Decimal(0))
+    rows = [line.amount for line in read.lines]
+    return _debits(rows) * _side(rows)
+
+
+def _rows(booking):
+    """Amounts of the rows of an entry on ledgers, debit positive."""
+    rows = [line.amount for line in booking.lines]
+    if is_money(booking.kind):
+        # Lines are what moved the account; its own row is the other side.
+        return [booking.total, *(-row for row in rows)]
+    return rows
+
+
+def _debits(rows):
+    return sum((row for row in rows if row > 0), Decimal(0))
+
+
+def _side(rows):
+    """1 if the first row is a debit, -1 if it is a credit."""
+    return -1 if next((row for row in rows if row), 0) < 0 else 1

@@ -13,7 +13,15 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.misc import format_date, formatLang
 
-from ..booking import READ_FIELDS, amount_of, from_dict, has_amount_of, read_entry, reference_of
+from ..booking import (
+    READ_FIELDS,
+    amount_of,
+    from_dict,
+    has_amount_of,
+    is_reversal_of,
+    read_entry,
+    reference_of,
+)
 from ..booking.adopt import bare
 from ..exact_api import odata, wire
 from .exact_booking_builder import stand_in
@@ -79,7 +87,8 @@ class ExactEntry(models.Model):
     currency_code = fields.Char(string="Currency", readonly=True)
     amount = fields.Float(
         digits=(16, 2), readonly=True,
-        help="Of sales and purchase entries what is owed, debit positive; of others, their debits.",
+        help="Of sales and purchase entries what is owed, debit positive; of others their debits, "
+             "negative if the first line is a credit.",
     )
     created_at = fields.Datetime(readonly=True, help="When it was made in Exact.")
     creator_guid = fields.Char(readonly=True, help="The user of Exact who made it.")
@@ -159,8 +168,16 @@ class ExactEntry(models.Model):
     def _has_amount_of(self, booking):
         """Whether the entry has the amount and currency of the booking."""
         self.ensure_one()
-        amount = Decimal(f'{self.amount:.2f}')
-        return has_amount_of(booking, amount) and self.currency_code == booking.currency
+        return has_amount_of(booking, self._amount()) and self.currency_code == booking.currency
+
+    def _is_reversal_of(self, booking):
+        """Whether somebody took the booking back with this entry, in Exact."""
+        self.ensure_one()
+        return is_reversal_of(booking, self._amount())
+
+    def _amount(self):
+        """The amount as money."""
+        return Decimal(f'{self.amount:.2f}')
 
 
 class ExactExport(models.Model):
@@ -439,7 +456,8 @@ class ExactExport(models.Model):
 
     def _look_for_unnamed(self, division, client):
         """Read what our own user made when Exact was asked for these, and that nothing names any
-        more: somebody may have rewritten it since. No call where there is no such entry.
+        more: somebody may have rewritten it since. The journals are looked through for it, as
+        before sending, unless they were since; a further call is made only if there is any.
 
         :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
@@ -448,12 +466,7 @@ class ExactExport(models.Model):
         queue = self.env['exact.export.queue']._of(division)
         if not queue.looked_at or queue.looked_at < max(self.mapped('asked_at')) + VISIBILITY:
             self._look_through_journals(division, client)
-        notes = self.env['exact.entry'].union(*self._unnamed(division).values())
-        entries = self._read_notes(division, client, notes)
-        return {
-            export: [entries[guid] for guid in found.mapped('exact_guid') if guid in entries]
-            for export, found in self._unnamed(division).items()
-        }
+        return self._read_anew(division, client, lambda: self._unnamed(division))
 
     def _unnamed(self, division):
         """Entries of nobody that may be what Exact was asked for, though their reference does not
@@ -505,11 +518,20 @@ class ExactExport(models.Model):
         :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
         bookings = {export: from_dict(export.booking) for export in self}
-        notes = self.env['exact.entry'].union(*self._suspects(division, bookings).values())
+        return self._read_anew(division, client, lambda: self._suspects(division, bookings))
+
+    @api.model
+    def _read_anew(self, division, client, suspects):
+        """Read noted entries, and tell which are still what they were noted as.
+
+        :param suspects: callable that gives {export: exact.entry}
+        :return: {export: [booking.ReadEntry]}; exports without any are left out
+        """
+        notes = self.env['exact.entry'].union(*suspects().values())
         entries = self._read_notes(division, client, notes)
         return {
             export: [entries[guid] for guid in found.mapped('exact_guid') if guid in entries]
-            for export, found in self._suspects(division, bookings).items()
+            for export, found in suspects().items()
         }
 
     @api.model

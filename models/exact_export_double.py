@@ -50,9 +50,9 @@ class ExactExport(models.Model):
             exports.fetch(['booking'])
             bookings = {export: from_dict(export.booking) for export in exports}
             for export, entries in self._suspects(division, bookings).items():
-                entries = entries.filtered(
-                    lambda entry, booking=bookings[export]: entry._has_amount_of(booking)
-                )
+                entries = entries.filtered(lambda entry, booking=bookings[export]: (
+                    entry._has_amount_of(booking) and not entry._is_reversal_of(booking)
+                ))
                 if entries:
                     result[export] = entries
         return result

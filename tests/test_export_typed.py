@@ -413,6 +413,20 @@ class TestExportTyped(ExactTypedCase):
         self.edit(*self.entries(move.name), Customer=another)
         self.found_unnamed(move)
 
+    def test_what_names_it_and_is_over_is_not_what_was_missed(self):
+        """An entry of before and its reversal carry the reference that ours has lost."""
+        move = self.invoice(90)
+        self.export(move)
+        move.action_exact_reverse()
+        self.work()
+        before = set(self.entries(move.name))
+        self.assertEqual(len(before), 2)
+        self.booked_unseen(move)
+        [guid] = set(self.entries(move.name)) - before
+        self.edit(guid, YourRef="Other words")
+        self.found_unnamed(move)
+        self.assertEqual(move.exact_export_id.finding_ids.params['guids'], [guid])
+
     def test_entry_of_another_document_is_that_ones(self):
         """Alike in moment and amount: one was booked and the other was not, nobody knows which."""
         booked, lost = self.invoice(90), self.invoice(90)
@@ -530,6 +544,8 @@ class TestExportDouble(ExactTypedCase):
         self.assertBooked(move)
         texts = [f"{move.name}: Memo", f"{move.name}: Memo"]
         self.typed_memo(*texts, amount=41)
+        # What takes it back in Exact keeps its texts.
+        self.typed_memo(*texts, amount=-40)
         self.look()
         self.assertFalse(self.blocking(move))
         guid = self.typed_memo(*texts)
