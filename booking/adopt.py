@@ -17,6 +17,8 @@ from .identity import is_equal, is_identity, reference_of
 EQUAL, REFERENCE, DATE = 'equal', 'reference', 'date'
 # Why an entry is shown but not offered.
 SEVERAL, DIFFERS = 'several', 'differs'
+# Of an entry that people were asked about, and that nothing above says to be the document's.
+ASKED = 'asked'
 OFFERED = (EQUAL, REFERENCE, DATE)
 
 # Transaction.Type of what a kind of booking becomes (facts: 20/21 sales, 30/31 purchase entries).
@@ -81,6 +83,17 @@ def match(bookings: Mapping[Hashable, Booking], entries: Iterable[ReadEntry],
     return result
 
 
+def judge(booking: Booking, entry: ReadEntry, unknown_relations: Iterable[str] = ()) -> Match:
+    """What to show of an entry that people were asked about: whatever it is, and whether it can be
+    linked.
+
+    :param unknown_relations: see `match`
+    """
+    meant = _for_relation_of(entry, booking, unknown_relations)
+    fits = _is_kind(meant, entry) and not link_differences(meant, entry)
+    return Match(ASKED if fits else DIFFERS, (entry,), _differences(meant, entry))
+
+
 def link_differences(booking: Booking, entry: ReadEntry | None) -> tuple[Difference, ...]:
     """What says that a linked entry is not this document's: its journal and reference may be the
     accountant's own.
@@ -100,8 +113,7 @@ def _fits(how, booking, entry, unknown):
     if not _is_kind(booking, entry):
         return False
     stranger = booking.relation in unknown
-    if stranger:
-        booking = replace(booking, relation=entry.relation)
+    booking = _for_relation_of(entry, booking, unknown)
     if link_differences(booking, entry):
         return False
     if how == EQUAL:
@@ -109,6 +121,11 @@ def _fits(how, booking, entry, unknown):
     if how == REFERENCE:
         return _same_reference(booking, entry)
     return not stranger and booking.entry_date == entry.entry_date
+
+
+def _for_relation_of(entry, booking, unknown):
+    """The booking; of a relation that is yet to be made as if it were the entry's."""
+    return replace(booking, relation=entry.relation) if booking.relation in unknown else booking
 
 
 def _is_kind(booking, entry):

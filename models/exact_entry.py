@@ -404,12 +404,19 @@ class ExactExport(models.Model):
             *([('export_id.reference_key', 'in', list(keys))] if keys is not None else []),
         ])
 
+    def _questions(self):
+        """The findings that ask which entry is the document's."""
+        return self.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
+
+    def _asked_about(self):
+        """GUIDs of the entries that people are asked about."""
+        return {guid for finding in self._questions() for guid in finding.params.get('guids', ())}
+
     def _withdraw(self):
         """What a person was asked about stays in Exact: the document says so, for whoever wonders
         later.
         """
-        asked = self.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
-        for finding in asked:
+        for finding in self._questions():
             finding.move_id._message_log(body=self.env._(
                 "Withdrawn. What may be this document stays in Exact: %s.",
                 finding.params.get('entries', ''),

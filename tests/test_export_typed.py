@@ -240,7 +240,7 @@ class TestExportTyped(ExactTypedCase):
         self.assertBooked(move)
 
     def test_all_that_was_asked_about_can_be_booked_beside(self):
-        """The list offers the likeliest one; the question named the others, too."""
+        """The likeliest one is offered; the question named the other, too, which is shown."""
         move = self.invoice()
         self.typed(move, Journal='71')
         self.typed(self.invoice(90), YourRef=move.name)
@@ -249,7 +249,7 @@ class TestExportTyped(ExactTypedCase):
         self.work()
         self.assertAsks(move, 'several_entries')
         wizard = self.wizard(move)
-        self.assertEqual(len(wizard.line_ids), 1)
+        self.assertEqual(sorted(wizard.line_ids.mapped('how')), ['differs', 'reference'])
         wizard.action_book_beside()
         self.work()
         self.assertBooked(move)
@@ -468,6 +468,45 @@ class TestExportTyped(ExactTypedCase):
         self.typed_memo(f"{move.name}: Memo", f"{move.name}: Memo")
         [line] = self.wizard(move).line_ids
         self.assertEqual((line.amount_total, line.entry_amount), (40, 40))
+
+    def test_what_is_asked_about_is_shown_whatever_else_is_alike(self):
+        """Another entry of that day and amount is likelier by what it says; it was not asked about.
+        """
+        move = self.memo()
+        asked = self.typed_memo(f"{move.name}: Memo", f"{move.name}: Memo", 50)
+        self.look_again()
+        self.export(move)
+        self.work()
+        self.assertAsks(move)
+        alike = self.typed_memo("Memo", "Memo")
+        wizard = self.wizard(move)
+        self.assertEqual(
+            {line.exact_guid: line.how for line in wizard.line_ids},
+            {alike: 'date', asked: 'differs'},
+        )
+        self.assertEqual(set(wizard.line_ids.mapped('date')), {move.date})
+        wizard.action_book_beside()
+        self.work()
+        self.assertBooked(move)
+
+    def test_what_names_nothing_any_more_can_be_linked(self):
+        """On another day, too: nothing but the question says that it is the document's."""
+        move = self.invoice(90)
+        self.relation(move)
+        self.booked_unseen(move)
+        [guid] = self.entries(move.name)
+        self.edit(guid, YourRef="Other words", EntryDate='2026-02-20', ReportingPeriod=2)
+        self.found_unnamed(move)
+        wizard = self.wizard(move)
+        self.assertEqual((wizard.line_ids.exact_guid, wizard.line_ids.how), (guid, 'asked'))
+        self.assertEqual(wizard.missing_count, 0)
+        wizard.line_ids.is_chosen = True
+        wizard.action_link()
+        self.work()
+        self.assertEqual(
+            (move.exact_state, move.exact_export_id.exact_guid), ('verified', guid),
+            move.exact_message,
+        )
 
     # === DELETED AGAIN === #
 

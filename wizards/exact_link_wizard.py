@@ -7,11 +7,10 @@ from odoo.tools import split_every
 from odoo.tools.misc import formatLang
 
 from ..booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_of, to_dict
-from ..booking.adopt import OFFERED, bare, match
+from ..booking.adopt import OFFERED, bare, judge, match
 from ..exact_api import ExactError, odata, wire
 from ..models.exact_booking_builder import BookingBuilder
 from ..models.exact_engine_fields import named_at_creation, refuse_engine_fields
-from ..models.exact_entry import WHICH_CODES
 from ..models.exact_error_text import explain
 from ..models.exact_export import ENDED_STATES
 from ..models.exact_export_worker import CHECK_BATCH
@@ -28,6 +27,7 @@ HOW = [
     ('equal', "Equal"),
     ('reference', "Same Reference"),
     ('date', "Same Date"),
+    ('asked', "Asked About"),
     ('several', "Several Entries"),
     ('differs', "Other Amount or Relation"),
 ]
@@ -92,16 +92,29 @@ class ExactLinkWizard(models.TransientModel):
                 count=len(moves), limit=MAX_DOCUMENTS,
             ))
         bookings, unknown = self._bookings(division_sudo, moves)
+        asked = defaultdict(list)
+        for move in moves.filtered(lambda move: move in bookings):
+            # sudo: what people were asked about they may see, whoever may read the exports.
+            for guid in move.sudo().exact_export_id._asked_about():
+                asked[guid].append(move)
         try:
-            entries = self._entries(division_sudo, bookings.values())
+            entries = self._entries(division_sudo, bookings.values(), asked)
         except ExactError as error:
             raise UserError(explain(self.env, error)) from error
         found = match(bookings, entries, unknown)
+        rows = [(move, one, entry) for move, one in found.items() for entry in one.entries]
+        # The likeliest may be another than those that the question is about.
+        shown = {(move, entry.entry_id) for move, _one, entry in rows}
+        rows += [
+            (move, judge(bookings[move], entry, unknown), entry)
+            for entry in entries for move in asked.get(entry.entry_id, ())
+            if (move, entry.entry_id) not in shown
+        ]
         # sudo: what was found is not for people to write; the wizard is the person's all the same.
         wizard = self.sudo().create({
             'division_id': division_sudo.id,
             'document_count': len(moves),
-            'missing_count': len(moves) - len(found),
+            'missing_count': len(moves) - len({move for move, _one, _entry in rows}),
             'asked_for_id': moves.id if len(moves) == 1 else False,
         })
         self.env['exact.link.wizard.line'].sudo().create([
@@ -122,7 +135,7 @@ class ExactLinkWizard(models.TransientModel):
                     [d.field, self._kept(d.meant), self._kept(d.found)] for d in one.differences
                 ],
             }
-            for move, one in found.items() for entry in one.entries
+            for move, one, entry in rows
         ])
         return wizard.sudo(False)
 
@@ -150,9 +163,11 @@ class ExactLinkWizard(models.TransientModel):
         return bookings, unknown
 
     @api.model
-    def _entries(self, division_sudo, bookings):
+    def _entries(self, division_sudo, bookings, asked):
         """Entries in the journals of these bookings, around their dates, that are nobody's yet; and
         whatever was noted under their references.
+
+        :param asked: GUIDs of further ones, which people were asked about
         """
         if not bookings:
             return []
@@ -182,7 +197,7 @@ class ExactLinkWizard(models.TransientModel):
                             "shorter time.",
                         ))
             seen = {wire.as_guid(row['EntryID']) for row in rows}
-            for guids in odata.batches(sorted({*noted.mapped('exact_guid')} - seen)):
+            for guids in odata.batches(sorted({*noted.mapped('exact_guid'), *asked} - seen)):
                 rows += client.get(
                     'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
                     filter=odata.any_of('EntryID', [odata.guid(guid) for guid in guids]),
@@ -235,10 +250,7 @@ class ExactLinkWizard(models.TransientModel):
         ], limit=1)
         if export_sudo.exact_guid or export_sudo.state in ('sending', 'uncertain'):
             raise UserError(self.env._("%s is on its way to Exact by now.", move.display_name))
-        asked = export_sudo.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
-        guids = {*self.line_ids.mapped('exact_guid'), *(
-            guid for finding in asked for guid in finding.params.get('guids', ())
-        )}
+        guids = {*self.line_ids.mapped('exact_guid'), *export_sudo._asked_about()}
         self.env['exact.export']._propose(move, overrides=export_sudo._with_beside(guids))
         return self.env['account.move']._exact_reload(
             self.env._("%s is booked as an entry of its own.", move.display_name),
@@ -259,7 +271,7 @@ class ExactLinkWizardLine(models.TransientModel):
         related='move_id.commercial_partner_id', string="Partner", related_sudo=False,
     )
     currency_id = fields.Many2one(related='move_id.currency_id', related_sudo=False)
-    date = fields.Date(related='move_id.invoice_date', related_sudo=False, string="Date")
+    date = fields.Date(compute='_compute_date')
     amount_total = fields.Monetary(related='move_id.amount_total', related_sudo=False)
     how = fields.Selection(HOW, string="Found By", readonly=True)
     is_chosen = fields.Boolean(string="Link")
@@ -273,6 +285,11 @@ class ExactLinkWizardLine(models.TransientModel):
     entry_amount = fields.Monetary(string="Total in Exact", readonly=True)
     differences = fields.Json(readonly=True)
     difference_text = fields.Char(string="Booked Otherwise", compute='_compute_difference_text')
+
+    @api.depends('move_id')
+    def _compute_date(self):
+        for line in self:
+            line.date = line.move_id.invoice_date or line.move_id.date
 
     @api.depends('differences')
     @api.depends_context('lang')

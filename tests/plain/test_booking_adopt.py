@@ -7,7 +7,17 @@ from decimal import Decimal
 import pytest
 
 from booking import Booking, Line, ReadEntry, ReadLine
-from booking.adopt import DATE, DIFFERS, EQUAL, REFERENCE, SEVERAL, link_differences, match
+from booking.adopt import (
+    ASKED,
+    DATE,
+    DIFFERS,
+    EQUAL,
+    REFERENCE,
+    SEVERAL,
+    judge,
+    link_differences,
+    match,
+)
 
 DEBTOR, REVENUE, VAT = (f'0000000{n}-0000-4000-8000-000000000000' for n in range(3))
 CUSTOMER, OTHER = (f'1000000{n}-0000-4000-8000-000000000000' for n in range(2))
@@ -85,6 +95,18 @@ def test_two_entries_that_could_be_it_are_both_shown():
     found = match({'doc': meant}, [entry(meant, 'e1'), entry(meant, 'e2')])['doc']
     assert found.how == SEVERAL
     assert {one.entry_id for one in found.entries} == {'e1', 'e2'}
+
+
+def test_what_was_asked_about_is_shown_whatever_it_is():
+    meant = booking()
+    lost = entry(meant, your_ref='Other words', entry_date=DAY + timedelta(days=60))
+    assert match({'doc': meant}, [lost]) == {}
+    assert judge(meant, lost).how == ASKED
+    assert {one.field for one in judge(meant, lost).differences} >= {'your_ref', 'entry_date'}
+    for other in (replace(lost, relation=OTHER), replace(lost, type=30), entry(booking(101))):
+        assert judge(meant, other).how == DIFFERS
+    # Of a relation that is yet to be made it can be anybody's.
+    assert judge(meant, replace(lost, relation=OTHER), [meant.relation]).how == ASKED
 
 
 def test_one_entry_serves_one_document():
