@@ -3,6 +3,7 @@
 - what Odoo 19 accepts without a word and then ignores or breaks on in the browser;
 - test files that their folder's __init__.py forgot (Odoo's own runner would skip them silently);
 - XML that is not well-formed, data files the manifest does not name or names in vain;
+- record rules that an upgrade would overwrite;
 - plain Python packages that import Odoo or each other;
 - XML that is parsed with entities, a DTD or the network.
 """
@@ -146,6 +147,17 @@ def manifest_data(root):
                     yield f'{manifest_path.relative_to(root)}: data does not list {name}'
 
 
+def overwritten_rules(path, tree):
+    """Record rules that an administrator may have narrowed, and that each upgrade would reset."""
+    if 'security' not in path.parts:
+        return
+    for record in tree.iter('record'):
+        if record.get('model') != 'ir.rule':
+            continue
+        if not any(parent.get('noupdate') == '1' for parent in record.iterancestors()):
+            yield f'{path}:{record.sourceline}: {record.get("id")}: a record rule is noupdate="1"'
+
+
 def main():
     root = Path(sys.argv[1])
     problems = list(manifest_data(root))
@@ -154,7 +166,7 @@ def main():
         problems += patterns(path, text)
         if path.suffix == '.xml':
             try:
-                etree.fromstring(text.encode())
+                problems += overwritten_rules(path, etree.fromstring(text.encode()))
             except etree.XMLSyntaxError as error:
                 problems.append(f'{path}: {error}')
         else:
