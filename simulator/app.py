@@ -18,11 +18,11 @@ from .errors import CutConnectionError, HttpError
 from .faults import Faults
 from .ledger import Ledger, entry_rules
 from .limits import Limits
-from .masters import build_rules
 from .messages import BusinessError
 from .oauth import OAuth, TokenError
 from .pages import Pages
 from .requestlog import RequestLog
+from .rules import build_rules
 from .webhooks import Notifier, WebhookSubscriptions
 
 MAX_BODY = 60 * 1024 * 1024

@@ -1,0 +1,186 @@
+"""Payments that come in and are matched inside Exact."""
+
+from decimal import Decimal
+
+from .. import seed
+from ..ledger import exact, money, number
+from ..masters import ENTITY_TYPES, new_id
+from ..views import deleted_row
+from .error import ControlError
+
+
+class Payments:
+    """Actions of :class:`~.control.Control`."""
+
+    def do_register_payment(self, entry, amount=None, date=None, division=seed.MAIN):
+        """Money came in (or went out) and was matched: all that is open, or ``amount`` in the
+        entry's currency.
+
+        A part splits the term: the open rest keeps its ID, the matched part is a new record
+        (assumption). Answers the ID of the payment (its EntryID).
+        """
+        _kind, header = self.entry(division, entry)
+        day = date or self.app.clock.today()
+        payment, now = new_id(), self.app.clock.wall()
+        terms = [
+            term
+            for term in self.store.by(
+                'PaymentTerms', division, 'TransactionEntryID', header['EntryID']
+            )
+            if term['Status'] != 50
+        ]
+        if not terms:
+            raise ControlError('nothing is open')
+        with self.store.transaction():
+            left = money(amount) if amount is not None else None
+            for term in sorted(terms, key=lambda row: row['DueDate']):
+                open_fc, open_dc = exact(term['_open_fc']), exact(term['_open'])
+                part = abs(open_fc) if left is None else min(left, abs(open_fc))
+                if part <= 0:
+                    continue
+                left = None if left is None else left - part
+                shared = {'LastPaymentDate': day, 'EndDate': day, 'Modified': now}
+                if part == abs(open_fc):
+                    self.store.put(
+                        'PaymentTerms',
+                        division,
+                        {**term, **shared, 'Status': 50, 'IsFullyPaid': True, '_payment': payment},
+                    )
+                    continue
+                part_fc = part if open_fc > 0 else -part
+                part_dc = (open_dc * part_fc / open_fc).quantize(Decimal('0.01'))
+                self.store.put(
+                    'PaymentTerms',
+                    division,
+                    {
+                        **{name: value for name, value in term.items() if name != '_key'},
+                        **shared,
+                        'ID': new_id(),
+                        'HID': self.store.next_number('PaymentTerms', division),
+                        'EntryID': payment,
+                        'Status': 50,
+                        'IsFullyPaid': True,
+                        '_open': number(part_dc),
+                        '_open_fc': number(part_fc),
+                        'Created': now,
+                        '_payment': payment,
+                    },
+                )
+                self.store.put(
+                    'PaymentTerms',
+                    division,
+                    {
+                        **term,
+                        'LastPaymentDate': day,
+                        'Modified': now,
+                        '_open': number(open_dc - part_dc),
+                        '_open_fc': number(open_fc - part_fc),
+                    },
+                )
+            self.book_payment(division, header, payment, day, amount)
+        return {'EntryID': payment}
+
+    def book_payment(self, division, header, payment, day, amount):
+        """The bank entry of a payment, as ledger lines (Type 40)."""
+        bank = next(
+            (row for row in self.store.all('Journals', division) if row['Type'] == 12), None
+        )
+        parties = [
+            row
+            for row in self.store.by('TransactionLines', division, 'EntryID', header['EntryID'])
+            if row['LineType'] in (20, 22)
+        ]
+        if bank is None or not parties:
+            return
+        party, now = parties[0], self.app.clock.wall()
+        total = exact(party['AmountDC'])
+        paid = (
+            total
+            if amount is None
+            else (money(amount) * exact(party['ExchangeRate'])).copy_sign(total)
+        )
+        prefix = f"{day[2:4]}{bank['Code']:0>2}"
+        entry_number = int(f"{prefix}{self.store.next_number(f'entry/{prefix}', division):04d}")
+        found = next(
+            (
+                row
+                for row in self.store.all('FinancialPeriods', division)
+                if row['StartDate'] <= day <= row['EndDate']
+            ),
+            {'FinYear': party['FinancialYear'], 'FinPeriod': party['FinancialPeriod']},
+        )
+        for position, (account, value) in enumerate(
+            ((bank['GLAccount'], paid), (party['GLAccount'], -paid))
+        ):
+            self.store.put(
+                'TransactionLines',
+                division,
+                {
+                    **{name: value_ for name, value_ in party.items() if name != '_key'},
+                    'ID': new_id(),
+                    'EntryID': payment,
+                    'EntryNumber': entry_number,
+                    'JournalCode': bank['Code'],
+                    'FinancialYear': found['FinYear'],
+                    'FinancialPeriod': found['FinPeriod'],
+                    'Type': 40,
+                    'LineNumber': position,
+                    'LineType': 0,
+                    'GLAccount': account,
+                    'AmountDC': number(value),
+                    'AmountFC': number(value),
+                    'Currency': 'EUR',
+                    'ExchangeRate': 1.0,
+                    'Date': day,
+                    'Created': now,
+                    'Modified': now,
+                },
+            )
+
+    def do_undo_payment(self, payment, division=seed.MAIN):
+        """The match is taken back: terms are open again, split parts join the rest."""
+        with self.store.transaction():
+            for term in self.store.all('PaymentTerms', division):
+                if term.get('_payment') != payment:
+                    continue
+                rest = [
+                    other
+                    for other in self.store.by(
+                        'PaymentTerms', division, 'TransactionID', term['TransactionID']
+                    )
+                    if other['Status'] != 50
+                ]
+                if rest:
+                    self.store.put(
+                        'PaymentTerms',
+                        division,
+                        {
+                            **rest[0],
+                            '_open': number(exact(rest[0]['_open']) + exact(term['_open'])),
+                            '_open_fc': number(
+                                exact(rest[0]['_open_fc']) + exact(term['_open_fc'])
+                            ),
+                            'LastPaymentDate': None,
+                        },
+                    )
+                    self.store.drop('PaymentTerms', division, term['_key'])
+                    deleted_row(
+                        self.store, self.call(division), term['_key'], ENTITY_TYPES['PaymentTerms']
+                    )
+                else:
+                    self.store.put(
+                        'PaymentTerms',
+                        division,
+                        {
+                            **term,
+                            'Status': 20,
+                            'IsFullyPaid': False,
+                            'LastPaymentDate': None,
+                            '_payment': None,
+                        },
+                    )
+            for line in self.store.by('TransactionLines', division, 'EntryID', payment):
+                self.store.drop('TransactionLines', division, line['_key'])
+                deleted_row(
+                    self.store, self.call(division), line['_key'], ENTITY_TYPES['TransactionLines']
+                )

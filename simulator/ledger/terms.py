@@ -1,0 +1,104 @@
+"""Payment terms: what is open of an entry."""
+
+from ..masters import ENTITY_TYPES, new_id
+from ..views import deleted_row
+from .kinds import ZERO, exact, number
+
+
+class Terms:
+    """Needs ``store``, ``switches`` and ``clock``."""
+
+    def payment_terms(self, call, kind, header, ledger_lines):
+        """One open term per AR/AP line; matched terms stay what they are."""
+        wanted = {}
+        for row in ledger_lines:
+            account = self.store.get('GLAccounts', call.division, row['GLAccount'])
+            if row.get('LineType') in (20, 22):
+                wanted[row['ID']] = (row, row['LineType'])
+            elif (
+                kind.own_parties and account and account['Type'] in (20, 22) and row.get('Account')
+            ):
+                wanted[row['ID']] = (row, account['Type'])
+        existing = self.store.by(
+            'PaymentTerms', call.division, 'TransactionEntryID', header['EntryID']
+        )
+        for term in existing:
+            if term['Status'] != 50 and term['TransactionID'] not in wanted:
+                self.store.drop('PaymentTerms', call.division, term['_key'])
+                deleted_row(self.store, call, term['_key'], ENTITY_TYPES['PaymentTerms'])
+        for transaction, (row, line_type) in wanted.items():
+            mine = [term for term in existing if term['TransactionID'] == transaction]
+            matched = sum((exact(term['_open']) for term in mine if term['Status'] == 50), ZERO)
+            matched_fc = sum(
+                (exact(term['_open_fc']) for term in mine if term['Status'] == 50), ZERO
+            )
+            amount, amount_fc = (
+                exact(row['AmountDC']) - matched,
+                exact(row['AmountFC']) - matched_fc,
+            )
+            open_terms = [term for term in mine if term['Status'] != 50]
+            if mine and not open_terms and not amount:
+                continue
+            side = 1 if line_type == 20 else -1
+            now = self.clock.wall()
+            base = (
+                open_terms[0]
+                if open_terms
+                else {
+                    'ID': new_id(),
+                    'HID': self.store.next_number('PaymentTerms', call.division, 1),
+                    'Created': now,
+                    'Creator': header['Creator'],
+                    'Status': 20,
+                    'EntryID': header['EntryID'],
+                    'LastPaymentDate': None,
+                    'IsFullyPaid': False,
+                }
+            )
+            condition = (
+                self.store.one(
+                    'PaymentConditions', call.division, 'Code', header.get('PaymentCondition') or ''
+                )
+                or {}
+            )
+            self.store.put(
+                'PaymentTerms',
+                call.division,
+                {
+                    **base,
+                    'LineType': line_type,
+                    'Account': row['Account'],
+                    '_open': number(amount),
+                    '_open_fc': number(amount_fc),
+                    'TransactionAmountDC': number(exact(row['AmountDC']) * side),
+                    'TransactionAmountFC': number(exact(row['AmountFC']) * side),
+                    'Currency': header['Currency'],
+                    'RateFC': header.get(kind.rate) or 1.0,
+                    'Description': row.get('Description'),
+                    'DueDate': row.get('DueDate') or row['Date'],
+                    'TransactionDueDate': row.get('DueDate') or row['Date'],
+                    'EntryDate': row['Date'],
+                    'InvoiceDate': row['Date'],
+                    'EntryNumber': header['EntryNumber'],
+                    'InvoiceNumber': header.get('InvoiceNumber'),
+                    'Journal': header[kind.journal],
+                    'OrderNumber': header.get('OrderNumber'),
+                    'PaymentCondition': header.get('PaymentCondition'),
+                    'PaymentMethod': condition.get('PaymentMethod') or 'B',
+                    'PaymentDays': condition.get('PaymentDays') or 0,
+                    'PaymentReference': header.get('PaymentReference'),
+                    'GLAccount': row['GLAccount'],
+                    'TransactionEntryID': header['EntryID'],
+                    'TransactionID': transaction,
+                    'TransactionIsReversal': False,
+                    'TransactionReportingPeriod': header[kind.period],
+                    'TransactionReportingYear': header[kind.year],
+                    'TransactionStatus': header['Status'],
+                    'TransactionType': header['Type'],
+                    'YourRef': header.get('YourRef'),
+                    'Document': header.get('Document'),
+                    'ApprovalStatus': 1,
+                    'Source': 1,
+                    'Modified': now,
+                },
+            )
