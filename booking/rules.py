@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .compare import PAYABLE, RECEIVABLE, VAT_ACCOUNT
 from .entry import Booking, Line, is_ledger_only, is_money
+from .reverse_charge import disagreements, percentage_of
 from .text import LIMITS, fit_reference, fit_text
 from .vat import VatCode, computed_vat, exact_totals, rounded
 
@@ -379,15 +380,13 @@ def _check_vat(booking, line, facts, tax):
         yield Finding(BLOCKS, 'vat_code_including', values)
         return
     if tax is not None:
-        if tax.reverse_charge != code.charged:
+        differs = disagreements(booking.kind, tax.percentage, tax.reverse_charge, code)
+        if 'reverse_charge' in differs:
             yield Finding(BLOCKS, 'reverse_charge_differs',
                           {**values, 'reverse_charge': tax.reverse_charge})
-        percentage = Decimal(0) if code.vat_type in ('B', 'N') else code.percentage
-        # On sales a reverse charge is 0 % for the seller, whatever the code says.
-        free = code.charged and booking.kind == 'sale' and not tax.percentage
-        if tax.percentage != percentage and not free:
+        if 'percentage' in differs:
             yield Finding(BLOCKS, 'vat_percentage_differs', {
-                **values, 'percentage': tax.percentage, 'code_percentage': percentage})
+                **values, 'percentage': tax.percentage, 'code_percentage': percentage_of(code)})
     if line.vat_amount is not None:
         yield from _check_override(line, code, facts, values)
 

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from .compare import PAYABLE, RECEIVABLE, VAT_ACCOUNT
+from .reverse_charge import disagreements
 from .vat import VatCode
 
 REASONS = ('same_code', 'same_name', 'name_likeness', 'vat', 'payment_days', 'only_one')
@@ -330,13 +331,7 @@ def vat_fits(tax: Tax, vat_code: VatCode) -> tuple[str, ...]:
     if vat_code.vat_type == 'I':
         # Lines are sent net of VAT, whether or not prices contain it.
         reasons.append('including')
-    if vat_code.charged != tax.reverse_charge:
-        reasons.append('reverse_charge')
-    percentage = Decimal(0) if vat_code.vat_type in ('B', 'N') else vat_code.percentage
-    # A reverse charge on a sale is 0 % for the seller, whatever percentage the code has.
-    seller = tax.direction == 'sale' and tax.reverse_charge and vat_code.charged
-    if percentage != tax.percentage and not (seller and not tax.percentage):
-        reasons.append('percentage')
+    reasons += disagreements(tax.direction, tax.percentage, tax.reverse_charge, vat_code)
     return tuple(reasons)
 
 
@@ -354,6 +349,8 @@ def suggest_vat(tax: Tax, candidates: Iterable[tuple[object, VatCode]]) -> Sugge
         if vat_fits(tax, code):
             continue
         score = 0.6 + (0.1 if code.transaction_type != 'B' else 0.05)
+        # Of codes for the same sale that which says itself what it is.
+        score += 0.02 if code.charged == tax.reverse_charge else 0
         score += 0.15 * likeness(words, tokens(code.name))
         listing = code.eu_listing or 'N'
         if tax.eu:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from odoo import models
 
 from ..booking import is_ledger_only
+from ..booking.reverse_charge import is_reverse_charge
 from ..booking.rules import (
     Facts,
     GlFacts,
@@ -15,6 +16,7 @@ from ..booking.rules import (
     reference_key,
 )
 from .exact_export import ENDED_STATES
+from .exact_tax_mapping import tax_factors
 
 
 class ExactDivision(models.Model):
@@ -142,7 +144,7 @@ def line_taxes(one):
             continue
         tax = taxes
         if cache[tax.id] is None:
-            cache[tax.id] = LineTax(_fraction(tax), is_reverse_charge(tax))
+            cache[tax.id] = LineTax(_fraction(tax), is_reverse_charge(tax_factors(tax)))
         result[position] = cache[tax.id]
     return result
 
@@ -152,12 +154,3 @@ def _fraction(tax):
     if tax.amount_type not in ('percent', 'division'):
         return Decimal(0)
     return Decimal(f'{tax.amount:.6f}').normalize() / 100 + 0
-
-
-def is_reverse_charge(tax):
-    """Whether the VAT of a tax is booked twice with opposite signs."""
-    factors = [
-        line.factor_percent
-        for line in tax.invoice_repartition_line_ids if line.repartition_type == 'tax'
-    ]
-    return len(factors) > 1 and abs(sum(factors)) < 0.01

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL, html2plaintext
 
+from ..booking.reverse_charge import is_reverse_charge
 from ..booking.suggest import Tax, suggest_vat, vat_fits
 from ..booking.vat import VatCode
 from ..booking.vat_words import EU, GOODS, HOME, SERVICES, VatUse, candidates_for, use_of
@@ -78,10 +79,9 @@ class ExactTaxMapping(models.Model):
             mapping.tax_description = text or tax.invoice_label or False
 
     def _tax_facts(self):
-        """The tax as the plain facts that `booking.suggest` knows; None if Exact has no such VAT.
+        """The tax as the plain facts that `booking.suggest` knows, None if Exact has no such VAT.
 
-        :return: (Tax, ...): a sale of 0 % may be a reverse charge or not, both in this order of
-            likelihood; otherwise there is one.
+        :rtype: Tax
         """
         self.ensure_one()
         tax = self.tax_id
@@ -92,21 +92,15 @@ class ExactTaxMapping(models.Model):
         elif tax.amount_type == 'percent':
             percentage = Decimal(repr(tax.amount)) / 100
         else:
-            return ()
+            return None
         use = self._tax_use()
-        facts = Tax(
+        return Tax(
             percentage=percentage,
             direction=self.tax_use or 'sale',
             price_include=tax.price_include,
-            reverse_charge=self._is_reverse_charge(),
+            reverse_charge=use.reverse,
             eu=self._eu_listing(use),
             name=self._tax_text(),
-        )
-        if self.tax_use != 'sale' or percentage:
-            return (facts,)
-        return (
-            facts._replace(reverse_charge=use.reverse),
-            facts._replace(reverse_charge=not use.reverse),
         )
 
     def _tax_text(self):
@@ -139,15 +133,7 @@ class ExactTaxMapping(models.Model):
             # Charts of accounts name the services and leave the goods unnamed.
             nature = GOODS
         reverse = use.reverse and self.tax_use == 'sale' and not tax.amount
-        return VatUse(place, nature, reverse or self._is_reverse_charge())
-
-    def _is_reverse_charge(self):
-        """Whether what is to pay is to claim at once, so that the parts cancel each other out."""
-        factors = [
-            line.factor_percent for line in self.tax_id.invoice_repartition_line_ids
-            if line.repartition_type == 'tax'
-        ]
-        return any(factors) and not round(sum(factors), 6)
+        return VatUse(place, nature, reverse or is_reverse_charge(tax_factors(tax)))
 
     def _eu_listing(self, use):
         """Exact's letter for the EU sales listing, '' if it cannot be told."""
@@ -178,8 +164,8 @@ class ExactTaxMapping(models.Model):
 
     def _misfits(self, record):
         """Why a VAT code does not stand for the tax: reasons of `vat_fits`; () if it does."""
-        variants = [vat_fits(facts, self._vat_code(record)) for facts in self._tax_facts()]
-        return min(variants, key=len) if variants else ('no_percentage',)
+        facts = self._tax_facts()
+        return vat_fits(facts, self._vat_code(record)) if facts else ('no_percentage',)
 
     @api.depends('division_id', 'tax_id')
     def _compute_target_domain(self):
@@ -260,11 +246,10 @@ class ExactTaxMapping(models.Model):
         found = {}
         for mapping in self.filtered('tax_use'):
             keys = candidates_for(mapping._tax_use(), uses.items())
-            for facts in mapping._tax_facts():
-                suggestion = suggest_vat(facts, [(key, codes[key]) for key in keys])
-                if suggestion:
-                    found[mapping] = ({'vat_code_id': suggestion.key}, suggestion.reason)
-                    break
+            facts = mapping._tax_facts()
+            suggestion = facts and suggest_vat(facts, [(key, codes[key]) for key in keys])
+            if suggestion:
+                found[mapping] = ({'vat_code_id': suggestion.key}, suggestion.reason)
         return found
 
     def _describe_reason(self, reason, target):
@@ -326,6 +311,14 @@ class ExactTaxMapping(models.Model):
             """,
             waiting=self._waiting_moves(), ids=tuple(self.ids),
         )
+
+
+def tax_factors(tax):
+    """The shares of its amount that a tax books, in percent: what `is_reverse_charge` looks at."""
+    return [
+        line.factor_percent
+        for line in tax.invoice_repartition_line_ids if line.repartition_type == 'tax'
+    ]
 
 
 def _percent(value):
