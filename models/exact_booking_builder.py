@@ -433,7 +433,7 @@ class BookingBuilder:
         sign = -1 if kind == 'sale' else 1
         currency = move.currency_id
         digits = currency.decimal_places
-        lines, targets = [], defaultdict(Decimal)
+        lines = []
         codes_of_tax = defaultdict(lambda: defaultdict(Decimal))
         for line in move.line_ids.sorted(lambda line: (line.sequence, line.id)):
             if line.display_type in _TEXT_LINES or line.display_type == 'payment_term':
@@ -447,9 +447,27 @@ class BookingBuilder:
             if not amount:
                 continue
             lines += self._split(built, line, amount, code, overrides, of_invoice=True)
-        cash_rounding = Decimal(0)
-        for line in move.line_ids.filtered(self._is_vat):
-            amount = decimal(sign * line.amount_currency, digits)
+        lines = self._with_vat(
+            built, lines, codes_of_tax, overrides, digits,
+            {line: decimal(sign * line.amount_currency, digits)
+             for line in move.line_ids.filtered(self._is_vat)},
+        )
+        # What the partner owes, or is owed: the receivable or payable lines say it.
+        terms = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+        total = decimal(-sign * sum(terms.mapped('amount_currency')), digits)
+        totals = self._totals(built, lines, total)
+        return tuple(lines), total, totals.vat, currency.name, self._rate(move)
+
+    def _with_vat(self, built, lines, codes_of_tax, overrides, digits, amounts):
+        """These lines with the VAT that Odoo has of each code, to the cent.
+
+        :param lines: booked lines, net of VAT.
+        :param codes_of_tax: {tax id: {VAT code: net amount that has it}}
+        :param amounts: {move line of VAT: its amount in the sign of the lines}
+        :return: the lines, and those of what no VAT amount could carry
+        """
+        targets, cash_rounding = defaultdict(Decimal), Decimal(0)
+        for line, amount in amounts.items():
             if line.display_type == 'rounding':
                 cash_rounding += amount
             if line.account_id.internal_group in ('income', 'expense') and amount:
@@ -472,15 +490,16 @@ class BookingBuilder:
         lines = list(settled.lines)
         if settled.left and lines:
             lines += self._difference(built, settled.left, lines, digits, cash_rounding)
-        # What the partner owes, or is owed: the receivable or payable lines say it.
-        terms = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
-        total = decimal(-sign * sum(terms.mapped('amount_currency')), digits)
+        return lines
+
+    def _totals(self, built, lines, total):
+        """What Exact will make of these lines; a total that is not Odoo's is a problem."""
         totals = exact_totals(lines, self.vat_codes)
         if lines and not built.blocks and totals.total != total:
             built.problems.append(Problem(
                 'total_mismatch', params={'meant': str(total), 'found': str(totals.total)},
             ))
-        return tuple(lines), total, totals.vat, currency.name, self._rate(move)
+        return totals
 
     def _is_vat(self, line):
         """Whether a line is VAT: that of a tax, or a cash rounding that was added to one."""
@@ -548,17 +567,27 @@ class BookingBuilder:
     def _bank_lines(self, built, kind, overrides):
         """Lines of a bank or cash entry, money in positive, in the currency of the account.
 
-        The line that stands for the bank itself is left out: Exact makes it. VAT as in general
-        entries.
+        The line that stands for the bank itself is left out: Exact makes it. VAT as on invoices:
+        its code stands on the line, or the VAT would be in no VAT return.
         """
         move = built.move
         currency, field, rate = self._bank_currency(move)
         digits = currency.decimal_places
         bank_lines = move._exact_liquidity_lines()
-        lines = []
+        lines, vat_amounts = [], {}
+        codes_of_tax = defaultdict(lambda: defaultdict(Decimal))
         for line in (move.line_ids - bank_lines).sorted(lambda line: (line.sequence, line.id)):
+            if line.display_type in _TEXT_LINES:
+                continue
             amount = decimal(-line[field], digits)
-            if line.display_type in _TEXT_LINES or not amount:
+            # (Odoo calls no line of a journal entry a tax by its display type.)
+            if line.tax_line_id and not self._is_levy(line.tax_line_id):
+                vat_amounts[line] = amount
+                continue
+            code = self._vat_code(built, line, overrides)
+            for tax in self._vat_taxes(line):
+                codes_of_tax[tax.id][code] += amount
+            if not amount:
                 continue
             partner = party(line.partner_id, move.company_id)
             if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
@@ -568,11 +597,11 @@ class BookingBuilder:
                 match = self.relations.get(partner.id)
                 known = match.relation if match else self.env['exact.relation']
                 relation = known.exact_guid if known and not known.is_blocked else ''
-            lines += self._split(built, line, amount, '', overrides, relation=relation)
-        if any(line.tax_ids or line.tax_line_id for line in move.line_ids):
-            built.problems.append(Problem('general_vat', 'informs'))
+            lines += self._split(built, line, amount, code, overrides, relation=relation)
+        lines = self._with_vat(built, lines, codes_of_tax, overrides, digits, vat_amounts)
         total = decimal(sum(bank_lines.mapped(field)), digits)
-        return tuple(lines), total, Decimal(0), currency.name, rate
+        totals = self._totals(built, lines, total)
+        return tuple(lines), total, totals.vat, currency.name, rate
 
     def _bank_currency(self, move):
         """Currency of a bank account, the field of a line that has its amounts, and the rate."""

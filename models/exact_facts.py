@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from odoo import models
 
-from ..booking import is_ledger_only
 from ..booking.reverse_charge import is_reverse_charge
 from ..booking.rules import (
     Facts,
@@ -140,7 +139,7 @@ def line_taxes(one):
         if len(taxes) > 1:
             # Fixed amounts beside the VAT have lines of their own.
             taxes = taxes.filtered(lambda tax: tax.amount_type != 'fixed')
-        if len(taxes) != 1 or is_ledger_only(one.booking.kind):
+        if len(taxes) != 1 or one.booking.kind == 'general':
             continue
         tax = taxes
         if cache[tax.id] is None:

@@ -322,6 +322,34 @@ def test_vat_and_cost_lines_go_on_their_ledgers():
     assert codes(bank(lines=[Line(VAT, D(-9)), Line(COST, D(-100))])) == []
 
 
+def test_vat_of_a_line_is_part_of_what_moved():
+    """A hotel of 121.00 with 21 %: the code is on the line, Exact books the VAT."""
+    hotel = bank(
+        lines=[Line(COST, D('-100.00'), '2')], total=D('-121.00'), vat_total=D('-21.00'),
+    )
+    assert codes(hotel) == []
+    assert codes(replace(hotel, journal='nv')) == [(BLOCKS, 'journal_without_vat')]
+    assert codes(replace(hotel, total=D('-100.00'))) == [(BLOCKS, 'total_differs')]
+    assert codes(replace(hotel, vat_total=D(0))) == [(BLOCKS, 'vat_total_differs')]
+    rows = books(hotel)
+    rows[0]['VATCode'] = '2'
+    rows.append({
+        **rows[0], 'GLAccount': VAT, 'AmountFC': D('21.00'), 'LineNumber': 0,
+        'Description': '',
+    })
+    assert compare(hotel, read_entry(rows, GL_TYPES)) == ()
+    assert compare(hotel, read_entry(rows[:-1], GL_TYPES)) == (
+        Difference('vat', D('-21.00'), D('0.00')),
+    )
+
+
+def test_cents_of_a_bank_line_are_said():
+    line = Line(COST, D('-1.93'), '2', D('-0.40'))
+    sent = bank(lines=[line], total=D('-2.33'), vat_total=D('-0.40'))
+    assert codes(sent) == []
+    assert payload(sent)['BankEntryLines'][0]['AmountVATFC'] == D('-0.40')
+
+
 def test_deferrals_are_not_possible():
     line = Line(COST, D(-1), from_date=DAY, to_date=DAY)
     assert codes(bank(lines=[line])) == [(WARNS, 'deferral_not_possible')]

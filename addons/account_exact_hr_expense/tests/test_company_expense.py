@@ -17,13 +17,25 @@ class TestCompanyExpense(ExactExpenseCase):
         super().setUpClass()
         cls.bank_journal = cls.company_data['default_journal_bank']
         cls.map_bank(cls.bank_journal, '12')
-        # VAT goes on its ledger
+        cls.allow_vat('12', allowed=True)
+        # In general entries VAT goes on its ledger
         for account in cls.tax_in_21.invoice_repartition_line_ids.account_id:
             cls.map_ledger(account, cls.master('exact.gl.account', [('gl_type', '=', 24)]).code)
 
     @classmethod
+    def allow_vat(cls, journal_type, *, allowed):
+        """Switch VAT on or off for the journals of a type, in Exact and in our mirror of it."""
+        journals = cls.env['exact.journal'].sudo().search([
+            ('division_id', '=', cls.division.id), ('journal_type', '=', journal_type),
+        ])
+        for journal in journals:
+            cls.control(
+                'edit_record', table='Journals', key=journal.code, values={'AllowVAT': allowed},
+            )
+        journals.allow_vat = allowed
+
+    @classmethod
     def map_bank(cls, journal, journal_type):
-        # Unlike those of invoices, these journals need not take VAT
         return cls.mapping(
             'exact.journal.mapping', 'journal_id', journal, 'exact_journal_id',
             cls.master('exact.journal', [
@@ -59,6 +71,73 @@ class TestCompanyExpense(ExactExpenseCase):
             {12: Decimal(-121), self.cost_type(): Decimal(100), 24: Decimal(21)},
         )
         self.assertEqual(expense.state, 'paid')
+
+    def vat_return(self, export):
+        """What the VAT return has of an entry: {VAT code: (base, VAT)}, debit positive."""
+        bases, vat = {}, {}
+        vat_ledgers = set(self.env['exact.gl.account'].search([
+            ('division_id', '=', self.division.id), ('gl_type', '=', 24),
+        ]).mapped('code'))
+        for row in self.rows(export.exact_guid):
+            code = wire.as_text(row['VATCode'])
+            to = vat if wire.as_text(row['GLAccountCode']) in vat_ledgers else bases
+            if code:
+                to[code] = to.get(code, 0) + wire.as_decimal(row['AmountFC'])
+        return {code: (bases.get(code), vat.get(code)) for code in bases.keys() | vat.keys()}
+
+    def vat_code(self, tax):
+        return self.env['exact.tax.mapping'].search([
+            ('division_id', '=', self.division.id), ('tax_id', '=', tax.id),
+        ]).vat_code_id.code
+
+    def test_vat_is_in_the_vat_return(self):
+        """A hotel of 121.00 with 21 %, paid by the company."""
+        expense = self.create_company_expense(121, name="Hotel")
+        self.run_all()
+        export = self.assertBookedAs(expense, 'bank')
+        code = self.vat_code(self.tax_in_21)
+        self.assertEqual(self.vat_return(export), {code: (Decimal(100), Decimal(21))})
+        [line] = self.payload(export)['BankEntryLines']
+        self.assertEqual(line['VATCode'], code)
+        self.assertNotIn('general_vat', export.finding_ids.mapped('code'))
+
+    def test_the_cents_of_the_vat_are_those_of_odoo(self):
+        """Of 2.33 with 21 % the VAT is 0.40; 21 % of 1.93 would be 0.41."""
+        expense = self.create_company_expense(2.33)
+        self.run_all()
+        export = self.assertBookedAs(expense, 'bank')
+        code = self.vat_code(self.tax_in_21)
+        self.assertEqual(
+            self.vat_return(export), {code: (Decimal('1.93'), Decimal('0.40'))},
+        )
+        self.assertEqual(self.amounts(export)[12], Decimal('-2.33'))
+        [line] = self.payload(export)['BankEntryLines']
+        self.assertEqual(line['AmountVATFC'], '-0.40')
+
+    def test_a_reverse_charge_keeps_its_code_and_moves_no_money(self):
+        tax = self.env['account.tax'].search([
+            ('company_id', '=', self.company.id), ('type_tax_use', '=', 'purchase'),
+            ('amount', '=', 21), ('id', 'in', self.env['exact.tax.mapping'].search([
+                ('division_id', '=', self.division.id), ('vat_code_id.charged', '=', True),
+            ]).tax_id.ids),
+        ], limit=1)
+        self.assertTrue(tax)
+        expense = self.create_company_expense(100, tax_ids=[Command.set(tax.ids)])
+        self.run_all()
+        export = self.assertBookedAs(expense, 'bank')
+        self.assertEqual(self.amounts(export)[12], Decimal(-100))
+        self.assertEqual(set(self.vat_return(export)), {self.vat_code(tax)})
+
+    def test_a_journal_without_vat_is_told_before_anything_is_sent(self):
+        self.allow_vat('12', allowed=False)
+        expense = self.create_company_expense()
+        self.run_all()
+        self.assertEqual(expense.exact_state, 'blocked')
+        self.assertIn("takes no VAT in Exact", expense.exact_message)
+        self.allow_vat('12', allowed=True)
+        expense.account_move_id.action_exact_retry()
+        self.run_cron('ir_cron_exact_export')
+        self.assertBookedAs(expense, 'bank')
 
     def cost_type(self):
         return self.master('exact.gl.account', [('code', '=', self.expense.code)]).gl_type
