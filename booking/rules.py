@@ -104,6 +104,9 @@ class Facts:
         anything that names the entry. Compared without regard to case.
     :param known_numbers: (journal code, entry number) already in use.
     :param decimals: of the currency of the entry.
+    :param currencies: codes of those that the division has.
+    :param unread: names of facts that Exact does not let us read: what depends on them is not
+        checked, and that is told.
     """
 
     division: int
@@ -121,6 +124,8 @@ class Facts:
     references: Mapping[tuple[str, str, str], object] = field(default_factory=dict)
     known_numbers: AbstractSet[tuple[str, int]] = frozenset()
     decimals: int = 2
+    currencies: AbstractSet[str] | None = None
+    unread: AbstractSet[str] = frozenset()
 
 
 def reference_key(kind: str, relation: str, reference: str) -> tuple[str, str, str]:
@@ -162,6 +167,7 @@ def check(booking: Booking, facts: Facts, *,
         return (Finding(BLOCKS, 'division_differs',
                         {'meant': booking.division, 'division': facts.division}),)
     findings.extend(_check_journal(booking, facts))
+    findings.extend(_check_currency(booking, facts))
     findings.extend(_check_period(booking, facts))
     findings.extend(_check_relation(booking, facts))
     findings.extend(_check_references(booking, facts))
@@ -212,6 +218,18 @@ def _check_journal(booking, facts):
     elif booking.rate == 1:
         # A rate of 1 is not sent, so that Exact takes its own: hardly what was meant.
         yield Finding(WARNS, 'rate_is_one', {'currency': booking.currency})
+
+
+def _check_currency(booking, facts):
+    if booking.currency == facts.currency:
+        # Its own it has, whatever a list says.
+        return
+    values = {'currency': booking.currency}
+    if facts.currencies is not None:
+        if booking.currency not in facts.currencies:
+            yield Finding(BLOCKS, 'currency_unknown', values)
+    elif 'currencies' in facts.unread:
+        yield Finding(INFORMS, 'currency_unread', values)
 
 
 def _check_period(booking, facts):

@@ -374,7 +374,7 @@ class ExactExport(models.Model):
             return ('res.partner', move.commercial_partner_id.id)
         if code == 'period_closed':
             return one.closed_period
-        if code.startswith('period_'):
+        if code.startswith(('period_', 'currency_')):
             return ('exact.division', self.division_id.id) if self.division_id else None
         if code == 'payment_condition_unknown':
             return ('account.payment.term', move.invoice_payment_term_id.id)

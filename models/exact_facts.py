@@ -64,6 +64,7 @@ class ExactDivision(models.Model):
                 'use_cost_center', 'use_cost_unit',
             ])
         }
+        currencies, unread = self._known_currencies()
         return Facts(
             division=self.code,
             currency=self.currency_id.name or self.company_id.currency_id.name,
@@ -86,7 +87,25 @@ class ExactDivision(models.Model):
             relations=self._relation_facts(built),
             payment_conditions={r['code'] for r in rows('exact.payment.condition', ['code'])},
             references=self._known_references(built),
+            currencies=currencies,
+            unread=unread,
         )
+
+    def _known_currencies(self):
+        """The currencies of the administration.
+
+        :return: (codes, names of facts that Exact does not let us read); codes are None where they
+            are not known (yet).
+        """
+        cursor = self.env['exact.cursor'].search([
+            ('division_id', '=', self.id), ('resource', '=', 'currency'),
+        ])
+        if cursor.state == 'skipped':
+            return None, frozenset({'currencies'})
+        codes = cursor.is_complete and frozenset(self.env['exact.currency'].search([
+            ('division_id', '=', self.id),
+        ]).mapped('code'))
+        return codes or None, frozenset()
 
     def _relation_facts(self, built):
         """Relations that the batch names; a relation yet to be made has all that is asked of it."""

@@ -44,6 +44,8 @@ SENTENCES = {
     'journal_without_vat': _lt("The journal %(journal)s takes no VAT in Exact, but lines have VAT codes. Switch VAT on for the journal in Exact, or map another journal."),
     'journal_currency': _lt("The journal %(journal)s takes no %(currency)s in Exact, only %(journal_currency)s."),
     'journal_rate': _lt("The journal %(journal)s takes no exchange rate of your own in Exact."),
+    'currency_unknown': _lt("Exact has no currency %(currency)s. Add it there, then press Refresh Now on the administration."),
+    'currency_unread': _lt("Whether Exact has the currency %(currency)s is not known: the connection may not read its currencies (scope financial currencies)."),
     'rate_missing': _lt("There is no exchange rate for %(currency)s."),
     'rate_of_own_currency': _lt("%(currency)s is the administration's own currency and can have no rate of %(rate)s."),
     'rate_is_one': _lt("The exchange rate of %(currency)s is 1: Exact takes its own rate then."),
@@ -213,7 +215,7 @@ BOOKED_BY = (
 PERIOD_CODES = ('period_closed', 'period_ask', 'no_open_period')
 _FIXED_IN_EXACT = {
     'period_closed', 'no_open_period', 'journal_blocked', 'relation_blocked', 'refused_right',
-    'refused_licence', 'refused_again', 'booked_twice',
+    'refused_licence', 'refused_again', 'booked_twice', 'currency_unknown',
 }
 _FIXED_BY_MANAGERS = {
     *MAPPINGS, 'exact.account.mapping', 'exact.connection', 'exact.division',
@@ -230,9 +232,11 @@ def fixer(code, res_model):
 def cause(code, params, res_model, res_id):
     """What findings have in common that one fix solves: the record to fix, else Exact's words, else
     what is wrong."""
-    if res_model and res_model != 'account.move':
-        return f'{code} {res_model},{res_id}'
     params = params or {}
+    if res_model and res_model != 'account.move':
+        # What is mended at an administration says which of its things it is.
+        own = params.get('currency') if res_model == 'exact.division' else ''
+        return f'{code} {res_model},{res_id} {own or ""}'.strip()
     own = ''
     if code in ('refused', 'unexpected'):
         own = params.get('message') or params.get('reason') or ''

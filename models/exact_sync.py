@@ -359,7 +359,7 @@ class ExactDivision(models.Model):
         """
         today = fields.Date.context_today(self)
         terms, params = [], None
-        base = resource.filter(today)
+        base = resource.filter(today, self)
         if base:
             terms.append(base)
         if resource.key == 'division':
@@ -520,7 +520,7 @@ class ExactDivision(models.Model):
                     # An export may have made it while the pages were read
                     [('sync_run', '=', 0), ('create_date', '<', cursor.run_started_at - MADE_HERE)],
                 ]),
-                resource.scope(fields.Date.context_today(self)),
+                resource.scope(fields.Date.context_today(self), self),
             ]))
             if absent:
                 vals['has_changes'] = True

@@ -104,10 +104,10 @@ class Resource:
         :return: passed on to `values`.
         """
 
-    def filter(self, today):
+    def filter(self, today, division):
         """An OData filter for every reading, or None."""
 
-    def scope(self, today):
+    def scope(self, today, division):
         """The domain of what `filter` lets through: only that may be archived when it is absent."""
         return []
 
@@ -288,6 +288,27 @@ class PaymentConditions(Resource):
         }
 
 
+class Currencies(Resource):
+    """The currencies of the administration, by their code: the rows have no GUID."""
+
+    key = 'currency'
+    label = _lt("Currencies")
+    model = 'exact.currency'
+    endpoint = 'general/Currencies'
+    select = ('Code', 'Description', 'AmountPrecision')
+    key_property = ''
+
+    def identity(self, row):
+        return wire.as_text(row['Code'])
+
+    def values(self, row, extra):
+        return {
+            'code': text(row['Code']),
+            'name': text(row['Description']),
+            'amount_precision': float(wire.as_decimal(row['AmountPrecision']) or 0),
+        }
+
+
 class CostCenters(Resource):
     key = 'cost_center'
     label = _lt("Cost Centres")
@@ -403,10 +424,10 @@ class JournalPeriods(Resource):
     key_property = ''
     years_back = 1
 
-    def filter(self, today):
+    def filter(self, today, division):
         return odata.gt('Year', today.year - self.years_back - 1)
 
-    def scope(self, today):
+    def scope(self, today, division):
         return [('year', '>', today.year - self.years_back - 1)]
 
     def identity(self, row):
@@ -538,8 +559,8 @@ RESOURCES = {
     resource.key: resource
     for resource in (
         Division(), Deleted(), Journals(), GlAccounts(), VatCodes(), PaymentConditions(),
-        CostCenters(), CostUnits(), Projects(), Periods(), JournalPeriods(), Relations(),
-        BankAccounts(), Items(),
+        Currencies(), CostCenters(), CostUnits(), Projects(), Periods(), JournalPeriods(),
+        Relations(), BankAccounts(), Items(),
     )
 }
 BY_ENTITY_TYPE = {

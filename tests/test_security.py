@@ -55,6 +55,7 @@ MODELS = {
     'exact.journal': ENGINE,
     'exact.vat.code': ENGINE,
     'exact.payment.condition': ENGINE,
+    'exact.currency': ENGINE,
     'exact.cost.center': ENGINE,
     'exact.cost.unit': ENGINE,
     'exact.project': ENGINE,

@@ -501,6 +501,7 @@ class TestSync(ExactTransactionCase):
             'Financial generalledgers',
             'Financial cashflow',
             'Financial costcenters',
+            'Financial currencies',
             'Logistics items',
             'Organization administration',
             'Projects projects',

@@ -196,6 +196,23 @@ def test_findings_of_a_line(change, code, severity):
     assert found == [(code, severity, 0)]
 
 
+@pytest.mark.parametrize(('currency', 'known', 'unread', 'expected'), [
+    ('JPY', {'EUR', 'USD'}, (), [('currency_unknown', 'blocks')]),
+    ('USD', {'EUR', 'USD'}, (), []),
+    # Its own currency an administration has, and what is not known is not checked
+    ('EUR', {'USD'}, (), []),
+    ('JPY', None, (), []),
+    ('JPY', None, {'currencies'}, [('currency_unread', 'informs')]),
+    ('EUR', None, {'currencies'}, []),
+])
+def test_currencies_of_the_administration(currency, known, unread, expected):
+    facts = replace(FACTS, currencies=known, unread=frozenset(unread))
+    rate = D(1) if currency == 'EUR' else D('0.9')
+    found = check(sale(currency=currency, rate=rate), facts)
+    assert [finding[:2][::-1] for finding in found] == expected
+    assert all(finding.params == {'currency': currency} for finding in found)
+
+
 def test_a_line_has_whole_cents():
     booking = with_line(amount=D('100.001'), vat_code='')
     assert codes(booking) == [('amount_decimals', 'blocks', 0)]
