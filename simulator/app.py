@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from . import wire
+from . import spoil, wire
 from .control import Control
 from .engine import Call, Engine, find_endpoint, parse_query
 from .errors import CutConnectionError, HttpError
@@ -62,6 +62,7 @@ class Application:
             text = traceback.format_exc()
             print(text, file=sys.stderr)
             response = Response(f'The simulator failed.\n{text}', 500, mimetype='text/plain')
+        environ['simulator.drip'] = getattr(response, 'drip', None)
         return response(environ, start_response)
 
     def route(self, request):
@@ -91,12 +92,12 @@ class Application:
             if resource == 'oauth2/auth' and error.message:
                 response = self.pages.error(error.status, error.message)
             else:
-                response = Response(b'', error.status, error.headers)
+                response = Response(error.body or b'', error.status, error.headers)
         query = request.query_string.decode('utf-8', 'replace')
         self.log.write(
             request.method, request.path, query, request.headers, form, response.status_code
         )
-        return self.after(faults, response)
+        return self.after(faults, response, request)
 
     def serve_token(self, form):
         try:
@@ -136,7 +137,9 @@ class Application:
             status, body, reason = 500, wire.error_body(error.text(language), as_json), None
         except HttpError as error:
             status, reason = error.status, error.reason
-            body = wire.error_body(error.message, as_json) if error.message else b''
+            body = error.body
+            if body is None:
+                body = wire.error_body(error.message, as_json) if error.message else b''
             headers = {**headers, **error.headers} if status != 429 else dict(error.headers)
         except CutConnectionError:
             self.finish(request, context, 0, started, 'connection cut')
@@ -153,7 +156,7 @@ class Application:
         response = Response(body, phrase, headers)
         if status == 204:
             response.headers.pop('Content-Type', None)
-        return self.after(faults, response)
+        return self.after(faults, response, request)
 
     @staticmethod
     def text_of(body):
@@ -223,13 +226,18 @@ class Application:
             raise HttpError(
                 400, 'Error processing request stream. The request content is not valid JSON.'
             )
-        if 'drop' in faults and isinstance(call.body, dict):
-            call.body = drop(call.body, faults['drop']['properties'])
+        call.body = spoil.incoming(faults, call.body)
+        if 'endless' in faults:
+            call.query = spoil.same_page(call.query)
+        if 'refuse' in faults:
+            raise BusinessError(spoil.message(faults['refuse']))
         if hasattr(self.engine.rules.get(endpoint.table), 'prepare'):
             answer = self.engine.serve(call)
         else:
             with self.store.lock:
                 answer = self.engine.serve(call)
+        if 'refuse_after' in faults:
+            raise BusinessError(spoil.message(faults['refuse_after']))
         headers = {**headers, **answer.headers}
         return answer.status, answer.body, headers, None
 
@@ -279,29 +287,17 @@ class Application:
         if 'cut_before' in faults:
             raise CutConnectionError
         if 'status' in faults:
-            self.fail(faults['status']['status'])
+            spoil.fail(faults['status'], self.clock().timestamp(), self.switches.minute_limit)
 
-    def fail(self, status):
-        if status == 429:
-            now = int(self.clock().timestamp() // 60 + 1) * 60000
-            raise HttpError(
-                429,
-                headers={
-                    'X-RateLimit-Minutely-Limit': str(self.switches.minute_limit),
-                    'X-RateLimit-Minutely-Remaining': '0',
-                    'X-RateLimit-Minutely-Reset': str(now),
-                },
-            )
-        raise HttpError(status)
-
-    def after(self, faults, response):
+    def after(self, faults, response, request):
         """Faults that come when the work is done."""
         if 'delay_after' in faults:
             time.sleep(faults['delay_after']['seconds'])
         if 'cut_after' in faults:
             raise CutConnectionError
         if 'status_after' in faults:
-            return Response(b'', faults['status_after']['status'])
+            return spoil.failure(faults['status_after'])
+        spoil.outgoing(faults, response, request.url)
         if 'broken_body' in faults:
             body = response.get_data()
             response.set_data(body[: len(body) // 2] + b'\n<html><body>Server Error')
@@ -344,14 +340,3 @@ class Application:
             status,
         )
 
-
-def drop(body, names):
-    """The body without some properties, in lines too."""
-    result = {}
-    for name, value in body.items():
-        if name in names:
-            continue
-        if isinstance(value, list):
-            value = [drop(item, names) if isinstance(item, dict) else item for item in value]
-        result[name] = value
-    return result

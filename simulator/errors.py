@@ -3,7 +3,7 @@
 
 class HttpError(Exception):
     """An answer with a status, an optional message for the error body, headers and reason
-    phrase.
+    phrase. ``body``, bytes, takes the place of the error body.
     """
 
     def __init__(self, status, message='', *, headers=None, reason=None):
@@ -12,6 +12,7 @@ class HttpError(Exception):
         self.message = message
         self.headers = headers or {}
         self.reason = reason
+        self.body = None
 
 
 class CutConnectionError(Exception):

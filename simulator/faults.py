@@ -1,10 +1,23 @@
 """Faults on demand: queued one by one, or at random from a seed.
 
-Kinds: ``cut_before`` (connection cut, nothing happened), ``cut_after`` (happened, no answer),
-``cut_body`` (happened, half an answer), ``broken_body`` (happened, unreadable JSON),
-``delay`` (``seconds`` before the work), ``delay_after`` (after the work), ``status`` (``status``
-instead of the work), ``status_after`` (happened, then ``status``), ``drop`` (the ``properties``
-vanish from the body unseen).
+``cut_before`` (connection cut, nothing happened), ``cut_after`` (happened, no answer), ``cut_body``
+(happened, half an answer), ``broken_body`` (happened, unreadable JSON), ``delay`` (``seconds``
+before the work), ``delay_after`` (after the work), ``status`` (``status`` instead of the work),
+``status_after`` (happened, then ``status``), ``drop`` (the ``properties`` vanish from the body
+unseen), ``put`` (``values`` take the place of what the body says, unseen).
+
+``refuse`` (nothing happened) and ``refuse_after`` (happened): Exact's envelope with a text of
+:mod:`~.messages` in the user's language: ``text`` is a kind of :data:`~.messages.TEXTS` or
+:data:`~.messages.KINDS`, with ``label`` and ``values``; any other text is said as it is.
+
+What comes back wrong though nothing failed (:mod:`~.spoil`): ``alter`` (``values`` take the place
+of properties in the rows of the answer, all or row number ``row``), ``strip`` (``properties`` are
+missing there), ``endless`` (the same rows again, and a new ``__next``), ``huge`` (``size`` MB of
+blanks before the answer), ``gzip_bomb`` (the same, compressed), ``drip`` (``size`` bytes each
+``seconds``).
+
+``body`` of ``status`` and ``status_after``: '' (default), ``html``, ``login`` or a text that is
+sent as it is; ``headers`` of the answer come on top (``{"Retry-After": "315360000"}``).
 """
 
 import random
@@ -21,7 +34,49 @@ KINDS = (
     'status',
     'status_after',
     'drop',
+    'put',
+    'refuse',
+    'refuse_after',
+    'alter',
+    'strip',
+    'endless',
+    'huge',
+    'gzip_bomb',
+    'drip',
 )
+#: options that tell what happens: name -> default
+OPTIONS = {
+    'seconds': 1.0,
+    'status': 503,
+    'properties': (),
+    'values': None,
+    'row': None,
+    'body': '',
+    'headers': None,
+    'text': 'problem',
+    'label': '',
+    'size': 1,
+}
+CONVERTERS = {
+    'seconds': float,
+    'status': int,
+    'properties': tuple,
+    'values': lambda value: dict(value or {}),
+    'headers': lambda value: dict(value or {}),
+    'size': float,
+}
+
+
+def checked(options):
+    """All options with their defaults.
+
+    :raise ValueError: an unknown one
+    """
+    unknown = set(options) - set(OPTIONS)
+    if unknown:
+        raise ValueError(f'unknown option {sorted(unknown)}; known: {", ".join(OPTIONS)}')
+    found = {**OPTIONS, **options}
+    return {name: CONVERTERS.get(name, lambda value: value)(value) for name, value in found.items()}
 
 
 class Faults:
@@ -35,17 +90,7 @@ class Faults:
         self.fired = []
 
     def add(
-        self,
-        kind,
-        *,
-        method=None,
-        resource=None,
-        division=None,
-        times=1,
-        skip=0,
-        seconds=1.0,
-        status=503,
-        properties=(),
+        self, kind, *, method=None, resource=None, division=None, times=1, skip=0, **options,
     ):
         """Queue a fault.
 
@@ -55,6 +100,7 @@ class Faults:
             'oauth2/token')
         :param division: only this division
         :param times: how many requests it serves; None = until cleared
+        :param options: of :data:`OPTIONS`
         """
         if kind not in KINDS:
             raise ValueError(f'unknown fault {kind!r}; known: {", ".join(KINDS)}')
@@ -65,9 +111,7 @@ class Faults:
             'division': division,
             'times': times,
             'skip': skip,
-            'seconds': float(seconds),
-            'status': int(status),
-            'properties': tuple(properties),
+            **checked(options),
         }
         with self._lock:
             self._queue.append(fault)
@@ -81,6 +125,7 @@ class Faults:
         for kind in kinds:
             if kind not in KINDS:
                 raise ValueError(f'unknown fault {kind!r}')
+        options = checked({'seconds': 0.2, **options})
         with self._lock:
             self._random = random.Random(seed)
             self._chaos = (
@@ -124,13 +169,7 @@ class Faults:
                         self._queue.remove(fault)
             if not found and self._chaos and self._random.random() < self._chaos['rate']:
                 kind = self._random.choice(self._chaos['kinds'])
-                options = self._chaos['options']
-                found[kind] = {
-                    'kind': kind,
-                    'seconds': float(options.get('seconds', 0.2)),
-                    'status': int(options.get('status', 503)),
-                    'properties': tuple(options.get('properties', ())),
-                }
+                found[kind] = {'kind': kind, **self._chaos['options']}
             for kind in found:
                 self.fired.append((method, resource, kind))
         return found

@@ -1,5 +1,9 @@
-"""Error texts in the user's language. Fragments are those of the error catalogue of the fact
-sheet.
+"""Error texts in the user's language: the words that vendors of such links list in public, and
+fragments of the error catalogue of the fact sheet.
+
+Sources: Coachview, Declaree, Informat, Simplicate, Streamtime, Reflex, Spend Cloud, Booking Experts,
+onFact and Payhawk (help pages on messages of Exact Online). Where only one language is known, the
+other one is a translation.
 """
 
 #: kind of error -> (Dutch, English)
@@ -12,6 +16,7 @@ KINDS = {
     'exists': ('Bestaat reeds', 'Already exists'),
     'blocked': ('Geblokkeerd', 'Blocked'),
     'too_long': ('Te lang', 'Too long'),
+    'unknown': ('Onbekend', 'Unknown'),
 }
 #: name of a property or thing -> (Dutch, English)
 LABELS = {
@@ -26,6 +31,7 @@ LABELS = {
     'CallbackURL': ('Callback-URL', 'Callback URL'),
     'Code': ('Code', 'Code'),
     'CostCenter': ('Kostenplaats', 'Cost center'),
+    'CostCenterLink': ('Kostenplaatskoppeling', 'Cost center link'),
     'CostUnit': ('Kostendrager', 'Cost unit'),
     'Country': ('Land', 'Country'),
     'Currency': ('Valuta', 'Currency'),
@@ -34,13 +40,17 @@ LABELS = {
     'Date': ('Datum', 'Date'),
     'Description': ('Omschrijving', 'Description'),
     'Document': ('Document', 'Document'),
+    'DocumentType': ('Documenttype', 'Document type'),
     'DueDate': ('Vervaldatum', 'Due date'),
+    'Email': ('E-mail', 'Email'),
     'EntryDate': ('Factuurdatum', 'Invoice date'),
     'EntryID': ('Boeking', 'Entry'),
     'EntryNumber': ('Boekstuknummer', 'Entry number'),
     'ExchangeRate': ('Wisselkoers', 'Exchange rate'),
     'FileName': ('Bestandsnaam', 'File name'),
+    'FinancialYear': ('Boekjaar (Periode - datumtabel)', 'Financial year (Period-date table)'),
     'FirstName': ('Voornaam', 'First name'),
+    'From': ('Van', 'From'),
     'GLAccount': ('Grootboekrekening', 'G/L account'),
     'GLAccountType': ('Grootboekrekeningtype', 'G/L account type'),
     'GLAR': ('Verzamelrekening debiteuren', 'Accounts receivable account'),
@@ -61,6 +71,7 @@ LABELS = {
     'Subject': ('Onderwerp', 'Subject'),
     'Supplier': ('Leverancier', 'Supplier'),
     'SupplierType': ('Leverancier (Type)', 'Supplier (Type)'),
+    'To': ('Tot en met', 'To'),
     'Topic': ('Onderwerp', 'Topic'),
     'Type': ('Type', 'Type'),
     'VATCode': ('Btw-code', 'VAT-code'),
@@ -74,7 +85,34 @@ TEXTS = {
         'Periode is afgesloten: {year} - {period}',
         'Period is closed: {year} - {period}',
     ),
-    'unbalanced': ('Boekstuk is niet in evenwicht: {amount}', 'Entry is not in balance: {amount}'),
+    'unbalanced': (
+        'De boeking is niet in evenwicht op: {year} / {period} (Type: {type_nl}) - '
+        'Verschil: {currency} {amount_nl}',
+        'The entry is not in balance on: {year} / {period} (Type: {type_en}) - '
+        'Difference: {currency} {amount}',
+    ),
+    'receivable_account': (
+        'De klantenrekening van deze relatie is niet gelijk aan de rekening van het gebruikte '
+        'verkoopdagboek',
+        'The receivable account of this account is not the account of the sales journal used',
+    ),
+    'payable_account': (
+        'De leveranciersrekening van deze relatie is niet gelijk aan de rekening van het '
+        'gebruikte inkoopdagboek',
+        'The payable account of this account is not the account of the purchase journal used',
+    ),
+    'vat_amount': (
+        'Een btw bedrag is niet toegestaan als u gebruikmaakt van een btw-code van het type '
+        "'Geen btw' of 'Btw 0%'",
+        "A VAT amount is not allowed if you use a VAT code of type 'No VAT' or 'VAT 0%'",
+    ),
+    'document_type': ('Niet toegestaan: Documenttype', 'Document Type not allowed'),
+    'entry_exists': (
+        'Bestaat reeds - Boekstuknummer: {number}, Dagboek: {journal}',
+        'Already exists - Entry number: {number}, Journal: {journal}',
+    ),
+    'data_exists': ('Gegeven bestaat reeds', 'Data already exists'),
+    'verbatim': ('{words}', '{words}'),
     'closing': (
         'Opening balance plus all lines must be equal to the closing balance',
         'Opening balance plus all lines must be equal to the closing balance',
@@ -83,6 +121,21 @@ TEXTS = {
     'used_in_entries': ('Kan niet verwijderen: in gebruik', 'Cannot delete: in use'),
     'problem': ('Er is een fout opgetreden. A problem has occurred.', 'A problem has occurred.'),
     'attachment_size': ('Bestand is te groot: maximaal 25 MB', 'File is too large: maximum 25 MB'),
+}
+
+
+#: what a text is filled with where nothing else is given (texts asked for by a fault)
+SAMPLES = {
+    'year': 2026,
+    'period': 3,
+    'type_nl': 'Inkoopboeking',
+    'type_en': 'Purchase entry',
+    'currency': 'EUR',
+    'amount': '-0.01',
+    'amount_nl': '-0,01',
+    'number': 26700001,
+    'journal': '70',
+    'words': '',
 }
 
 
@@ -109,7 +162,7 @@ class Message:
     def text(self, language):
         column = 0 if language == 'nl' else 1
         if self.kind in TEXTS:
-            return TEXTS[self.kind][column].format(**self.values)
+            return TEXTS[self.kind][column].format_map({**SAMPLES, **self.values})
         label = LABELS.get(self.label, (self.label, self.label))[column]
         extra = self.values.get('extra')
         return f'{KINDS[self.kind][column]}: {label}' + (f' ({extra})' if extra else '')

@@ -53,7 +53,7 @@ class Pages(BookPages):
             **values,
         )
         return Response(
-            text,
+            text.encode(errors='replace'),
             status,
             {
                 'Content-Security-Policy': POLICY,

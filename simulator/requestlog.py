@@ -50,6 +50,7 @@ class RequestLog:
         )
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, line.encode())
+            # half a surrogate pair has no bytes of its own: as JSON escapes it
+            os.write(handle, line.encode(errors='backslashreplace'))
         finally:
             os.close(handle)

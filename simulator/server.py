@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -114,7 +115,19 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header('Content-Length', str(len(content)))
         self.end_headers()
         if self.command != 'HEAD' and code not in ('204', '304'):
+            self.write_body(content, environ.get('simulator.drip'))
+
+    def write_body(self, content, drip):
+        """At once, or ``drip``: (seconds, bytes a time), until the client has enough of it."""
+        if not drip:
             self.wfile.write(content)
+            return
+        seconds, size = drip
+        self.wfile.flush()
+        for start in range(0, len(content), size):
+            time.sleep(seconds)
+            self.wfile.write(content[start : start + size])
+            self.wfile.flush()
 
     def log_message(self, format, *args):
         """Requests are remembered in the books; nothing goes to the terminal."""

@@ -63,6 +63,16 @@ def guard(path):
     return handle
 
 
+def as_text(body):
+    """A record as JSON; half a surrogate pair, which has no bytes of its own, escaped."""
+    text = json.dumps(body, ensure_ascii=False, separators=(',', ':'))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(body, separators=(',', ':'))
+    return text
+
+
 def normal(value):
     """Texts as a filter compares them at most loosely: no outer blanks, no case."""
     return value.strip().casefold() if isinstance(value, str) else value
@@ -267,7 +277,7 @@ class Store:
                                 key,
                                 row['Timestamp'],
                                 row['_at'],
-                                json.dumps(body, ensure_ascii=False, separators=(',', ':')),
+                                as_text(body),
                             ),
                         )
                 for key, content in blobs.items():

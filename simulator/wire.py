@@ -107,7 +107,11 @@ def render(endpoint, key, value, base, names, padding=True):
 
 
 def dumps(payload):
-    return json.dumps(payload, ensure_ascii=False, separators=(',', ':')).encode()
+    """JSON as bytes; what UTF-8 cannot say (half a surrogate pair) is escaped."""
+    try:
+        return json.dumps(payload, ensure_ascii=False, separators=(',', ':')).encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, separators=(',', ':')).encode()
 
 
 def error_body(message, as_json=True):

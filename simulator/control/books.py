@@ -65,9 +65,11 @@ class Books:
         return {'ID': row['ID']}
 
     def do_edit_record(self, table, key, values, division=seed.MAIN):
-        """Change a record without any check; ``key`` is an ID or a Code."""
+        """Change a record without any check; ``key`` is an ID or a Code. ``Modified`` is now
+        unless it is among the values.
+        """
         row = self.record(table, key, division)
-        self.store.put(table, division, {**row, **values, 'Modified': self.app.clock.wall()})
+        self.store.put(table, division, {**row, 'Modified': self.app.clock.wall(), **values})
 
     def do_delete_record(self, table, key, division=seed.MAIN):
         """Remove a record without any check; leaves a row in sync/Deleted where the table has a

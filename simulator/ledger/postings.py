@@ -172,7 +172,17 @@ class Postings:
             open_dc = sum((exact(line['AmountDC']) for line in result), ZERO)
             open_fc = sum((exact(line['AmountFC']) for line in result), ZERO)
             if open_fc or abs(open_dc) > CENT * len(result):
-                refuse('unbalanced', amount=open_fc or open_dc)
+                difference = f'{open_fc or open_dc:.2f}'
+                refuse(
+                    'unbalanced',
+                    year=header[kind.year],
+                    period=header[kind.period],
+                    type_nl='Memoriaalboeking',
+                    type_en='General journal entry',
+                    currency=header['Currency'],
+                    amount=difference,
+                    amount_nl=difference.replace('.', ','),
+                )
             if open_dc:
                 # cents of the exchange rate go to the last line (assumption)
                 result[-1]['AmountDC'] = number(exact(result[-1]['AmountDC']) - open_dc)

@@ -667,7 +667,7 @@ def lines_of_general(client, entry):
 def test_general_entry_must_balance(client):
     one = {'GLAccount': client.gl('461000'), 'AmountFC': 100, 'VATCode': ''}
     other = {'GLAccount': client.gl('149000'), 'AmountFC': -99.99, 'VATCode': ''}
-    assert refused(client.general(one, other)).startswith('Boekstuk is niet in evenwicht')
+    assert refused(client.general(one, other)).startswith('De boeking is niet in evenwicht')
 
 
 def test_general_entry_with_vat(client):
