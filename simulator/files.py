@@ -4,6 +4,13 @@ from .masters import ENTITY_TYPES, Rule
 from .messages import refuse
 from .views import deleted_row
 
+ENTRIES = (
+    'SalesEntries',
+    'PurchaseEntries',
+    'GeneralJournalEntries',
+    'BankEntries',
+    'CashEntries',
+)
 MAX_ATTACHMENT = 25 * 1024 * 1024
 
 
@@ -19,14 +26,17 @@ class Documents(Rule):
             values['DocumentDate'] = self.clock.today()
 
     def check(self, call, values, old):
-        if self.store.get('DocumentTypes', call.division, str(values.get('Type'))) is None:
+        kind = self.store.get('DocumentTypes', call.division, str(values.get('Type')))
+        if kind is None:
             refuse('reference', 'Type')
+        if old is None and kind.get('DocumentIsCreatable') is False:
+            refuse('document_type')
 
     def after(self, call, row):
         entry = row.get('FinancialTransactionEntryID')
         if not entry:
             return
-        for table in ('SalesEntries', 'PurchaseEntries'):
+        for table in ENTRIES:
             header = self.store.get(table, call.division, entry)
             if header is not None and not header.get('Document'):
                 self.store.put(table, call.division, {**header, 'Document': row['ID']})
@@ -42,7 +52,7 @@ class Documents(Rule):
             self.store.drop('DocumentAttachments', call.division, attachment['_key'])
             self.store.put_blob(attachment['_key'], None)
             deleted_row(self.store, call, attachment['_key'], ENTITY_TYPES['DocumentAttachments'])
-        for table in ('SalesEntries', 'PurchaseEntries'):
+        for table in ENTRIES:
             for header in self.store.by(table, call.division, 'Document', row['ID']):
                 self.store.put(table, call.division, {**header, 'Document': None})
         super().remove(call, row)
@@ -58,6 +68,8 @@ class DocumentAttachments(Rule):
         if self.store.get('Documents', call.division, values['Document']) is None:
             refuse('reference', 'Document')
         content = values.pop('Attachment')
+        if not content:
+            refuse('mandatory', 'Attachment')
         if len(content) > MAX_ATTACHMENT:
             refuse('attachment_size')
         row = super().create(call, {**values, 'FileSize': float(len(content))})

@@ -1,9 +1,9 @@
 """Error texts in the user's language: the words that vendors of such links list in public, and
 fragments of the error catalogue of the fact sheet.
 
-Sources: Coachview, Declaree, Informat, Simplicate, Streamtime, Reflex, Spend Cloud, Booking Experts,
-onFact and Payhawk (help pages on messages of Exact Online). Where only one language is known, the
-other one is a translation.
+Sources: help pages on messages of Exact Online by Coachview, Declaree, Informat, Simplicate,
+Streamtime, Reflex, Spend Cloud, Booking Experts, onFact and Payhawk. Where only one language is
+known, the other one is a translation.
 """
 
 #: kind of error -> (Dutch, English)
@@ -53,6 +53,7 @@ LABELS = {
     'From': ('Van', 'From'),
     'GLAccount': ('Grootboekrekening', 'G/L account'),
     'GLAccountType': ('Grootboekrekeningtype', 'G/L account type'),
+    'GLAP': ('Verzamelrekening crediteuren', 'Accounts payable account'),
     'GLAR': ('Verzamelrekening debiteuren', 'Accounts receivable account'),
     'GeneralJournalEntryLines': ('Regels', 'Lines'),
     'Item': ('Artikel', 'Item'),
@@ -86,24 +87,24 @@ TEXTS = {
         'Period is closed: {year} - {period}',
     ),
     'unbalanced': (
-        'De boeking is niet in evenwicht op: {year} / {period} (Type: {type_nl}) - '
-        'Verschil: {currency} {amount_nl}',
-        'The entry is not in balance on: {year} / {period} (Type: {type_en}) - '
-        'Difference: {currency} {amount}',
+        ('De boeking is niet in evenwicht op: {year} / {period} (Type: {type_nl}) - '
+        'Verschil: {currency} {amount_nl}'),
+        ('The entry is not in balance on: {year} / {period} (Type: {type_en}) - '
+        'Difference: {currency} {amount}'),
     ),
     'receivable_account': (
-        'De klantenrekening van deze relatie is niet gelijk aan de rekening van het gebruikte '
-        'verkoopdagboek',
+        ('De klantenrekening van deze relatie is niet gelijk aan de rekening van het gebruikte '
+        'verkoopdagboek'),
         'The receivable account of this account is not the account of the sales journal used',
     ),
     'payable_account': (
-        'De leveranciersrekening van deze relatie is niet gelijk aan de rekening van het '
-        'gebruikte inkoopdagboek',
+        ('De leveranciersrekening van deze relatie is niet gelijk aan de rekening van het '
+        'gebruikte inkoopdagboek'),
         'The payable account of this account is not the account of the purchase journal used',
     ),
     'vat_amount': (
-        'Een btw bedrag is niet toegestaan als u gebruikmaakt van een btw-code van het type '
-        "'Geen btw' of 'Btw 0%'",
+        ('Een btw bedrag is niet toegestaan als u gebruikmaakt van een btw-code van het type '
+        "'Geen btw' of 'Btw 0%'"),
         "A VAT amount is not allowed if you use a VAT code of type 'No VAT' or 'VAT 0%'",
     ),
     'document_type': ('Niet toegestaan: Documenttype', 'Document Type not allowed'),

@@ -2,7 +2,7 @@
 
 import re
 
-from .identifiers import VAT_NUMBERS, iban_is_valid, normalise_vat
+from .identifiers import email_is_valid, iban_is_valid, normalise_vat, vat_is_valid
 from .masters import ENTITY_TYPES, Rule, new_id
 from .messages import refuse
 from .views import deleted_row
@@ -61,11 +61,16 @@ class Accounts(Rule):
         if country and not re.fullmatch(r'[A-Z]{2}', country):
             refuse('reference', 'Country')
         values['Country'] = country
+        # what is there already is not looked at again
+        old = old or {}
         vat = normalise_vat(values.get('VATNumber'))
-        if vat:
-            pattern = VAT_NUMBERS.get(vat[:2], r'[A-Z]{2}[0-9A-Z]{2,13}')
-            if not re.fullmatch(pattern, vat):
+        if vat and values['VATNumber'] != old.get('VATNumber'):
+            if not vat_is_valid(vat, self.switches.vat_numbers):
                 refuse('invalid', 'VATNumber')
+        email = values.get('Email')
+        if email and email != old.get('Email') and self.switches.email:
+            if not email_is_valid(email):
+                refuse('invalid', 'Email')
         for name in ('PaymentConditionSales', 'PaymentConditionPurchase'):
             code = (values.get(name) or '').strip()
             if code and not self.store.one('PaymentConditions', call.division, 'Code', code):

@@ -31,6 +31,29 @@ class VATCodes(Simple):
         return self.store.put(self.table, call.division, {**row, 'Percentage': current})
 
 
+class Currencies(Rule):
+    """Known by their codes; people add them inside Exact."""
+
+    table = 'Currencies'
+
+    def create(self, call, values):
+        code = values['Code'].strip().upper()
+        if self.store.get(self.table, call.division, code):
+            refuse('exists', 'Code')
+        now = self.clock.wall()
+        row = {
+            'Description': code,
+            'AmountPrecision': 0.01,
+            'PricePrecision': 0.01,
+            **values,
+            'Code': code,
+            'ID': new_id(),
+            'Created': now,
+            'Modified': now,
+        }
+        return self.store.put(self.table, call.division, row, key=code)
+
+
 class Divisions(Rule):
     table = 'Divisions'
 
@@ -65,6 +88,7 @@ def build_rules(store, switches, clock):
                 'EUSalesListing': 'N',
             },
         ),
+        'Currencies': Currencies(*shared),
         'Divisions': Divisions(*shared),
         'PaymentTerms': PaymentTerms(*shared),
         'Addresses': Simple(

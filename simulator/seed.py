@@ -118,8 +118,14 @@ def periods(store, number, start_month, last_year):
     """Monthly periods from 2018; a broken year starts in its month of the year before (year named
     by its end).
     """
-    now = store.clock.wall()
     for year in range(FIRST_YEAR, last_year + 1):
+        periods_of(store, number, start_month, year, closed=year <= CLOSED_UNTIL)
+
+
+def periods_of(store, number, start_month, year, closed=False):
+    """The twelve periods of a financial year, closed for every journal or open."""
+    now = store.clock.wall()
+    with store.transaction():
         for period in range(1, 13):
             month = start_month + period - 1
             first_year = year if start_month == 1 else year - 1
@@ -138,7 +144,7 @@ def periods(store, number, start_month, last_year):
                     'Modified': now,
                 },
             )
-            if year <= CLOSED_UNTIL:
+            if closed:
                 for journal in store.all('Journals', number):
                     store.put(
                         '_closed', number, {'value': True}, key=f"{journal['Code']}/{year}/{period}"

@@ -103,7 +103,13 @@ class Seeder:
                     'PaymentMethod': row.get('method', 'B'),
                     'DiscountPaymentDays': row.get('discount_days', 0),
                     'DiscountPercentage': row.get('discount', 0.0),
-                    'PaymentDiscountType': 'B' if row.get('discount') else None,
+                    'PaymentDiscountType': (
+                        row.get('discount_type', 'B') if row.get('discount') else None
+                    ),
+                    'DiscountCalculation': (
+                        row.get('calculation', 'E') if row.get('discount') else None
+                    ),
+                    'VATCalculation': row.get('vat', 'E') if row.get('discount') else None,
                     'Percentage': 1.0,
                 },
             )

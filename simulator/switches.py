@@ -8,7 +8,7 @@ SWITCHES = {
         (
             'sign: an entry whose total is negative gets Type 21/31, Type in a POST is read-only; '
             'explicit: Type 21/31 is accepted in a POST with positive lines, '
-            'without Type it stays an invoice'
+            'a negative total is refused'
         ),
     ),
     'payment_terms_sign': (
@@ -19,6 +19,24 @@ SWITCHES = {
             '(as in cashflow/Receivables), or positive = open amount of an invoice on '
             'either side'
         ),
+    ),
+    'duplicate_purchase': (
+        'refuse',
+        ('refuse', 'accept'),
+        (
+            'a purchase entry with the supplier, reference, date and amount of another one; '
+            'two without a reference are the same, too'
+        ),
+    ),
+    'payment_condition': (
+        'mandatory',
+        ('mandatory', 'optional'),
+        'an entry for which neither the body nor the relation nor the administration names one',
+    ),
+    'default_payment_condition': (
+        '30',
+        str,
+        "the administration's own payment condition; empty or unknown = none",
     ),
     'entry_status': (20, (20, 50), 'Status of an entry after POST: 20 open, 50 processed'),
     'read_only': (
@@ -42,6 +60,26 @@ SWITCHES = {
         'ReportingYear/Period 0: not given, or an invalid period',
     ),
     'envelope_top1': ('flat', ('flat', 'results'), 'envelope of a list with $top=1'),
+    'ledger_line_vat': (
+        'filled',
+        ('filled', 'zero', 'null'),
+        'AmountVATFC and AmountVATBaseFC of TransactionLines that are no VAT lines',
+    ),
+    'ledger_quantity': (
+        'filled',
+        ('filled', 'zero', 'null'),
+        'Quantity of TransactionLines',
+    ),
+    'ledger_payment_reference': (
+        'filled',
+        ('filled', 'null'),
+        'PaymentReference of TransactionLines',
+    ),
+    'terms_discount': (
+        'filled',
+        ('filled', 'null'),
+        'discount date, days, percentage and amounts of payment terms',
+    ),
     'put_unchanged': (
         'refuse',
         ('refuse', 'accept'),
@@ -80,6 +118,15 @@ SWITCHES = {
     'padding': (True, bool, 'pad codes as Exact does'),
     'sync_lag': (0.0, float, 'seconds until a change shows up in sync endpoints'),
     'lengths': (True, bool, 'refuse texts longer than the assumed columns'),
+    'vat_numbers': (
+        'format',
+        ('format', 'digits', 'loose'),
+        (
+            'VAT numbers of relations: by the format of their country, by its check digits too '
+            '(python-stdnum), or anything that starts with two letters'
+        ),
+    ),
+    'email': (True, bool, 'refuse what is no e-mail address'),
     'webhook_delivery': ('once', ('once', 'twice', 'never'), 'how often a notification is sent'),
 }
 

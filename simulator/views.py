@@ -71,6 +71,32 @@ JOURNAL_TYPES = {
     23: 'Received return invoice',
     90: 'General journal',
 }
+#: amounts of a payment term whose sign is an open question -> where the record keeps them
+TERM_AMOUNTS = {
+    'AmountDC': '_open',
+    'AmountFC': '_open_fc',
+    'AmountDiscountDC': 'AmountDiscountDC',
+    'AmountDiscountFC': 'AmountDiscountFC',
+}
+#: table -> {property that nothing public says is filled: its switch}
+MUTED = {
+    'TransactionLines': {
+        'AmountVATFC': 'ledger_line_vat',
+        'AmountVATBaseFC': 'ledger_line_vat',
+        'Quantity': 'ledger_quantity',
+        'PaymentReference': 'ledger_payment_reference',
+    },
+    'PaymentTerms': dict.fromkeys(
+        (
+            'DiscountDueDate',
+            'PaymentDaysDiscount',
+            'PaymentDiscountPercentage',
+            'AmountDiscountDC',
+            'AmountDiscountFC',
+        ),
+        'terms_discount',
+    ),
+}
 VIRTUAL = {
     'current/Me',
     'system/Divisions',
@@ -272,7 +298,11 @@ class Views:
 
     def value(self, call, endpoint, row, name):
         """One property of a record as a client sees it (before padding)."""
-        if name in row and name not in ('AmountDC', 'AmountFC'):
+        if endpoint.table in MUTED and name in MUTED[endpoint.table]:
+            muted = self.muted(endpoint.table, row, name)
+            if muted != 'filled':
+                return 0.0 if muted == 'zero' else None
+        if name in row and name not in TERM_AMOUNTS:
             value = row[name]
             if value is not None or name not in JOINS:
                 return value
@@ -281,22 +311,30 @@ class Views:
             return division
         if endpoint.path in LINE_VIEWS:
             return self.line_view(call, endpoint, row, name)
-        if endpoint.table == 'PaymentTerms' and name in ('AmountDC', 'AmountFC'):
+        if endpoint.table == 'PaymentTerms' and name in TERM_AMOUNTS:
             return self.term_amount(endpoint, row, name)
         if name in row:
             return row[name]
-        join = JOINS.get(name)
-        if join:
-            source, table, by, wanted = join
-            target = row.get(source)
-            if target is None:
-                return None
-            found = (
-                self.store.get(table, division, target)
-                if by == 'ID'
-                else (self.store.one(table, division, by, target))
-            )
-            return found.get(wanted) if found else None
+        if name in JOINS:
+            return self.joined(division, row, name)
+        return self.computed(call, endpoint, row, name)
+
+    def joined(self, division, row, name):
+        """A text of another record."""
+        source, table, by, wanted = JOINS[name]
+        target = row.get(source)
+        if target is None:
+            return None
+        found = (
+            self.store.get(table, division, target)
+            if by == 'ID'
+            else self.store.one(table, division, by, target)
+        )
+        return found.get(wanted) if found else None
+
+    def computed(self, call, endpoint, row, name):
+        """A text that Exact makes of codes, None for anything else."""
+        division = call.division
         if name == 'JournalDescription':
             journal = self.store.one(
                 'Journals', division, 'Code', row.get('Journal') or row.get('JournalCode')
@@ -319,11 +357,19 @@ class Views:
             return row.get('Status') == 'C'
         return None
 
+    def muted(self, table, row, name):
+        """Whether the ledger or a term tells this property: 'filled', 'zero' or 'null'."""
+        if name in ('AmountVATFC', 'AmountVATBaseFC') and row.get('_generated'):
+            return 'filled'
+        return self.switches[MUTED[table][name]]
+
     def term_amount(self, endpoint, row, name):
         """Open (or matched) amount of a payment term; the sign is an open question (fact sheet
         4.3).
         """
-        amount = row['_open'] if name == 'AmountDC' else row['_open_fc']
+        amount = row.get(TERM_AMOUNTS[name])
+        if amount is None:
+            return None
         if endpoint.kind == 'sync' and self.switches.payment_terms_sign == 'owes_positive':
             # positive = open amount of an invoice on either side
             return amount if row['LineType'] == 20 else -amount
@@ -351,18 +397,8 @@ class Views:
             return joined['Code'] if joined else None
         if name == 'StatusDescription':
             return STATUS_TEXTS.get(header.get('Status'))
-        join = JOINS.get(name)
-        if join:
-            table, by, wanted = join[1:]
-            target = source.get(join[0])
-            found = (
-                self.store.get(table, call.division, target)
-                if by == 'ID'
-                else (
-                    self.store.one(table, call.division, by, target) if target is not None else None
-                )
-            )
-            return found.get(wanted) if found else None
+        if name in JOINS:
+            return self.joined(call.division, source, name)
         if name == 'JournalDescription':
             journal = self.store.one('Journals', call.division, 'Code', header.get('Journal'))
             return journal['Description'] if journal else None

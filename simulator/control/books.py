@@ -26,6 +26,41 @@ class Books:
                     else:
                         self.store.drop('_closed', division, key)
 
+    def do_add_currency(
+        self, code, description=None, precision=0.01, rate=None, division=seed.MAIN
+    ):
+        """A currency becomes active in the administration, with a rate if one is given."""
+        values = {'Code': code, 'Description': description or code, 'AmountPrecision': precision}
+        with self.store.transaction():
+            self.app.engine.rules['Currencies'].create(self.call(division), values)
+            if rate is not None:
+                self.app.engine.rules['ExchangeRates'].create(
+                    self.call(division),
+                    {'SourceCurrency': code, 'Rate': rate, 'StartDate': '2018-01-01'},
+                )
+
+    def do_add_year(self, year, division=seed.MAIN):
+        """The periods of a financial year that is not there yet, open."""
+        first = min(
+            (row for row in self.store.all('FinancialPeriods', division) if row['FinPeriod'] == 1),
+            key=lambda row: row['FinYear'],
+            default={'StartDate': '2018-01-01'},
+        )
+        seed.periods_of(self.store, division, int(first['StartDate'][5:7]), year)
+
+    def do_remove_year(self, year, division=seed.MAIN):
+        """The financial year is unknown from now on."""
+        with self.store.transaction():
+            for row in self.store.all('FinancialPeriods', division):
+                if row['FinYear'] == year:
+                    self.store.drop('FinancialPeriods', division, row['_key'])
+
+    def do_link_cost_center(self, code, accounts, division=seed.MAIN):
+        """Codes of the G/L accounts that a cost centre may be used with; None = any."""
+        row = self.record('Costcenters', code, division)
+        links = None if accounts is None else list(accounts)
+        self.store.put('Costcenters', division, {**row, '_links': links})
+
     def do_process_entry(self, entry, division=seed.MAIN):
         """Open entry (20) -> processed (50)."""
         kind, header = self.entry(division, entry)

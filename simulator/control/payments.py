@@ -80,6 +80,53 @@ class Payments:
             self.book_payment(division, header, payment, day, amount)
         return {'EntryID': payment}
 
+    def do_split_term(self, entry, parts, division=seed.MAIN):
+        """What is open of an entry falls due in parts: ``parts`` is a list of [date, amount] in the
+        entry's currency, that add up to what is open.
+        """
+        _kind, header = self.entry(division, entry)
+        terms = [
+            term
+            for term in self.store.by(
+                'PaymentTerms', division, 'TransactionEntryID', header['EntryID']
+            )
+            if term['Status'] != 50
+        ]
+        if len(terms) != 1:
+            raise ControlError(f'{len(terms)} open terms, one is needed')
+        [term] = terms
+        whole_fc, whole_dc = exact(term['_open_fc']), exact(term['_open'])
+        amounts = [money(amount) for _day, amount in parts]
+        if sum(amounts) != abs(whole_fc):
+            raise ControlError(f'the parts are {sum(amounts)}, open are {abs(whole_fc)}')
+        left, now = whole_dc, self.app.clock.wall()
+        with self.store.transaction():
+            for number_, amount in enumerate(amounts, 1):
+                part = left if number_ == len(parts) else money(whole_dc * amount / abs(whole_fc))
+                left -= part
+                own = (
+                    {}
+                    if number_ == 1
+                    else {
+                        '_key': None,
+                        'ID': new_id(),
+                        'HID': self.store.next_number('PaymentTerms', division),
+                        'Created': now,
+                    }
+                )
+                self.store.put(
+                    'PaymentTerms',
+                    division,
+                    {
+                        **term,
+                        **own,
+                        '_open_fc': number(amount.copy_sign(whole_fc)),
+                        '_open': number(part),
+                        'DueDate': parts[number_ - 1][0],
+                        'Modified': now,
+                    },
+                )
+
     def book_payment(self, division, header, payment, day, amount):
         """The bank entry of a payment, as ledger lines (Type 40)."""
         bank = next(

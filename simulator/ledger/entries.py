@@ -71,7 +71,9 @@ class Ledger(HeaderChecks, LineChecks, Postings, Terms):
                 call.division,
                 {**document, 'FinancialTransactionEntryID': header['EntryID']},
             )
-        return self.rebuild(call, kind, header)
+        row = self.rebuild(call, kind, header)
+        self.check_twice(call, kind, row)
+        return row
 
     def update(self, call, kind, header, values):
         """PUT on a header: changed properties only, open entries only."""
@@ -108,7 +110,9 @@ class Ledger(HeaderChecks, LineChecks, Postings, Terms):
             self.store.put(
                 kind.lines, call.division, self.line(call, kind, merged, journal, line, None)
             )
-        self.rebuild(call, kind, merged)
+        row = self.rebuild(call, kind, merged)
+        if {'YourRef', kind.date, kind.party, 'Currency'} & set(values):
+            self.check_twice(call, kind, row)
 
     def delete(self, call, kind, header, force=False):
         """Remove an entry with all that follows from it; leaves rows in sync/Deleted."""

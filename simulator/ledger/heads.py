@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from ..masters import LENGTHS
 from ..messages import Message, refuse
 from ..views import journal_closed
-from .kinds import KINDS, OPTIONAL, PURCHASES, SALES, exact
+from .kinds import KINDS, OPTIONAL, PURCHASES, SALES, exact, money
 
 
 class HeaderChecks:
@@ -55,7 +55,7 @@ class HeaderChecks:
             problems.append(Message('blocked', kind.party))
         control = account.get('GLAR' if kind is SALES else 'GLAP')
         if control and journal and control != journal.get('GLAccount'):
-            problems.append(Message('invalid', 'GLAR'))
+            problems.append(Message('invalid', 'GLAR' if kind is SALES else 'GLAP'))
         condition = (header.get('PaymentCondition') or '').strip()
         if condition and not self.store.one('PaymentConditions', call.division, 'Code', condition):
             problems.append(Message('reference', 'PaymentCondition'))
@@ -63,10 +63,37 @@ class HeaderChecks:
             condition = account.get(
                 'PaymentConditionSales' if kind is SALES else 'PaymentConditionPurchase'
             ) or self.default_condition(call)
-        header['PaymentCondition'] = condition
+        if not condition and self.switches.payment_condition == 'mandatory':
+            problems.append(Message('mandatory', 'PaymentCondition'))
+        header['PaymentCondition'] = condition or None
 
     def default_condition(self, call):
-        return '30' if self.store.one('PaymentConditions', call.division, 'Code', '30') else None
+        code = self.switches.default_payment_condition.strip()
+        found = self.store.one('PaymentConditions', call.division, 'Code', code)
+        return code if found else None
+
+    def check_twice(self, call, kind, header):
+        """Refuse what is booked already: supplier, reference, date and amount (Payhawk's list of
+        what Exact refuses). People inside Exact are warned only (assumption).
+        """
+        if kind is not PURCHASES or call.app == 'exact':
+            return
+        if self.switches.duplicate_purchase == 'accept':
+            return
+        key = self.twice_key(kind, header)
+        for other in self.store.by(kind.header, call.division, 'Supplier', header['Supplier']):
+            if other['EntryID'] != header['EntryID'] and self.twice_key(kind, other) == key:
+                refuse('exists', 'YourRef')
+
+    @staticmethod
+    def twice_key(kind, header):
+        return (
+            (header.get('YourRef') or '').strip().casefold(),
+            header[kind.date],
+            header['Type'],
+            header['Currency'],
+            money(header['AmountFC']),
+        )
 
     def currency(self, call, kind, header, journal):
         own = self.own_currency(call)
@@ -132,6 +159,13 @@ class HeaderChecks:
             start = date(year, month + 1, 1) - timedelta(days=1)
         return (start + timedelta(days=condition.get('PaymentDays') or 0)).isoformat()
 
+    def refuse_period(self, call, year):
+        """No such period: the year is unknown, or the period in it."""
+        rows = self.store.all('FinancialPeriods', call.division)
+        if any(row['FinYear'] == year for row in rows):
+            refuse('reference', 'Period')
+        refuse('unknown', 'FinancialYear')
+
     def period_row(self, call, year, period):
         for row in self.store.all('FinancialPeriods', call.division):
             if row['FinYear'] == year and row['FinPeriod'] == period:
@@ -144,7 +178,7 @@ class HeaderChecks:
             year, period = year or None, period or None
         if year is not None and period is not None:
             if self.period_row(call, year, period) is None:
-                refuse('reference', 'Period')
+                self.refuse_period(call, year)
         else:
             day = header[kind.date]
             for row in self.store.all('FinancialPeriods', call.division):
@@ -152,7 +186,7 @@ class HeaderChecks:
                     year, period = row['FinYear'], row['FinPeriod']
                     break
             else:
-                refuse('reference', 'Period')
+                self.refuse_period(call, None)
         header[kind.year], header[kind.period] = year, period
 
     def check_open(self, call, kind, header):
@@ -162,7 +196,8 @@ class HeaderChecks:
             refuse('period_closed', year=header[kind.year], period=header[kind.period])
 
     def check_changeable(self, call, kind, header):
-        if header['Status'] != 20:
+        if header['Status'] != 20 and call.app != 'exact':
+            # people inside Exact may correct what is processed (assumption)
             refuse('processed')
         self.check_open(call, kind, header)
 

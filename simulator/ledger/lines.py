@@ -1,7 +1,7 @@
 """The checks of an entry's line, its VAT and its amounts."""
 
 from ..masters import new_id
-from ..messages import BusinessError, Message
+from ..messages import BusinessError, Message, refuse
 from .kinds import CENT, FORBIDDEN_TYPES, ZERO, exact, money, multiple, number
 
 
@@ -26,6 +26,9 @@ class LineChecks:
         for name in ('From', 'To'):
             if line.get(name):
                 line[name] = line[name][:10]
+        if bool(line.get('From')) != bool(line.get('To')):
+            # both or none (Payhawk)
+            problems.append(Message('mandatory', 'To' if line.get('From') else 'From'))
         self.dimension(
             call, line, account, 'CostCenter', 'Costcenters', 'UseCostcenter', day, problems
         )
@@ -51,6 +54,8 @@ class LineChecks:
             given = line.get('_vat_given') if vat_given is None else vat_given
         if given == 0 and self.switches.vat_amount_zero == 'omitted':
             given = None
+        if given and code is not None and not percentage:
+            refuse('vat_amount')
         line['_vat_given'] = given
         self.amounts(
             line, code, percentage, header.get(kind.rate) or 1, kind, self.unit(call, header),
@@ -101,10 +106,18 @@ class LineChecks:
                 problems.append(Message('reference', name))
             elif row.get('Active') is False or (row.get('EndDate') and row['EndDate'][:10] < day):
                 problems.append(Message('blocked', name))
+            elif not self.linked(row, account):
+                problems.append(Message('invalid', 'CostCenterLink'))
             if usage == 2:
                 problems.append(Message('not_allowed', name))
         elif usage == 1:
             problems.append(Message('mandatory', name))
+
+    @staticmethod
+    def linked(row, account):
+        """Whether a cost centre may be used with a G/L account; without links, with any."""
+        links = row.get('_links')
+        return links is None or account is None or account['Code'] in links
 
     def vat(self, call, kind, header, journal, line, account, problems, is_new):
         """The VAT code record of a line and its percentage (a Decimal fraction) on the entry's

@@ -21,6 +21,9 @@ class Postings:
         net = sum((exact(line['_net']) for line in lines), ZERO)
         vat = sum((exact(line['_vat']) for line in lines if not line['_charged']), ZERO)
         total = net + vat
+        if not kind.own_parties and total < 0 and self.switches.credit_note == 'explicit':
+            # this administration wants positive lines and the type of a credit note
+            refuse('invalid', 'AmountFC')
         if not kind.own_parties:
             credit = (
                 explicit == kind.types[1]
@@ -112,7 +115,7 @@ class Postings:
                 own.update(
                     Account=line.get('Account'),
                     Date=line['Date'],
-                    Document=line.get('Document'),
+                    Document=line.get('Document') or header.get('Document'),
                     DueDate=line['Date'] if line.get('Account') else None,
                 )
             result.append(

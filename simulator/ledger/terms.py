@@ -1,8 +1,18 @@
 """Payment terms: what is open of an entry."""
 
+from datetime import date, timedelta
+
 from ..masters import ENTITY_TYPES, new_id
 from ..views import deleted_row
-from .kinds import ZERO, exact, number
+from .kinds import ZERO, exact, money, number
+
+DISCOUNT_PROPERTIES = (
+    'DiscountDueDate',
+    'PaymentDaysDiscount',
+    'PaymentDiscountPercentage',
+    'AmountDiscountFC',
+    'AmountDiscountDC',
+)
 
 
 class Terms:
@@ -24,8 +34,7 @@ class Terms:
         )
         for term in existing:
             if term['Status'] != 50 and term['TransactionID'] not in wanted:
-                self.store.drop('PaymentTerms', call.division, term['_key'])
-                deleted_row(self.store, call, term['_key'], ENTITY_TYPES['PaymentTerms'])
+                self.drop_term(call, term)
         for transaction, (row, line_type) in wanted.items():
             mine = [term for term in existing if term['TransactionID'] == transaction]
             matched = sum((exact(term['_open']) for term in mine if term['Status'] == 50), ZERO)
@@ -61,44 +70,82 @@ class Terms:
                 )
                 or {}
             )
+            shared = {
+                **self.discount(condition, header, row),
+                'LineType': line_type,
+                'Account': row['Account'],
+                'TransactionAmountDC': number(exact(row['AmountDC']) * side),
+                'TransactionAmountFC': number(exact(row['AmountFC']) * side),
+                'Currency': header['Currency'],
+                'RateFC': header.get(kind.rate) or 1.0,
+                'Description': row.get('Description'),
+                'TransactionDueDate': row.get('DueDate') or row['Date'],
+                'EntryDate': row['Date'],
+                'InvoiceDate': row['Date'],
+                'EntryNumber': header['EntryNumber'],
+                'InvoiceNumber': header.get('InvoiceNumber'),
+                'Journal': header[kind.journal],
+                'OrderNumber': header.get('OrderNumber'),
+                'PaymentCondition': header.get('PaymentCondition'),
+                'PaymentMethod': condition.get('PaymentMethod') or 'B',
+                'PaymentDays': condition.get('PaymentDays') or 0,
+                'PaymentReference': header.get('PaymentReference'),
+                'GLAccount': row['GLAccount'],
+                'TransactionEntryID': header['EntryID'],
+                'TransactionID': transaction,
+                'TransactionIsReversal': False,
+                'TransactionReportingPeriod': header[kind.period],
+                'TransactionReportingYear': header[kind.year],
+                'TransactionStatus': header['Status'],
+                'TransactionType': header['Type'],
+                'YourRef': header.get('YourRef'),
+                'Document': header.get('Document'),
+                'ApprovalStatus': 1,
+                'Source': 1,
+                'Modified': now,
+            }
+            if len(open_terms) > 1:
+                if sum(exact(term['_open_fc']) for term in open_terms) == amount_fc:
+                    # a person gave them due dates of their own; they stay as they add up
+                    for term in open_terms:
+                        self.store.put('PaymentTerms', call.division, {**term, **shared})
+                    continue
+                for term in open_terms[1:]:
+                    self.drop_term(call, term)
             self.store.put(
                 'PaymentTerms',
                 call.division,
                 {
                     **base,
-                    'LineType': line_type,
-                    'Account': row['Account'],
+                    **shared,
                     '_open': number(amount),
                     '_open_fc': number(amount_fc),
-                    'TransactionAmountDC': number(exact(row['AmountDC']) * side),
-                    'TransactionAmountFC': number(exact(row['AmountFC']) * side),
-                    'Currency': header['Currency'],
-                    'RateFC': header.get(kind.rate) or 1.0,
-                    'Description': row.get('Description'),
                     'DueDate': row.get('DueDate') or row['Date'],
-                    'TransactionDueDate': row.get('DueDate') or row['Date'],
-                    'EntryDate': row['Date'],
-                    'InvoiceDate': row['Date'],
-                    'EntryNumber': header['EntryNumber'],
-                    'InvoiceNumber': header.get('InvoiceNumber'),
-                    'Journal': header[kind.journal],
-                    'OrderNumber': header.get('OrderNumber'),
-                    'PaymentCondition': header.get('PaymentCondition'),
-                    'PaymentMethod': condition.get('PaymentMethod') or 'B',
-                    'PaymentDays': condition.get('PaymentDays') or 0,
-                    'PaymentReference': header.get('PaymentReference'),
-                    'GLAccount': row['GLAccount'],
-                    'TransactionEntryID': header['EntryID'],
-                    'TransactionID': transaction,
-                    'TransactionIsReversal': False,
-                    'TransactionReportingPeriod': header[kind.period],
-                    'TransactionReportingYear': header[kind.year],
-                    'TransactionStatus': header['Status'],
-                    'TransactionType': header['Type'],
-                    'YourRef': header.get('YourRef'),
-                    'Document': header.get('Document'),
-                    'ApprovalStatus': 1,
-                    'Source': 1,
-                    'Modified': now,
                 },
             )
+
+    def drop_term(self, call, term):
+        self.store.drop('PaymentTerms', call.division, term['_key'])
+        deleted_row(self.store, call, term['_key'], ENTITY_TYPES['PaymentTerms'])
+
+    @staticmethod
+    def discount(condition, header, row):
+        """What a term says of the discount of its payment condition, None without one."""
+        days, share = condition.get('DiscountPaymentDays'), condition.get('DiscountPercentage')
+        if not days or not share:
+            return dict.fromkeys(DISCOUNT_PROPERTIES)
+        base = exact(row['AmountFC'])
+        if condition.get('DiscountCalculation') == 'E' and header.get('VATAmountFC') is not None:
+            side = 1 if base >= 0 else -1
+            base -= abs(exact(header['VATAmountFC'])) * side
+        amount = money(base * exact(share))
+        rate = exact(row.get('ExchangeRate') or 1)
+        return {
+            'DiscountDueDate': (
+                date.fromisoformat(row['Date'][:10]) + timedelta(days=days)
+            ).isoformat(),
+            'PaymentDaysDiscount': days,
+            'PaymentDiscountPercentage': share,
+            'AmountDiscountFC': number(amount),
+            'AmountDiscountDC': number(money(amount * rate)),
+        }

@@ -37,8 +37,8 @@ TEXTS = [
         'vat_amount',
         '',
         {},
-        'Een btw bedrag is niet toegestaan als u gebruikmaakt van een btw-code van het type '
-        "'Geen btw' of 'Btw 0%'",
+        ('Een btw bedrag is niet toegestaan als u gebruikmaakt van een btw-code van het type '
+        "'Geen btw' of 'Btw 0%'"),
         "A VAT amount is not allowed if you use a VAT code of type 'No VAT' or 'VAT 0%'",
     ),
     ('not_allowed', 'Currency', {}, 'Niet toegestaan: Valuta', 'Not allowed: Currency'),

@@ -197,7 +197,7 @@ def test_vat_percentage_instead_of_a_code(client):
         ({'Currency': 'XXX'}, {}, 'Ongeldige referentie: Valuta'),
         ({'PaymentCondition': '99'}, {}, 'Ongeldige referentie: Betalingsconditie'),
         ({'ReportingYear': 2026, 'ReportingPeriod': 13}, {}, 'Ongeldige referentie: Periode'),
-        ({'EntryDate': '2010-01-01'}, {}, 'Ongeldige referentie: Periode'),
+        ({'EntryDate': '2010-01-01'}, {}, 'Onbekend: Boekjaar (Periode - datumtabel)'),
         ({'EntryDate': '2022-05-01'}, {}, 'Periode is afgesloten: 2022 - 5'),
         ({'ReportingYear': 2021, 'ReportingPeriod': 2}, {}, 'Periode is afgesloten: 2021 - 2'),
         ({'YourRef': 'x' * 31}, {}, 'Te lang: Uw ref. (max. 30)'),
@@ -319,7 +319,7 @@ def test_period_zero_is_a_switch(client, server):
     assert (entry['ReportingYear'], entry['ReportingPeriod']) == (2026, 3)
     with switched(server, period_zero='given'):
         assert refused(client.sale(1, ReportingYear=0, ReportingPeriod=0)) == (
-            'Ongeldige referentie: Periode'
+            'Onbekend: Boekjaar (Periode - datumtabel)'
         )
 
 
@@ -390,8 +390,10 @@ def test_credit_note_explicit(client, server):
         ]
         entry = created(client.purchase(100, Type=31))
         assert client.ledger(entry['EntryID'])[0] == ('1600', 121, 'S')
-        entry = created(client.sale(-100))
-        assert (entry['Type'], entry['AmountFC']) == (20, -121)
+        assert refused(client.sale(-100)) == 'Ongeldig: Bedrag'
+        assert refused(client.sale(-100, Type=21)) == 'Ongeldig: Bedrag'
+        # a discount is no credit note
+        assert created(client.sale(100, -20))['AmountFC'] == 96.8
         assert refused(client.sale(100, Type=31)) == 'Ongeldig: Type'
 
 
