@@ -65,7 +65,8 @@ class Accounts(Rule):
         old = old or {}
         vat = normalise_vat(values.get('VATNumber'))
         if vat and values['VATNumber'] != old.get('VATNumber'):
-            if not vat_is_valid(vat, self.switches.vat_numbers):
+            unwanted = {normalise_vat(number) for number in self.switches.vat_refused}
+            if vat in unwanted or not vat_is_valid(vat, self.switches.vat_numbers):
                 refuse('invalid', 'VATNumber')
         email = values.get('Email')
         if email and email != old.get('Email') and self.switches.email:

@@ -126,6 +126,7 @@ SWITCHES = {
             '(python-stdnum), or anything that starts with two letters'
         ),
     ),
+    'vat_refused': ([], list, 'VAT numbers that are refused whatever their form'),
     'email': (True, bool, 'refuse what is no e-mail address'),
     'webhook_delivery': ('once', ('once', 'twice', 'never'), 'how often a notification is sent'),
 }

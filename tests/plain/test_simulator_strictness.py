@@ -183,6 +183,14 @@ def test_vat_numbers_by_their_check_digits(client, server):
         created(client.post('crm/Accounts', {**values, 'VATNumber': 'BE403170'}))
 
 
+def test_a_number_that_exact_does_not_like(client, server):
+    values = {'Name': 'Echt', 'VATNumber': 'DE136695976'}
+    with switched(server, vat_refused=['DE 136695976']):
+        assert refused(client.post('crm/Accounts', values)) == 'Ongeldig: Btw-nummer'
+        created(client.post('crm/Accounts', {**values, 'VATNumber': 'DE123456789'}))
+    created(client.post('crm/Accounts', values))
+
+
 def test_what_is_there_already_is_not_looked_at_again(client):
     row = client.first('crm/Accounts', "trim(Code) eq '38'", select='ID,VATNumber')
     assert client.put('crm/Accounts', row['ID'], {'Phone': '1'}).status_code == 204
@@ -407,7 +415,11 @@ def test_a_year_that_nobody_knows(client, server):
 # === reverse charge on a sale === #
 
 
-def test_domestic_reverse_charge_on_a_sale_both_ways(client):
+def test_domestic_reverse_charge_on_a_sale_both_ways(client, server):
+    record = {'table': 'VATCodes', 'key': '11C'}
+    blocked = refused(client.sale({'AmountFC': 500, 'VATCode': '11C'}))
+    assert blocked == 'Geblokkeerd: Btw-code'
+    server.control.run('edit_record', {**record, 'values': {'IsBlocked': False}})
     codes = client.rows('vat/VATCodes', select='Code,Charged,Percentage,VATTransactionType')
     found = {row['Code'].strip(): row for row in codes}
     assert (found['11']['Charged'], found['11C']['Charged']) == (False, True)
