@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote
 
 from . import views, wire
-from .convert import convert
+from .bodies import Bodies
 from .errors import HttpError
-from .messages import BusinessError, Message
 from .odata import GUID, parse_filter, parse_orderby
 from .reference import COLLECTIONS, PARENTS, load_endpoints
 from .store import INDEXED, normal
@@ -77,7 +76,7 @@ def find_endpoint(resource):
     return endpoints.get(path.lower()), key, navigation
 
 
-class Engine:
+class Engine(Bodies):
     """Serves a :class:`Call` from the store.
 
     :param rules: {table: object with create(call, values), update(call, row, values), delete(call,
@@ -378,69 +377,6 @@ class Engine:
         answer = self.answer(call, 201, {'d': item}, [item], single=True)
         answer.headers['Location'] = item['__metadata']['uri']
         return answer
-
-    def validate(self, call, endpoint, body, operation, parent=None):
-        """Check a body against the reference; returns values as records keep them.
-
-        :raise HttpError: 400 for unknown, read-only or mistyped properties
-        :raise BusinessError: mandatory properties missing
-        """
-        if not isinstance(body, dict):
-            raise HttpError(
-                400, 'Error processing request stream. The request should be a JSON object.'
-            )
-        values = {}
-        for name, value in body.items():
-            if name == '__metadata':
-                continue
-            if name not in endpoint.types:
-                raise HttpError(
-                    400,
-                    f"The property '{name}' does not exist on type '{endpoint.type}'. Make sure to "
-                    'only use property names that are defined by the type.',
-                )
-            if not endpoint.accepts(name, operation) and not self.is_explicit_type(
-                endpoint, name, operation
-            ):
-                if self.switches.read_only == 'refuse':
-                    raise HttpError(400, f"The property '{name}' is read-only.")
-                continue
-            if endpoint.is_collection(name):
-                values[name] = self.validate_collection(call, endpoint, name, value, operation)
-            else:
-                values[name] = convert(endpoint.types[name], name, value)
-        if operation == 'p':
-            missing = [
-                Message('mandatory', name)
-                for name in endpoint.mandatory
-                if name != parent and values.get(name) in (None, '', [])
-            ]
-            if missing:
-                raise BusinessError(*missing)
-        return values
-
-    def is_explicit_type(self, endpoint, name, operation):
-        return (
-            name == 'Type'
-            and operation == 'p'
-            and self.switches.credit_note == 'explicit'
-            and endpoint.table in ('SalesEntries', 'PurchaseEntries')
-        )
-
-    def validate_collection(self, call, endpoint, name, value, operation):
-        target = endpoint.types[name]
-        if operation == 'u':
-            raise HttpError(
-                400,
-                "Binding to new entities is not supported for property "
-                f"'{name}' in an update; use the endpoint of the lines.",
-            )
-        if target not in COLLECTIONS:
-            raise HttpError(400, f"The collection '{name}' is not offered by the simulator.")
-        if not isinstance(value, list):
-            raise HttpError(400, f"The property '{name}' should be an array.")
-        member = load_endpoints()[COLLECTIONS[target].lower()]
-        return [self.validate(call, member, line, 'p', parent=PARENTS[target]) for line in value]
 
 
 def sort_key(value):

@@ -100,6 +100,12 @@ class ExactSimulatorMixin:
         cls.addClassCleanup(cls.simulator.stop)
         cls.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, cls.simulator.url)
 
+    def switch(self, **values):
+        """Set switches of the simulator until the end of the test."""
+        switches = self.simulator.switches
+        self.addCleanup(switches.update, {name: switches[name] for name in values})
+        switches.update(values)
+
     @classmethod
     def create_connection(cls, company=None, **values):
         """Make a connection that nobody consented to yet."""

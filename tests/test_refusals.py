@@ -698,9 +698,7 @@ class TestRetryOfAllThatWaited(RefusalCase):
         )
         self.edit('PaymentConditions', condition, Code=('30', 'zz'))
         # the administration's own condition is another one, else nothing could be booked
-        switches = self.simulator.switches
-        switches.default_payment_condition = '14'
-        self.addCleanup(setattr, switches, 'default_payment_condition', '30')
+        self.switch(default_payment_condition='14')
         moves = self.invoice(invoice_payment_term_id=term.id) | self.invoice(
             invoice_payment_term_id=term.id,
         )
