@@ -10,6 +10,18 @@ LENGTH = {'minute': timedelta(minutes=1), 'day': timedelta(days=1)}
 CALL_TIME = timedelta(seconds=0.5)
 
 
+def refresh_pause(count):
+    """Return how long nobody may ask for another reading of Exact, after so many within a day.
+
+    People who mend something in Exact look several times in a row; an automation that asks all day
+    long gets one an hour. Some 40 readings a day at most, of some 20 calls each: a sixth of the
+    calls of a day (D).
+    """
+    if count <= 10:
+        return timedelta(minutes=1)
+    return timedelta(minutes=15) if count <= 20 else timedelta(hours=1)
+
+
 @dataclass(frozen=True)
 class Window:
     """A window of time with a number of calls in it.

@@ -32,6 +32,7 @@ from . import (
     exact_export_line,
     exact_export_attempt,
     exact_export_queue,
+    exact_refresh,
     exact_entry,
     exact_export_worker,
     exact_export_send,

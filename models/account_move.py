@@ -213,6 +213,11 @@ class AccountMove(models.Model):
                 'reverse': self.env._("Waiting to be reversed in Exact."),
                 'update': self.env._("Waiting to be updated in Exact."),
             }
+            if not export.division_id.active:
+                return self.env._(
+                    "The administration %s is archived in Odoo; the document waits until it is"
+                    " unarchived.", export.division_id.display_name,
+                ), False
             if export.division_id.hold:
                 return self.env._("The administration is on hold; the document waits."), False
             connection = export.division_id.connection_id
@@ -559,7 +564,7 @@ class AccountMove(models.Model):
 
         :return: {sentence: moves}
         """
-        divisions = self.env['exact.division'].sudo().search([
+        divisions = self.env['exact.division'].sudo().with_context(active_test=False).search([
             ('company_id', 'in', self.company_id.ids),
         ])
         linked = divisions.company_id
@@ -567,6 +572,14 @@ class AccountMove(models.Model):
         unlinked = self.filtered(lambda move: move.company_id not in linked)
         if unlinked:
             refusals[self.env._("no Exact administration is linked to the company")] = unlinked
+        for division in divisions.filtered(lambda division: not division.active):
+            archived = self.filtered(
+                lambda move, company=division.company_id: move.company_id == company,
+            )
+            unlinked |= archived
+            refusals[self.env._(
+                "the administration %s is archived in Odoo", division.display_name,
+            )] = archived
         drafts = (self - unlinked).filtered(lambda move: move.state == 'draft')
         if drafts:
             refusals[self.env._("only posted documents are exported")] = drafts

@@ -228,15 +228,18 @@ class ExactDivision(models.Model):
             lambda division: 'unreachable_reason' in vals
             and division.unreachable_reason != (vals['unreachable_reason'] or False)
         )
+        restored = self.filtered(lambda division: vals.get('active') and not division.active)
         if 'company_id' not in vals:
             result = super().write(vals)
             access._tell_of_access()
+            restored._go_on()
             return result
         company = self.env['res.company'].browse(vals['company_id'] or [])
         changing = self.filtered(lambda division: division.company_id != company)
         changing._check_link(company)
         result = super().write(vals)
         access._tell_of_access()
+        restored._go_on()
         if company and changing:
             changing._start_sync()
         return result
@@ -393,7 +396,7 @@ class ExactDivision(models.Model):
             yield client
 
     def _go_on(self):
-        """Exact lets us in again: send and read at once what waited."""
+        """Nothing stands in the way any more: send and read at once what waited."""
         # sudo: the queue and the cursors are the engine's
         linked_sudo = self.sudo().filtered('company_id')
         if linked_sudo:

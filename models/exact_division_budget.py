@@ -62,7 +62,7 @@ class ExactDivision(models.Model):
 
     @api.depends(
         'call_ids.day_remaining', 'call_ids.minute_remaining', 'call_ids.errors', 'hold',
-        'company_id', 'connection_state', 'unreachable_reason',
+        'active', 'company_id', 'connection_state', 'unreachable_reason',
     )
     @api.depends_context('lang', 'tz')
     def _compute_call_budget(self):
@@ -108,7 +108,9 @@ class ExactDivision(models.Model):
             )
 
     def _waiting_exports(self):
-        """Return what waits for the worker: {division: [(state, kind, action, count)]}."""
+        """Return what waits for the worker: {division: [(state, kind, action, count, moment)]};
+        the moment is when the last of them may be tried, None if all may be now.
+        """
         # sudo: their number is for all who see the division
         groups = self.env['exact.export'].sudo()._read_group(
             [
@@ -116,7 +118,7 @@ class ExactDivision(models.Model):
                 '|', '|', ('state', 'in', WAITING_STATES), ('pending_action', 'in', ACTIONS),
                 '&', ('state', '=', 'sent'), ('has_difference', '=', False),
             ],
-            ['division_id', 'state', 'kind', 'pending_action'], ['__count'],
+            ['division_id', 'state', 'kind', 'pending_action'], ['__count', 'next_try:max'],
         )
         waiting = {}
         for division, *group in groups:
@@ -136,14 +138,16 @@ class ExactDivision(models.Model):
     def _queue_texts(self, waiting, limits, closed, pause, now):
         """Return how many documents wait, and what becomes of them."""
         self.ensure_one()
-        count = sum(group[-1] for group in waiting)
+        count = sum(number for _state, _kind, _action, number, _moment in waiting)
         if not count:
             return []
         texts = [
             self.env._("1 document waiting") if count == 1 else
             self.env._("%s documents waiting", formatLang(self.env, count, digits=0)),
         ]
-        if self.connection_state != 'connected' or self.unreachable_reason:
+        if not self.active:
+            texts.append(self.env._("archived"))
+        elif self.connection_state != 'connected' or self.unreachable_reason:
             texts.append(self.env._("Exact cannot be reached"))
         elif self.hold:
             texts.append(self.env._("on hold"))
@@ -158,13 +162,15 @@ class ExactDivision(models.Model):
                 for window, reserve in zip(('minute', 'day'), RESERVES['entry'], strict=True)
             ))
             if moment:
-                texts.append(self._done_text(moment, now))
+                # Each document may have a pause of its own beside those of the administration.
+                last = max(filter(None, (group[-1] for group in waiting)), default=moment)
+                texts.append(self._done_text(max(moment, last), now))
         return texts
 
     def _calls_for(self, waiting):
         """Return (resources, number of calls) that the waiting documents need."""
         resources, calls, count = {READ_BACK_RESOURCE}, 0, 0
-        for state, kind, action, number in waiting:
+        for state, kind, action, number, _moment in waiting:
             count += number
             if action in ACTIONS or state == 'uncertain':
                 # Looked up, then done

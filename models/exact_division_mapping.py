@@ -244,11 +244,17 @@ class ExactDivision(models.Model):
     # === ACTIONS === #
 
     def action_accept_suggestions(self):
-        """Accept every suggestion of these administrations; what has none waits for a person."""
+        """Accept every suggestion of these administrations; what has none waits for a person.
+
+        What came in from Exact, or is used in Odoo, a moment ago is looked at before.
+        """
+        for model in MAPPING_MODELS.values():
+            self.env[model].browse().check_access('write')
+        self.check_access('read')
+        self._refresh_mappings()
         done = left = 0
         for kind, model in MAPPING_MODELS.items():
             mapping_model = self.env[model]
-            mapping_model.browse().check_access('write')
             waiting = mapping_model.search([
                 ('division_id', 'in', self.ids), ('state', '!=', 'mapped'),
             ])

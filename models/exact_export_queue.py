@@ -172,7 +172,9 @@ class ExactExport(models.Model):
     def _due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
         self.env['exact.export'].flush_model(_DUE_BY)
-        self.env['exact.division'].flush_model(['hold', 'company_id', 'unreachable_reason'])
+        self.env['exact.division'].flush_model([
+            'active', 'hold', 'company_id', 'unreachable_reason',
+        ])
         rows = self.env.execute_query(SQL(
             """
             SELECT division.id
@@ -220,9 +222,13 @@ class ExactExport(models.Model):
 
     @api.model
     def _due_sql(self):
-        """Condition on `export`, `division` and `connection`: the worker has something to do."""
+        """Condition on `export`, `division` and `connection`: the worker has something to do.
+
+        Who archives an administration wants nothing more to happen to its books.
+        """
         return SQL(
             """
+            division.active AND (
             export.state IN ('proposed', 'sending') OR export.pending_action = 'recheck'
             OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
                 export.state = 'uncertain'
@@ -233,7 +239,7 @@ class ExactExport(models.Model):
                     export.state = 'ready'
                     OR export.pending_action IN ('undo', 'reverse', 'update')
                 ))
-            ))
+            )))
             """,
         )
 

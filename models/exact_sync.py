@@ -117,6 +117,8 @@ class ExactDivision(models.Model):
     def action_refresh(self):
         """Read what changed in Exact now, in the background.
 
+        Asked again and again it is done at longer and longer intervals, see `exact_refresh`.
+
         :return: a notification; the reading itself is done by the scheduled action.
         :raise UserError: where no company is chosen yet.
         """
@@ -129,7 +131,10 @@ class ExactDivision(models.Model):
                 "Choose the company of %(division)s first; its master data then comes by itself.",
                 division=unlinked[0].display_name,
             ))
-        self._start_sync()
+        granted, moment = self._take_refresh()
+        if self and not granted:
+            return self._told_to_wait(moment)
+        granted._start_sync()
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',

@@ -2,6 +2,7 @@ from . import (
     test_call_budget,
     test_cents,
     test_mapping,
+    test_month_end,
     test_connection,
     test_export_list,
     test_export_wizards,

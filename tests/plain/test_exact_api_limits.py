@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from exact_api import RateLimits, Window, finished_at
+from exact_api.forecast import refresh_pause
 
 NOW = datetime(2026, 1, 1, 12, 0, 20, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
@@ -135,3 +136,11 @@ def test_no_calls_at_all_means_never():
 def test_a_hundred_thousand_calls_are_forecast_at_once():
     midnight = NOW.replace(hour=0, second=0) + DAY
     assert forecast(100_000) == midnight + 18 * DAY + timedelta(minutes=83, seconds=10)
+
+
+def test_readings_that_are_asked_for_leave_the_day_to_the_documents():
+    moment, end, count = timedelta(), timedelta(days=1), 0
+    while moment < end:
+        count += 1
+        moment += refresh_pause(count)
+    assert count * 20 <= 5000 // 5

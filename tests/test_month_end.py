@@ -1,0 +1,138 @@
+"""What people at month end do to an administration: archive it, press Refresh, ask how long."""
+
+from datetime import timedelta
+
+from freezegun import freeze_time
+
+from odoo import fields
+from odoo.tests import new_test_user, tagged
+from odoo.tools import format_time
+
+from .common import ExactConnectedCase
+from .export_common import ExactExportCase
+
+
+@tagged('post_install', '-at_install')
+class TestArchivedAdministration(ExactExportCase):
+
+    def calls(self):
+        return self.simulator.app.store.query('SELECT COUNT(*) FROM call')[0][0]
+
+    def test_nothing_is_sent_until_it_is_unarchived(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        move.action_exact_export()
+        self.division.active = False
+        before = self.calls()
+        self.run_cron('ir_cron_exact_export')
+        self.run_cron('ir_cron_sync')
+        self.assertEqual(self.calls(), before, "no call for an archived administration")
+        self.assertEqual(move.exact_state, 'waiting')
+        self.assertIn("archived", move.exact_message)
+        self.division.active = True
+        self.run_cron('ir_cron_exact_export')
+        self.assertBooked(move)
+
+    def test_undo_waits_too(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        self.export(move)
+        self.division.active = False
+        move.action_exact_undo()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(len(self.simulator.entries()), 1)
+        self.division.active = True
+        self.run_cron('ir_cron_exact_export')
+        self.assertFalse(self.simulator.entries())
+
+    def test_export_says_why_not(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        self.division.active = False
+        message = move.action_exact_export()['params']['message']
+        self.assertIn("is archived", message)
+        self.assertFalse(move.exact_export_ids)
+
+    def test_meter_says_archived(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        move.action_exact_export()
+        self.division.active = False
+        self.assertIn("archived", self.division.call_budget)
+
+
+@tagged('post_install', '-at_install')
+class TestForecast(ExactExportCase):
+
+    def test_pause_of_a_document_counts(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        move.action_exact_export()
+        self.run_cron('ir_cron_exact_export')
+        later = fields.Datetime.now() + timedelta(hours=1)
+        export = move.exact_export_id
+        export.sudo().write({'state': 'uncertain', 'next_try': later})
+        division = self.division.with_context(tz='UTC')
+        division.invalidate_recordset()
+        expected = format_time(
+            division.env, later + timedelta(seconds=59), tz='UTC', time_format='short',
+        )
+        self.assertIn(expected, division.call_budget)
+
+
+@tagged('post_install', '-at_install')
+class TestRefresh(ExactConnectedCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.clerk = new_test_user(
+            cls.env, 'exact_clerk', groups='account.group_account_invoice',
+            company_id=cls.company.id, company_ids=[(6, 0, cls.company.ids)],
+        )
+
+    def press(self, times, every):
+        """Press Refresh so many times.
+
+        :return: how often it was granted
+        """
+        granted = 0
+        start = fields.Datetime.now()
+        for number in range(times):
+            with freeze_time(start + number * every):
+                action = self.division.with_user(self.clerk).action_refresh()
+            granted += action['params']['type'] == 'info'
+        return granted
+
+    def test_clerk_cannot_use_up_the_day(self):
+        self.assertEqual(self.press(225, timedelta(seconds=10)), 12)
+
+    def test_automation_gets_one_an_hour_after_the_first(self):
+        granted = self.press(24 * 12, timedelta(minutes=5))
+        self.assertLess(granted, 45)
+        self.assertGreater(granted, 24)
+
+    def test_people_may_look_several_times(self):
+        self.assertEqual(self.press(5, timedelta(minutes=1)), 5)
+
+    def test_waiting_is_told_with_the_moment(self):
+        self.press(1, timedelta())
+        action = self.division.with_user(self.clerk).action_refresh()
+        self.assertEqual(action['params']['type'], 'warning')
+
+    def test_wrong_clock_does_not_lock(self):
+        with freeze_time(fields.Datetime.now() + timedelta(days=1)):
+            self.division.action_refresh()
+        self.assertEqual(self.division.action_refresh()['params']['type'], 'info')
+
+
+@tagged('post_install', '-at_install')
+class TestFirstSuggestions(ExactConnectedCase):
+
+    def test_accept_right_after_the_first_reading(self):
+        """As a script does it: read, accept; nobody opens a mapping list in between."""
+        self.division._start_sync()
+        self.env.ref('account_exact.ir_cron_sync').method_direct_trigger()
+        # What a reading that was cut off just before its end leaves.
+        for model in ('exact.tax.mapping', 'exact.journal.mapping', 'exact.account.mapping'):
+            self.env[model].search([('division_id', '=', self.division.id)]).unlink()
+        self.division.action_accept_suggestions()
+        mapped = self.env['exact.tax.mapping'].search_count([
+            ('division_id', '=', self.division.id), ('state', '=', 'mapped'),
+        ])
+        self.assertGreater(mapped, 5)
