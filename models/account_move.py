@@ -5,10 +5,10 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
-from odoo.tools.misc import formatLang
 
 from .exact_error_text import division_reason_text
 from .exact_export import BOOKED_STATES, ENDED_STATES, UNSENT_STATES
+from .exact_note import shown
 
 # A person sees these: what the export says, and that there is none.
 STATES = [
@@ -156,7 +156,7 @@ class AccountMove(models.Model):
             move.exact_is_double = export.state in BOOKED_STATES and export.is_double
 
     @api.depends('exact_state', 'state')
-    @api.depends_context('lang', 'uid')
+    @api.depends_context('lang', 'tz', 'uid')
     def _compute_exact_message(self):
         # Most documents of a list have nothing to say.
         speaking = self.filtered(
@@ -193,10 +193,7 @@ class AccountMove(models.Model):
         if state == 'changed':
             labels = []
             for field, *values in (export.difference_ids or [])[:3]:
-                meant, found = (
-                    formatLang(self.env, value) if isinstance(value, (int, float)) else value
-                    for value in values
-                )
+                meant, found = (shown(self.env, value) for value in values)
                 labels.append(f"{self._exact_field_label(field)} {meant} → {found}")
             # An update or undo that Exact refused says so, and what is left to do.
             finding = export.finding_ids.filtered(lambda finding: finding.severity == 'blocks')[:1]
@@ -205,65 +202,69 @@ class AccountMove(models.Model):
                 finding._label_on_document(),
             )
         if state == 'waiting':
-            waits = {
-                'undo': (
-                    self.env._("Waiting to be unlinked; the entry stays in Exact.")
-                    if export.is_linked else self.env._("Waiting to be taken out of Exact.")
-                ),
-                'reverse': self.env._("Waiting to be reversed in Exact."),
-                'update': self.env._("Waiting to be updated in Exact."),
-            }
-            if not export.division_id.active:
-                return self.env._(
-                    "The administration %s is archived in Odoo; the document waits until it is"
-                    " unarchived.", export.division_id.display_name,
-                ), False
-            if export.division_id.hold:
-                return self.env._("The administration is on hold; the document waits."), False
-            connection = export.division_id.connection_id
-            if connection.state != 'connected':
-                return self.env._(
-                    "The connection to Exact is down; the document waits until it is back.",
-                ), False
-            unreachable = export.division_id.unreachable_reason
-            if unreachable:
-                return self.env._(
-                    "Exact does not let Odoo into the administration; the document waits. "
-                    "%(reason)s",
-                    reason=division_reason_text(self.env, unreachable),
-                ), False
-            wait = waits.get(
-                export.pending_action, self.env._("Waiting to be booked in Exact."),
-            )
-            is_later = export.next_try and export.next_try > fields.Datetime.now()
-            fuse = is_later and export._fuse_text()
-            if fuse:
-                return f"{wait} {fuse}", False
-            if (
-                export.state == 'ready' and export.next_try and export.kind == 'sale'
-                and export.division_id.numbering == 'exact'
-            ):
-                return self.env._(
-                    "Waits for an earlier document, since Exact gives the numbers in order.",
-                ), False
-            if export.state == 'uncertain' and export.finding_ids:
-                return export.finding_ids[:1].message, False
-            if export.state == 'uncertain' and not export.asked_at:
-                return self.env._(
-                    "Exact may have this already; that is being looked up.",
-                ), False
-            if export.state == 'uncertain':
-                return self.env._(
-                    "Exact did not answer; whether it booked the document is being looked up.",
-                ), False
-            if export.state == 'sent' and not export.pending_action:
-                # Booked, and it could not be compared: a person is told that.
-                finding = export.finding_ids.filtered(lambda one: one.severity == 'blocks')[:1]
-                return finding.message or self.env._(
-                    "Booked in Exact as %s; being read back.", export.entry_number,
-                ), False
-            return export._pause_text(wait), False
+            return self._exact_waiting_sentence(export)
         return False, False
+
+    def _exact_waiting_sentence(self, export):
+        """What the bar says of a document that the worker has to do with; as above."""
+        waits = {
+            'undo': (
+                self.env._("Waiting to be unlinked; the entry stays in Exact.")
+                if export.is_linked else self.env._("Waiting to be taken out of Exact.")
+            ),
+            'reverse': self.env._("Waiting to be reversed in Exact."),
+            'update': self.env._("Waiting to be updated in Exact."),
+        }
+        if not export.division_id.active:
+            return self.env._(
+                "The administration %s is archived in Odoo; the document waits until it is"
+                " unarchived.", export.division_id.display_name,
+            ), False
+        if export.division_id.hold:
+            return self.env._("The administration is on hold; the document waits."), False
+        connection = export.division_id.connection_id
+        if connection.state != 'connected':
+            return self.env._(
+                "The connection to Exact is down; the document waits until it is back.",
+            ), False
+        unreachable = export.division_id.unreachable_reason
+        if unreachable:
+            return self.env._(
+                "Exact does not let Odoo into the administration; the document waits. "
+                "%(reason)s",
+                reason=division_reason_text(self.env, unreachable),
+            ), False
+        wait = waits.get(
+            export.pending_action, self.env._("Waiting to be booked in Exact."),
+        )
+        is_later = export.next_try and export.next_try > fields.Datetime.now()
+        fuse = is_later and export._fuse_text()
+        if fuse:
+            return f"{wait} {fuse}", False
+        if (
+            export.state == 'ready' and export.next_try and export.kind == 'sale'
+            and export.division_id.numbering == 'exact'
+        ):
+            return self.env._(
+                "Waits for an earlier document, since Exact gives the numbers in order.",
+            ), False
+        if export.state == 'uncertain' and export.finding_ids:
+            return export.finding_ids[:1].message, False
+        if export.state == 'uncertain' and not export.asked_at:
+            return self.env._(
+                "Exact may have this already; that is being looked up.",
+            ), False
+        if export.state == 'uncertain':
+            return self.env._(
+                "Exact did not answer; whether it booked the document is being looked up.",
+            ), False
+        if export.state == 'sent' and not export.pending_action:
+            # Booked, and it could not be compared: a person is told that.
+            finding = export.finding_ids.filtered(lambda one: one.severity == 'blocks')[:1]
+            return finding.message or self.env._(
+                "Booked in Exact as %s; being read back.", export.entry_number,
+            ), False
+        return export._pause_text(wait), False
 
     def _exact_field_label(self, name):
         labels = {

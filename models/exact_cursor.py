@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 
+from .exact_note import told
 from .exact_sync_resources import RESOURCES
 
 
@@ -30,7 +31,8 @@ class ExactCursor(models.Model):
         ],
         string="Status", required=True, default='waiting', readonly=True,
     )
-    message = fields.Char(readonly=True)
+    note = fields.Json(readonly=True, help="What is to be told, see exact_note.")
+    message = fields.Char(compute='_compute_message')
 
     # === WHAT CAME IN === #
 
@@ -68,6 +70,12 @@ class ExactCursor(models.Model):
     _resource_uniq = models.Constraint(
         'UNIQUE(division_id, resource)', "This resource already has its cursor.",
     )
+
+    @api.depends('note')
+    @api.depends_context('lang', 'tz')
+    def _compute_message(self):
+        for cursor in self:
+            cursor.message = told(self.env, cursor.note)
 
     @api.depends('resource')
     @api.depends_context('lang')

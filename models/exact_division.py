@@ -73,7 +73,8 @@ class ExactDivision(models.Model):
         string="On Hold", tracking=True,
         help="Documents wait; nothing is sent until the hold is released.",
     )
-    hold_reason = fields.Char(readonly=True)
+    hold_reason = fields.Char(readonly=True, help="Why, as a code: see exact_error_text.")
+    hold_params = fields.Json(readonly=True)
     hold_after = fields.Integer(
         string="Hold after Differences", default=5, tracking=True,
         help="When so many entries in Exact differ from what was sent, nothing more is sent until "
@@ -149,8 +150,8 @@ class ExactDivision(models.Model):
             division.display_name = f"{division.code} {division.name}"
 
     @api.depends(
-        'company_id', 'hold', 'hold_reason', 'unreachable_reason', 'connection_state',
-        'connection_id.reason',
+        'company_id', 'hold', 'hold_reason', 'hold_params', 'unreachable_reason',
+        'connection_state', 'connection_id.reason',
     )
     @api.depends_context('lang')
     def _compute_state(self):
@@ -168,7 +169,9 @@ class ExactDivision(models.Model):
                 division.state = 'unreachable'
             elif division.hold:
                 division.state = 'hold'
-                division.state_reason = hold_reason_text(self.env, division.hold_reason)
+                division.state_reason = hold_reason_text(
+                    self.env, division.hold_reason, division.hold_params,
+                )
             else:
                 division.state = 'syncing' if division in syncing else 'ready'
             if division.unreachable_reason and not division.state_reason:
@@ -300,10 +303,7 @@ class ExactDivision(models.Model):
         self.check_access('write')
         # sudo: the reason is written along with the hold, never alone
         self.sudo().write({
-            'hold': True,
-            'hold_reason': self.env._(
-                "Held by %(user)s; nothing is sent meanwhile.", user=self.env.user.name,
-            ),
+            'hold': True, 'hold_reason': 'person', 'hold_params': {'user': self.env.user.name},
         })
         return True
 
@@ -312,18 +312,20 @@ class ExactDivision(models.Model):
         self.check_access('write')
         # sudo: as above
         self.sudo().write({
-            'hold': False, 'hold_reason': False, 'released_at': fields.Datetime.now(),
+            'hold': False, 'hold_reason': False, 'hold_params': False,
+            'released_at': fields.Datetime.now(),
         })
         self.activity_unlink(['mail.mail_activity_data_todo'])
         self.env['exact.export']._enqueue(self)
         return True
 
-    def _hold_by_itself(self, reason):
+    def _hold_by_itself(self, reason, **params):
         """Stop sending and tell somebody, whatever becomes of the caller's work.
 
         In a cursor of its own: people edit the row, and a stop must not wait for them.
 
-        :param str reason: a sentence
+        :param str reason: a key of `exact_error_text.HOLD_REASONS`
+        :param params: of its sentence
         """
         self.ensure_one()
         if self.hold:
@@ -334,18 +336,14 @@ class ExactDivision(models.Model):
                 with self.env.registry.cursor() as cr:
                     division = self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True))
                     division.write({
-                        'hold': True,
-                        'hold_reason': self.env._(
-                            "%s Look at the documents with differences, then release the hold.",
-                            reason,
-                        ),
+                        'hold': True, 'hold_reason': reason, 'hold_params': params,
                     })
                     division._tell_of_hold()
                 break
             except SerializationFailure:
                 continue  # somebody edited the administration at this very moment
-        self.invalidate_recordset(['hold', 'hold_reason'], flush=False)
-        self.modified(['hold', 'hold_reason'])
+        self.invalidate_recordset(['hold', 'hold_reason', 'hold_params'], flush=False)
+        self.modified(['hold', 'hold_reason', 'hold_params'])
 
     def _tell_of_hold(self):
         """Ask the person who is responsible for the connection to look, once."""
@@ -356,7 +354,9 @@ class ExactDivision(models.Model):
         self.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=self.with_context(lang=user.lang).env._("Exact: sending is on hold"),
-            note=plaintext2html(self.hold_reason or ''),
+            note=plaintext2html(hold_reason_text(
+                self.with_context(lang=user.lang).env, self.hold_reason, self.hold_params,
+            )),
             user_id=user.id,
         )
 

@@ -4,7 +4,6 @@ Used wherever an `ExactError` becomes visible. Exact's own words are always kept
 its user): they are what an accountant searches for.
 """
 
-from odoo.tools import format_datetime
 from odoo.tools.translate import LazyTranslate
 
 from ..exact_api import (
@@ -20,6 +19,7 @@ from ..exact_api import (
     Transient,
     Unreachable,
 )
+from .exact_note import fill, moment, note, told
 
 _lt = LazyTranslate(__name__)
 
@@ -129,9 +129,17 @@ DIVISION_REASONS = {
     'BlockedCustomer': _lt("Exact has blocked this customer. Contact Exact; documents wait."),
 }
 
-# Why an administration is on hold: the codes of `exact.division.hold_reason`, which is a sentence
-# where people or the engine gave it
+# Why an administration is on hold: the codes of `exact.division.hold_reason`
 HOLD_REASONS = {
+    'person': _lt("Held by %(user)s; nothing is sent meanwhile."),
+    'other_division': _lt(
+        "Exact booked %(document)s in another administration. Look at the documents with "
+        "differences, then release the hold.",
+    ),
+    'differences': _lt(
+        "Exact booked %(count)s documents otherwise than they were sent. Look at the documents "
+        "with differences, then release the hold.",
+    ),
     # See data/neutralize.sql
     'neutralized': _lt(
         "This is a copy of another database, and the original sends these documents. Release the "
@@ -210,6 +218,76 @@ KINDS = {
 }
 
 
+# What happened to a call, and what Odoo does about it
+ERRORS = {
+    'too_early': _lt(
+        "Exact is asked to wait a moment before the tokens are renewed. Try again in half a "
+        "minute.",
+    ),
+    'limit_day': _lt(
+        "Today's calls to Exact for this administration are used up. Odoo goes on by itself at "
+        "%(time)s.",
+    ),
+    'limit_error_fuse': _lt(
+        "Exact refused several requests of this kind within an hour. Odoo pauses them until "
+        "%(time)s, before Exact locks them. Fix what was refused meanwhile.",
+    ),
+    'limit_token': _lt(
+        "The connection has no token that Exact accepts at the moment. Odoo asks for a new one by "
+        "itself at %(time)s.",
+    ),
+    'limit_minute': _lt(
+        "Exact takes 60 calls a minute for an administration, and they are used up. Odoo goes on "
+        "by itself at %(time)s.",
+    ),
+    'scope_missing': _lt(
+        "The app may not do this in Exact: the scope %(scope)s is missing. Add it to the app "
+        "registration in the Exact App Center, then connect again.",
+    ),
+    'right_missing': _lt(
+        "The Exact user may not do this (%(resource)s). Give the user the right in Exact, or check "
+        "that the licence of the administration includes it.",
+    ),
+    'not_found': _lt("Exact does not have this record any more: %(resource)s."),
+    'no_edition': _lt("The edition of this administration does not have this."),
+    'refused': _lt("Exact refused this. Exact says: %(words)s"),
+    'refused_kind': _lt("%(what_to_do)s Exact says: %(words)s"),
+    'answer_lost': _lt(
+        "Exact's answer was lost on the way, so nobody knows whether it did what was asked. Odoo "
+        "looks it up before anything is sent again.",
+    ),
+    'unreachable': _lt(
+        "Exact cannot be reached at the moment. Nothing was sent; Odoo tries again by itself. If "
+        "it lasts, check the internet connection of the server.",
+    ),
+    'busy': _lt("Exact is busy or disturbed at the moment. Odoo tries again by itself."),
+    'malformed': _lt(
+        "Exact answered with something that Odoo does not understand. Odoo tries again by itself; "
+        "if it lasts, report it with the time of this message.",
+    ),
+    'other': _lt("Exact reported an error: %(words)s"),
+    'sync_crashed': _lt(
+        "Odoo failed at this; the server log tells why. It is tried again in an hour.",
+    ),
+}
+
+# What an attempt did
+ATTEMPTS = {
+    'no_entry': _lt("Exact answered without an entry."),
+    'not_there': _lt("Not in Exact."),
+    'deleted_anew': _lt("Deleted, to be booked anew."),
+    'entry': _lt("entry %(number)s of %(date)s, %(amount)s"),
+    'difference': _lt("%(field)s: %(found)s, in Odoo %(meant)s"),
+    'linked': _lt("Linked to entry %(number)s by %(user)s. %(differences)s"),
+}
+
+# The families of notes, see `exact_note`
+TEXTS = {
+    'connection': REASONS, 'division': DIVISION_REASONS, 'kind': KINDS, 'error': ERRORS,
+    'attempt': ATTEMPTS, 'hold': HOLD_REASONS,
+}
+
+
 def reason_text(env, reason):
     """Return the sentence for a code of `exact.connection.reason`."""
     return _translate(env, REASONS.get(reason) or REASONS['refused'])
@@ -220,9 +298,11 @@ def division_reason_text(env, reason):
     return _translate(env, DIVISION_REASONS.get(reason) or DIVISION_REASONS['NoDivisionAccess'])
 
 
-def hold_reason_text(env, reason):
-    """Return the sentence for a code of `exact.division.hold_reason`, or the sentence itself."""
-    return _translate(env, HOLD_REASONS.get(reason) or reason or '')
+def hold_reason_text(env, reason, params=None):
+    """Return the sentence for a code of `exact.division.hold_reason`; a former release kept the
+    sentence itself.
+    """
+    return fill(env, HOLD_REASONS.get(reason) or reason or '', params)
 
 
 def rights_of(env, missing):
@@ -247,109 +327,64 @@ def rights_of(env, missing):
     ), said
 
 
+def describe(error):
+    """Return what happened and what to do as a note, to be kept: `exact_note.told` tells it.
+
+    :param error: an `ExactError`
+    """
+    match error:
+        case NeedsReconnect():
+            return note(f'connection/{error.reason if error.reason in REASONS else "refused"}')
+        case OAuthRefused():
+            reason = error.reason if error.reason in REASONS else 'consent_failed'
+            return note(f'connection/{reason}')
+        case TooEarlyToRefresh():
+            return note('error/too_early')
+        case RateLimited():
+            scope = error.scope if error.scope in ('day', 'error_fuse', 'token') else 'minute'
+            return note(
+                f'error/limit_{scope}', time=moment(error.retry_at) if error.retry_at else '',
+            )
+        case Forbidden():
+            return _describe_forbidden(error)
+        case NotFound():
+            return note('error/not_found', resource=error.resource or '?')
+        case Rejected():
+            return _describe_rejected(error)
+        case OutcomeUnknown():
+            return note('error/answer_lost')
+        case Unreachable():
+            return note('error/unreachable')
+        case Transient():
+            return note('error/busy')
+        case MalformedAnswer():
+            return note('error/malformed')
+    return note('error/other', words=_words(error) or type(error).__name__)
+
+
 def explain(env, error):
     """Return a plain sentence in the person's language: what happened and what to do.
 
     :param env: an environment with the person's language and time zone
     :param error: an `ExactError`
     """
-    match error:
-        case NeedsReconnect():
-            return reason_text(env, error.reason)
-        case OAuthRefused():
-            return reason_text(env, error.reason if error.reason in REASONS else 'consent_failed')
-        case TooEarlyToRefresh():
-            return env._(
-                "Exact is asked to wait a moment before the tokens are renewed. Try again in half "
-                "a minute.",
-            )
-        case RateLimited():
-            return _explain_limit(env, error)
-        case Forbidden():
-            return _explain_forbidden(env, error)
-        case NotFound():
-            return env._(
-                "Exact does not have this record any more: %(resource)s.",
-                resource=error.resource or '?',
-            )
-        case Rejected():
-            return _explain_rejected(env, error)
-        case OutcomeUnknown():
-            return env._(
-                "Exact's answer was lost on the way, so nobody knows whether it did what was "
-                "asked. Odoo looks it up before anything is sent again.",
-            )
-        case Unreachable():
-            return env._(
-                "Exact cannot be reached at the moment. Nothing was sent; Odoo tries again by "
-                "itself. If it lasts, check the internet connection of the server.",
-            )
-        case Transient():
-            return env._("Exact is busy or disturbed at the moment. Odoo tries again by itself.")
-        case MalformedAnswer():
-            return env._(
-                "Exact answered with something that Odoo does not understand. Odoo tries again by "
-                "itself; if it lasts, report it with the time of this message.",
-            )
-    return env._("Exact reported an error: %(words)s", words=_words(error) or type(error).__name__)
+    return told(env, describe(error))
 
 
-def _explain_limit(env, error):
-    retry_at = error.retry_at and format_datetime(
-        env, error.retry_at.replace(tzinfo=None), dt_format='short',
-    )
-    match error.scope:
-        case 'day':
-            return env._(
-                "Today's calls to Exact for this administration are used up. Odoo goes on by "
-                "itself at %(time)s.",
-                time=retry_at,
-            )
-        case 'error_fuse':
-            return env._(
-                "Exact refused several requests of this kind within an hour. Odoo pauses them "
-                "until %(time)s, before Exact locks them. Fix what was refused meanwhile.",
-                time=retry_at,
-            )
-        case 'token':
-            return env._(
-                "The connection has no token that Exact accepts at the moment. Odoo asks for a new "
-                "one by itself at %(time)s.",
-                time=retry_at,
-            )
-        case _:
-            return env._(
-                "Exact takes 60 calls a minute for an administration, and they are used up. Odoo "
-                "goes on by itself at %(time)s.",
-                time=retry_at,
-            )
-
-
-def _explain_forbidden(env, error):
+def _describe_forbidden(error):
     if error.reason in DIVISION_REASONS:
-        return _translate(env, DIVISION_REASONS[error.reason])
+        return note(f'division/{error.reason}')
     if error.scope:
-        return env._(
-            "The app may not do this in Exact: the scope %(scope)s is missing. Add it to the app "
-            "registration in the Exact App Center, then connect again.",
-            scope=error.scope,
-        )
-    return env._(
-        "The Exact user may not do this (%(resource)s). Give the user the right in Exact, or "
-        "check that the licence of the administration includes it.",
-        resource=error.resource or '?',
-    )
+        return note('error/scope_missing', scope=error.scope)
+    return note('error/right_missing', resource=error.resource or '?')
 
 
-def _explain_rejected(env, error):
+def _describe_rejected(error):
     words = _words(error)
     for kind in error.kinds:
         if kind in KINDS:
-            return env._(
-                "%(what_to_do)s Exact says: %(words)s", what_to_do=_translate(env, KINDS[kind]),
-                words=words,
-            )
-    return env._("Exact refused this. Exact says: %(words)s", words=words)
+            return note('error/refused_kind', what_to_do=note(f'kind/{kind}'), words=words)
+    return note('error/refused', words=words)
 
 
 def _words(error):

@@ -553,9 +553,13 @@ class ExactExport(models.Model):
         # sudo: people need no right on the division to have their documents exported.
         self._enqueue(self.sudo().division_id)
 
-    def _log_attempt(self, action, outcome, message=''):
+    def _log_attempt(self, action, outcome, note=''):
+        """Keep what was done and what came of it.
+
+        :param note: what to tell of it, see `exact_note`: Exact's own words, a number, or a note
+        """
         self.env['exact.export.attempt'].create([
-            {'export_id': export.id, 'action': action, 'outcome': outcome, 'message': message}
+            {'export_id': export.id, 'action': action, 'outcome': outcome, 'note': note or False}
             for export in self
         ])
 

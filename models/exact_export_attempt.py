@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from .exact_note import told
 
 
 class ExactExportAttempt(models.Model):
@@ -27,4 +29,11 @@ class ExactExportAttempt(models.Model):
         [('done', "Done"), ('refused', "Refused"), ('unknown', "No Answer"), ('later', "Later")],
         required=True, readonly=True,
     )
-    message = fields.Char(readonly=True)
+    note = fields.Json(readonly=True, help="What is to be told, see exact_note.")
+    message = fields.Char(compute='_compute_message')
+
+    @api.depends('note')
+    @api.depends_context('lang', 'tz')
+    def _compute_message(self):
+        for attempt in self:
+            attempt.message = told(self.env, attempt.note)

@@ -33,11 +33,12 @@ from ..exact_api import (
 )
 from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil, may_still_come
-from .exact_error_text import DIVISION_REASONS, explain
+from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export import BOOKED_STATES
 from .exact_export_read_back import PATIENCE
 from .exact_export_send import RELATION_RESOURCE
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
+from .exact_note import note, word
 
 _logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class ExactExport(models.Model):
                 if getattr(error, 'reason', None) in DIVISION_REASONS:
                     # Not this entry but the whole administration: what was asked for waits.
                     raise
-                message = explain(self.env, error)
+                message = describe(error)
                 export._log_attempt(action, 'refused', message)
                 processed = 'already_processed' in getattr(error, 'kinds', ())
                 if action == 'update':
@@ -103,7 +104,7 @@ class ExactExport(models.Model):
                 self.env.cr.rollback()
                 _logger.exception("Exact: %s of export %s failed", action, export.id)
                 export._set_findings([self._unexpected(error)])
-                export._log_attempt(action, 'refused', export.finding_ids[:1].message)
+                export._log_attempt(action, 'refused', export.finding_ids[:1]._note())
                 export._give_up_action(action)
             if not self._commit():
                 return True
@@ -111,8 +112,7 @@ class ExactExport(models.Model):
 
     def _unanswered(self, action, error):
         """Do it again in a minute, but not for ever: then a person has to look."""
-        message = explain(self.env, error)
-        self._log_attempt(action, 'unknown', message)
+        self._log_attempt(action, 'unknown', describe(error))
         tries = self.attempt_ids.filtered(
             lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
         )
@@ -192,7 +192,7 @@ class ExactExport(models.Model):
                 if getattr(error, 'reason', None) in DIVISION_REASONS:
                     raise
                 # The entry is gone, and that is what an undo means; the file is told of.
-                kept = explain(self.env, error)
+                kept = describe(error)
         self._undone(body)
         if kept:
             self._set_findings([Problem('document_kept', 'warns', {'message': kept})])
@@ -398,7 +398,7 @@ class ExactExport(models.Model):
                 'difference_ids': False, 'has_difference': False, 'lines_deleted': False,
                 'line_asked_at': False, 'replacing_since': False, 'next_try': False, **document,
             })
-            self._log_attempt('update', 'done', self.env._("Deleted, to be booked anew."))
+            self._log_attempt('update', 'done', note('attempt/deleted_anew'))
             return
         if what.header:
             client.put(resource(new), self.exact_guid, what.header)
@@ -459,7 +459,7 @@ class ExactExport(models.Model):
         self._set_findings([self._unexpected(error)])
         self.write({
             'state': 'changed', 'pending_action': False,
-            'difference_ids': [['state', self.env._("booked"), self.env._("cannot be booked")]],
+            'difference_ids': [['state', word('booked'), word('cannot_be_booked')]],
         })
 
     def _compare_with_document(self, one):
@@ -474,10 +474,10 @@ class ExactExport(models.Model):
         old = from_dict(self.booking)
         differences = []
         if self.move_id.state == 'cancel':
-            differences = [('state', self.env._("booked"), self.env._("cancelled"))]
+            differences = [('state', word('booked'), word('cancelled'))]
         elif not one.booking:
             self._set_findings(one.problems)
-            differences = [('state', self.env._("booked"), self.env._("cannot be booked"))]
+            differences = [('state', word('booked'), word('cannot_be_booked'))]
         else:
             new = replace(one.booking, document=old.document)
             differences = [

@@ -13,6 +13,7 @@ from ..exact_api import RateLimited
 from .exact_call import closed_until
 from .exact_clock import aware, ceil, naive, utcnow
 from .exact_error_text import explain
+from .exact_note import told
 
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class ExactExportQueue(models.Model):
     served_at = fields.Datetime(readonly=True, help="Who waited longest goes first.")
     retry_at = fields.Datetime(readonly=True, help="Nothing is tried before.")
     failures = fields.Integer(readonly=True, help="Times in a row that Exact was not reached.")
-    reason = fields.Char(readonly=True, help="What went wrong the last time.")
+    trouble = fields.Json(
+        readonly=True, help="What went wrong the last time, to be told: see exact_note.",
+    )
     limited_by = fields.Char(
         readonly=True, help="The limit of Exact that made it wait the last time.",
     )
@@ -101,12 +104,12 @@ class ExactExportQueue(models.Model):
         """End the pause after failures; that of the limits is kept by the budget itself."""
         self.filtered('failures').retry_at = False
 
-    def _served(self, retry_at=False, reason=False, limited_by=False):
+    def _served(self, retry_at=False, trouble=False, limited_by=False):
         """Note that the division was served, and how that went.
 
         :param retry_at: a moment when it can go on, None after a failure of which nobody knows when
             it is over, False if all went well.
-        :param reason: a sentence about what went wrong
+        :param trouble: a note of what went wrong
         :param limited_by: scope of the limit that has to be waited for
         """
         self.ensure_one()
@@ -115,7 +118,7 @@ class ExactExportQueue(models.Model):
         if retry_at is None:
             retry_at = now + min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
         self.write({
-            'served_at': now, 'retry_at': retry_at, 'failures': failures, 'reason': reason,
+            'served_at': now, 'retry_at': retry_at, 'failures': failures, 'trouble': trouble,
             'limited_by': limited_by,
         })
 
@@ -145,10 +148,11 @@ class ExactExport(models.Model):
         if queue.limited_by and queue.retry_at and queue.retry_at > fields.Datetime.now():
             limit = RateLimited(retry_at=aware(queue.retry_at), scope=queue.limited_by)
             return f"{wait} {explain(self.env, limit)}"
-        if not queue.failures or not queue.reason:
+        if not queue.failures or not queue.trouble:
             return wait
         return self.env._(
-            "%(wait)s %(reason)s It is tried again at %(time)s.", wait=wait, reason=queue.reason,
+            "%(wait)s %(reason)s It is tried again at %(time)s.", wait=wait,
+            reason=told(self.env, queue.trouble),
             time=format_datetime(
                 self.env, queue.retry_at or fields.Datetime.now(), dt_format='short',
             ),

@@ -4,12 +4,10 @@
 import json
 from collections import defaultdict
 from dataclasses import asdict, replace
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import split_every
-from odoo.tools.misc import format_date, formatLang
 
 from ..booking import (
     READ_FIELDS,
@@ -35,9 +33,10 @@ from ..exact_api import (
 )
 from .exact_booking_builder import Problem, stand_in
 from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor, may_still_come, naive
-from .exact_error_text import explain
+from .exact_error_text import describe
 from .exact_export import BOOKED_STATES
 from .exact_export_worker import CHECK_BATCH, plain_text
+from .exact_note import day, money, note, several, value as as_param
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
@@ -108,7 +107,7 @@ class ExactExport(models.Model):
                 )
                 similar |= batch._missed(found)._look_for_unnamed(division, client)
             except (Rejected, NotFound, MalformedAnswer) as error:
-                batch._look_up_failed(explain(self.env, error))
+                batch._look_up_failed(describe(error))
                 self._commit()
                 continue
             # What the notes say by now is a fact, whatever becomes of one document; and whose
@@ -155,7 +154,7 @@ class ExactExport(models.Model):
     def _read_failed(self, action, error):
         """Nobody foresaw it: a person is told, and Exact is asked again later, not each turn."""
         self._set_findings([self._unexpected(error)])
-        self._log_attempt(action, 'refused', self.finding_ids[:1].message)
+        self._log_attempt(action, 'refused', self.finding_ids[:1]._note())
         self.next_try = fields.Datetime.now() + ASK_AGAIN
 
     def _look_up_failed(self, message):
@@ -308,10 +307,10 @@ class ExactExport(models.Model):
             lambda note: note.exact_guid in came or note.reference_key != self.reference_key,
         ).move_id = self.move_id
         self._set_findings([Problem(code, params={
-            'entries': "; ".join(self._entry_text(entry) for entry in found),
+            'entries': several(self._entry_note(entry) for entry in found),
             'guids': [entry.entry_id for entry in found],
         }, target=('exact.entry', notes[:1].id))])
-        self._log_attempt('look_up', 'refused', self.finding_ids[:1].message)
+        self._log_attempt('look_up', 'refused', self.finding_ids[:1]._note())
         self.write({'state': 'refused', 'next_try': False})
 
     def _noted(self, found):
@@ -323,12 +322,11 @@ class ExactExport(models.Model):
         ])
 
     @api.model
-    def _entry_text(self, entry):
-        """An entry of Exact as a person would name it."""
-        return self.env._(
-            "entry %(number)s of %(date)s, %(currency)s %(amount)s",
-            number=entry.entry_number or "?", date=format_date(self.env, entry.entry_date),
-            currency=entry.currency, amount=formatLang(self.env, abs(float(amount_of(entry)))),
+    def _entry_note(self, entry):
+        """An entry of Exact as a person would name it, as a parameter of a finding."""
+        return note(
+            'attempt/entry', number=entry.entry_number or "?", date=day(entry.entry_date),
+            amount=money(abs(amount_of(entry)), entry.currency),
         )
 
     def _not_there(self):
@@ -337,7 +335,7 @@ class ExactExport(models.Model):
         self.env['exact.entry'].search([
             ('division_id', '=', self.division_id.id), ('reference', '=', self.reference),
         ]).filtered(lambda entry: entry._is_of(from_dict(self.booking))).unlink()
-        self._log_attempt('look_up', 'done', self.env._("Not in Exact."))
+        self._log_attempt('look_up', 'done', note('attempt/not_there'))
         if not self.asked_at or self._may_try_again():
             self.write({'state': 'ready', 'next_try': False})
             return
@@ -547,9 +545,7 @@ class ExactExport(models.Model):
             mine = self.filtered(lambda export, own=division: export.division_id == own)
             if any(finding.code == 'read_back' and finding.params.get('field') == 'division'
                    for finding in mine.finding_ids):
-                division._hold_by_itself(self.env._(
-                    "Exact booked %s in another administration.", mine[0].display_name,
-                ))
+                division._hold_by_itself('other_division', document=mine[0].display_name)
                 continue
             since = [('differs_since', '>', division.released_at)] if division.released_at else []
             count = self.search_count([
@@ -557,9 +553,7 @@ class ExactExport(models.Model):
                 ('has_difference', '=', True), *since,
             ])
             if division.hold_after and count >= division.hold_after:
-                division._hold_by_itself(self.env._(
-                    "Exact booked %s documents otherwise than they were sent.", count,
-                ))
+                division._hold_by_itself('differences', count=count)
 
     @api.model
     def _is_no_credit_note(self, booking, read):
@@ -595,7 +589,7 @@ class ExactExport(models.Model):
         if not self._differs_since_sent() or known != self._differences_told():
             values['differs_since'] = fields.Datetime.now()
         self.write(values)
-        self._log_attempt('verify', 'refused', self.finding_ids[:1].message)
+        self._log_attempt('verify', 'refused', self.finding_ids[:1]._note())
 
     def _differences_told(self):
         return sorted(
@@ -706,15 +700,9 @@ class ExactExport(models.Model):
 
     @api.model
     def _shown(self, value):
-        """A compared value as a person reads it."""
-        if value is None or value == '':
-            return self.env._("nothing")
-        if isinstance(value, Decimal):
-            return formatLang(self.env, float(value))
-        if isinstance(value, date):
-            return format_date(self.env, value)
+        """A compared value, as a parameter of a finding; records by their names."""
         if isinstance(value, tuple):
-            return " ".join(self._shown(part) for part in value)
+            return [self._shown(part) for part in value]
         if isinstance(value, str) and len(value) == GUID_LENGTH:
             for model in ('exact.gl.account', 'exact.relation', 'exact.project'):
                 record = self.env[model].with_context(active_test=False).search(
@@ -722,12 +710,12 @@ class ExactExport(models.Model):
                 )
                 if record:
                     return record.display_name
-        return str(value)
+        return as_param(value)
 
     @api.model
     def _kept(self, value):
-        """A value of a difference as it is stored: amounts are written in the reader's language."""
-        return float(value) if isinstance(value, Decimal) else self._shown(value)
+        """A value of a difference as it is stored, to be told in the reader's language."""
+        return self._shown(value)
 
     @api.model
     def _read_text(self, read):

@@ -13,9 +13,9 @@ from ..booking import from_dict
 from ..exact_api import Forbidden, Rejected
 from ..exact_api.catalog import LATER, kind_of, understand
 from .exact_booking_builder import Problem, account_name
-from .exact_error_text import explain
+from .exact_error_text import describe
 from .exact_export_worker import MAX_ATTEMPTS
-from .exact_finding import sentence
+from .exact_note import note, told
 
 # How often Exact may report a problem of its own before a person is told (facts: twice more).
 TRANSIENT_ATTEMPTS = 3
@@ -67,9 +67,9 @@ class ExactExport(models.Model):
         :param str step: 'relation', 'document' or 'entry': what was being sent.
         """
         self.ensure_one()
-        message = explain(self.env, error)
+        message = describe(error)
         self._log_attempt(step, 'refused', message)
-        self.answer = "\n".join(error.messages) or message
+        self.answer = "\n".join(error.messages) or told(self.env, message)
         if step == 'entry' and self._learn_closed_period(error):
             return
         problems = self._refusal_problems(error, step)
@@ -95,7 +95,7 @@ class ExactExport(models.Model):
                 for problem in self._sentence_problems(understand(words), step)
             ]
         else:
-            problems = [Problem('refused', params={'message': explain(self.env, error)})]
+            problems = [Problem('refused', params={'message': describe(error)})]
         return problems
 
     def _forbidden_problem(self, error):
@@ -296,7 +296,7 @@ class ExactExport(models.Model):
             for export in others:
                 spared[export].append(problem)
             others._log_attempt(
-                'check', 'refused', sentence(self.env, problem.code, problem.params),
+                'check', 'refused', note(f'finding/{problem.code}', **problem.params),
             )
         if spared:
             others = self.browse().union(*spared)

@@ -38,8 +38,9 @@ from ..exact_api import (
 )
 from .exact_booking_builder import Problem, stand_in
 from .exact_clock import ceil, may_still_come
-from .exact_error_text import DIVISION_REASONS, explain
+from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export_worker import plain_text
+from .exact_note import note
 
 _logger = logging.getLogger(__name__)
 
@@ -243,7 +244,7 @@ class ExactExport(models.Model):
             self._refused(step, error)
             return
         except (OutcomeUnknown, MalformedAnswer) as error:
-            self._log_attempt(step, 'unknown', explain(self.env, error))
+            self._log_attempt(step, 'unknown', describe(error))
             # Only the entry itself must not come twice; relations and documents are looked up.
             state = 'uncertain' if step == 'entry' else 'ready'
             self.answer = "\n".join(error.messages)
@@ -276,7 +277,7 @@ class ExactExport(models.Model):
             self.env.cr.rollback()
             _logger.exception("Exact: export %s failed at its %s", self.id, step)
             self._set_findings([self._unexpected(error)])
-            self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1].message)
+            self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1]._note())
             self.write({'state': 'uncertain' if asked else 'refused', 'next_try': False})
             return
         self._booked(answer)
@@ -312,7 +313,7 @@ class ExactExport(models.Model):
 
     def _later(self, step, error):
         """Go back into the queue: nothing was sent, and it was not this document's fault."""
-        self._log_attempt(step, 'later', explain(self.env, error))
+        self._log_attempt(step, 'later', describe(error))
         self.write({
             'state': 'ready', 'attempt_count': self.attempt_count - 1, 'asked_at': False,
         })
@@ -329,7 +330,7 @@ class ExactExport(models.Model):
         """Exact took it: keep what it became before anything else happens."""
         guid = wire.as_guid(answer.get('EntryID'))
         if not guid:
-            self._log_attempt('entry', 'unknown', self.env._("Exact answered without an entry."))
+            self._log_attempt('entry', 'unknown', note('attempt/no_entry'))
             self.write({'state': 'uncertain', 'next_try': fields.Datetime.now()})
             return
         self.write({

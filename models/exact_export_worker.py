@@ -22,10 +22,10 @@ from ..booking.rules import check
 from ..exact_api import ExactError, NeedsReconnect, RateLimited
 from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil
-from .exact_error_text import explain
+from .exact_error_text import describe
 from .exact_export_queue import BUSY
 from .exact_facts import line_taxes
-from .exact_finding import sentence
+from .exact_note import note
 
 _logger = logging.getLogger(__name__)
 
@@ -124,13 +124,11 @@ class ExactExport(models.Model):
         except ExactError as error:
             self.env.cr.rollback()
             _logger.info("Exact division %s: %s", division.code, type(error).__name__)
-            retry_at, reason = None, explain(worker.env, error)
+            retry_at, reason = None, describe(error)
         except Exception as error:
             self.env.cr.rollback()
             _logger.exception("Exact division %s: export failed", division.code)
-            retry_at, reason = None, sentence(worker.env, 'unexpected', {
-                'reason': type(error).__name__,
-            })
+            retry_at, reason = None, note('finding/unexpected', reason=type(error).__name__)
         worker.env['exact.export.queue']._of(division)._served(retry_at, reason, limited_by)
         self._commit()
         moment = self._next_moment(division)
@@ -269,7 +267,7 @@ class ExactExport(models.Model):
 
     def _check_failed(self, error):
         self._set_findings([self._unexpected(error)])
-        self._log_attempt('check', 'refused', self.finding_ids[:1].message)
+        self._log_attempt('check', 'refused', self.finding_ids[:1]._note())
         self.write({'state': 'blocked'})
 
     def _check(self, division):

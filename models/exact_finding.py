@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.tools.translate import LazyTranslate
 
 from .exact_division_mapping import MAPPING_MODELS
+from .exact_note import note, shown
 from .exact_sync_resources import HOURLY
 
 _lt = LazyTranslate(__name__)
@@ -240,6 +241,8 @@ def cause(code, params, res_model, res_id):
     own = ''
     if code in ('refused', 'unexpected'):
         own = params.get('message') or params.get('reason') or ''
+        if isinstance(own, dict):
+            own = own['params'].get('words') or own['code']
     return f'{code} {own}'.strip()
 
 
@@ -251,7 +254,7 @@ def sentence(env, code, params):
     template = SENTENCES.get(code)
     if template is None:
         return env._("Exact would not take it (%(code)s).", code=code)
-    values = {key: '' if value is None else value for key, value in (params or {}).items()}
+    values = {key: shown(env, value) for key, value in (params or {}).items()}
     if code == 'read_back':
         values['field'] = field_label(env, values.get('field', ''))
     text = template._translate(env.lang or 'en_US')
@@ -329,7 +332,7 @@ class ExactFinding(models.Model):
     # === COMPUTE METHODS === #
 
     @api.depends('code', 'params', 'res_model')
-    @api.depends_context('lang')
+    @api.depends_context('lang', 'tz')
     def _compute_message(self):
         for finding in self:
             finding.message = sentence(self.env, finding.code, finding.params)
@@ -346,6 +349,10 @@ class ExactFinding(models.Model):
             finding.cause = cause(
                 finding.code, finding.params, finding.res_model, finding.res_id,
             )
+
+    def _note(self):
+        """What the finding says, to be kept elsewhere; nothing of none."""
+        return note(f'finding/{self.code}', **(self.params or {})) if self else ''
 
     def _label_on_document(self):
         """Label of the button on the document itself; False where that would lead nowhere else."""

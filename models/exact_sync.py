@@ -35,7 +35,8 @@ from ..exact_api import (
     wire,
 )
 from .exact_clock import aware, ceil, floor
-from .exact_error_text import DIVISION_REASONS, explain
+from .exact_error_text import DIVISION_REASONS, describe
+from .exact_note import note
 from .exact_sync_resources import BY_ENTITY_TYPE, MODIFIED, RESOURCES, TIMESTAMP, choice
 
 _logger = logging.getLogger(__name__)
@@ -227,9 +228,7 @@ class ExactDivision(models.Model):
             except Exception:
                 self.env.cr.rollback()
                 _logger.exception("Exact division %s: synchronisation failed", division.code)
-                division._sync_postpone(RETRY_AFTER[-1], self.env._(
-                    "Odoo failed at this; the server log tells why. It is tried again in an hour.",
-                ))
+                division._sync_postpone(RETRY_AFTER[-1], note('error/sync_crashed'))
             self._sync_commit(divisions)
 
     def _is_sync_possible(self):
@@ -271,10 +270,10 @@ class ExactDivision(models.Model):
         self.cursor_ids.filtered(lambda cursor: cursor.resource not in RESOURCES).unlink()
         return self.cursor_ids
 
-    def _sync_postpone(self, delay, message):
+    def _sync_postpone(self, delay, why):
         """Let what is due wait: it would fail for the same reason."""
         self.cursor_ids.filtered(lambda cursor: cursor._is_due()).write({
-            'next_at': fields.Datetime.now() + delay, 'state': 'error', 'message': message,
+            'next_at': fields.Datetime.now() + delay, 'state': 'error', 'note': why,
         })
 
     # === ENGINE === #
@@ -515,7 +514,7 @@ class ExactDivision(models.Model):
         now = fields.Datetime.now()
         was_complete = cursor.is_complete
         vals = {
-            'state': 'done', 'message': False, 'last_success_at': now, 'is_complete': True,
+            'state': 'done', 'note': False, 'last_success_at': now, 'is_complete': True,
             'next_at': now + resource.every, 'failure_count': 0,
         }
         if resource.model and cursor.is_full:
@@ -582,7 +581,7 @@ class ExactDivision(models.Model):
         _logger.info(
             "Exact division %s: %s stops: %s", self.code, resource.key, type(error).__name__,
         )
-        cursor.write({**vals, 'message': sentence})
+        cursor.write({**vals, 'note': sentence})
         if stop:
             # The others would only meet the same: they wait with it
             (self.cursor_ids - cursor).filtered(lambda c: c._is_due()).write(
@@ -593,10 +592,10 @@ class ExactDivision(models.Model):
             raise StopDivisionError
 
     def _sync_sentence(self, error):
-        """What a bookkeeper reads on the cursor."""
+        """What a bookkeeper reads on the cursor, as a note."""
         if isinstance(error, NotFound):
-            return self.env._("The edition of this administration does not have this.")
-        return explain(self.env, error) if isinstance(error, ExactError) else str(error)
+            return note('error/no_edition')
+        return describe(error) if isinstance(error, ExactError) else str(error)
 
 
 class ExactCursor(models.Model):
@@ -616,14 +615,14 @@ class ExactCursor(models.Model):
             cursor.write({
                 'next_at': now,
                 'state': 'waiting',
-                'message': False,
+                'note': False,
             })
 
     def _wait_for(self, other):
         """Come again when the other one, which has to be complete before, may be."""
         self.write({
             'state': 'skipped' if other.state == 'skipped' else 'waiting',
-            'message': other.message,
+            'note': other.note,
             'next_at': max(other.next_at, fields.Datetime.now() + RETRY_AFTER[0]),
         })
 
@@ -644,7 +643,7 @@ class ExactCursor(models.Model):
     def _begin(self, resource):
         """Start a reading, or go on with the one that was interrupted."""
         now = fields.Datetime.now()
-        vals = {'state': 'running', 'message': False}
+        vals = {'state': 'running', 'note': False}
         if self.is_complete and not self.is_full:
             full_again = (
                 resource.full_every and self.full_at and self.full_at + resource.full_every <= now

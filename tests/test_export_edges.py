@@ -42,7 +42,7 @@ class TestExportEdges(ExactTypedCase):
             self.age(old)
             self.work()
         self.assertEqual(old.state, 'undone')
-        self.assertFalse(self.queue().failures, self.queue().reason)
+        self.assertFalse(self.queue().failures, self.queue().trouble)
         self.assertBooked(move)
 
     def test_nobody_is_asked_while_our_entry_may_come(self):
@@ -154,7 +154,7 @@ class TestExportEdges(ExactTypedCase):
         third.action_exact_export()
         with patch.object(self.registry['exact.export'], '_gone', broken):
             self.work()
-        self.assertFalse(self.queue().failures, self.queue().reason)
+        self.assertFalse(self.queue().failures, self.queue().trouble)
         self.assertEqual(good.exact_state, 'deleted')
         self.assertBooked(third)
         self.assertIn("nobody foresaw this", bad.exact_message)

@@ -1,7 +1,8 @@
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
-from odoo.tests import Form, tagged
+from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.wizards import exact_export_wizard
 
@@ -55,21 +56,89 @@ class TestExportWizards(ExactExportCase):
             [(moves[0] | moves[3] | moves[4]).ids, moves[2].ids],
         )
 
-        messages = []
-        with patch.object(exact_export_wizard, 'STEP', 2):
-            action = wizard.with_context(exact_show_progress=True).action_check()
-            while action['type'] == 'ir.actions.client':
-                self.assertFalse(wizard.is_checked)
-                messages.append(action['params']['message'])
-                # As the page does it
-                step = action['params']['next']
-                self.assertEqual(step['type'], 'ir.actions.server')
-                action = self.env['ir.actions.server'].browse(step['id']).with_context(
-                    **step['context'],
-                ).run()
-        self.assertEqual(messages, [f"{count} of 5 documents are checked." for count in (2, 4)])
-        self.assertEqual((action['res_model'], action['res_id']), (wizard._name, wizard.id))
+        progress, told = [], []
+        check_step = type(wizard)._check_step
+
+        def seen(one):
+            check_step(one)
+            progress.append((one.is_checking, one.progress))
+
+        with (
+            patch.object(exact_export_wizard, 'STEP', 2),
+            patch.object(type(wizard), '_check_step', seen),
+            patch.object(type(self.env.user), '_bus_send', lambda *args: told.append(args)),
+        ):
+            action = wizard.action_check()
+            self.assertEqual((action['res_model'], action['res_id']), (wizard._name, wizard.id))
+            self.assertEqual((wizard.is_checking, wizard.is_checked), (True, False))
+            self.assertFalse(progress, "nobody waits for it")
+            # Whoever closed the window finds it again
+            found = self.env['exact.export.wizard'].action_open()
+            self.assertEqual(found['res_id'], wizard.id)
+            self.run_cron('ir_cron_dry_run')
+        self.assertEqual(progress, [(True, 40), (True, 80), (False, 100)])
         self.assertEqual(self.result(wizard), at_once)
+        [(user, kind, message)] = told
+        self.assertEqual((user, kind), (wizard.create_uid, 'simple_notification'))
+        self.assertIn("1 of 5", message['message'])
+
+    def test_dry_run_that_fails_stops_alone(self):
+        for day in ('2026-03-03', '2026-03-04'):
+            for _number in range(3):
+                self.document('out_invoice', [(1, self.tax_21)], date=day, invoice_date=day)
+        broken, good = self.env['exact.export.wizard'].create([
+            {'division_id': self.division.id, 'date_from': day, 'date_to': day}
+            for day in ('2026-03-03', '2026-03-04')
+        ])
+        check_step = type(broken)._check_step
+
+        def fails(one):
+            if one == broken:
+                raise ValueError("nobody foresaw it")
+            check_step(one)
+
+        with (
+            patch.object(exact_export_wizard, 'STEP', 2),
+            patch.object(type(broken), '_check_step', fails),
+            mute_logger('odoo.addons.account_exact.wizards.exact_export_wizard'),
+        ):
+            broken.action_check()
+            good.action_check()
+            self.run_cron('ir_cron_dry_run')
+        self.assertEqual(
+            [(one.is_checking, one.is_checked) for one in (broken, good)],
+            [(False, False), (False, True)],
+        )
+        self.assertEqual(good.checked_count, 3)
+
+    def test_dry_run_has_the_rights_of_its_person(self):
+        """A scheduled action may see everything; who asked for it may not."""
+        other = self.env['res.company'].create({'name': "Other"})
+        clerk = new_test_user(
+            self.env, 'exact_dry', groups='account.group_account_invoice',
+            company_id=self.company.id, company_ids=[(6, 0, (self.company | other).ids)],
+        )
+        day = '2026-04-03'
+        for _number in range(3):
+            self.document('out_invoice', [(1, self.tax_21)], date=day, invoice_date=day)
+        wizard = self.env['exact.export.wizard'].with_user(clerk).create({
+            'division_id': self.division.id, 'date_from': day, 'date_to': day,
+        })
+        users = set()
+        check_step = type(wizard)._check_step
+
+        def seen(one):
+            users.add((one.env.uid, one.env.su, one.env.company))
+            check_step(one)
+
+        with (
+            patch.object(exact_export_wizard, 'STEP', 2),
+            patch.object(type(wizard), '_check_step', seen),
+        ):
+            wizard.action_check()
+            self.run_cron('ir_cron_dry_run')
+        self.assertEqual(users, {(clerk.id, False, self.company)})
+        self.assertEqual(wizard.checked_count, 3)
 
     def result(self, wizard):
         wizard.invalidate_recordset()

@@ -136,3 +136,75 @@ class TestFirstSuggestions(ExactConnectedCase):
             ('division_id', '=', self.division.id), ('state', '=', 'mapped'),
         ])
         self.assertGreater(mapped, 5)
+
+
+@tagged('post_install', '-at_install')
+class TestReadersLanguage(ExactExportCase):
+    """What is kept of a document's life is told in the language of who reads it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env['res.lang']._activate_lang('nl_NL')
+
+    def both(self, record, name):
+        """A field as an English and as a Dutch reader see it."""
+        return tuple(record.with_context(lang=lang)[name] for lang in ('en_US', 'nl_NL'))
+
+    def test_hold(self):
+        self.division.action_hold()
+        english, dutch = self.both(self.division, 'state_reason')
+        self.assertIn("Held by", english)
+        self.assertNotIn("Held by", dutch)
+        self.assertIn(self.env.user.name, dutch)
+
+    def test_old_hold_reason_stays(self):
+        """A former release kept the sentence itself."""
+        self.division.sudo().write({'hold': True, 'hold_reason': "100 % stopped by a person"})
+        self.assertEqual(self.division.state_reason, "100 % stopped by a person")
+
+    def test_attempts(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        export = self.export(move)
+        export.sudo()._log_attempt('look_up', 'done', {'code': 'attempt/not_there', 'params': {}})
+        english, dutch = self.both(export.attempt_ids[:1], 'message')
+        self.assertEqual(english, "Not in Exact.")
+        self.assertEqual(dutch, "Niet in Exact.")
+
+    def test_differences_of_an_edited_document(self):
+        move = self.document('out_invoice', [(1000, self.tax_21)])
+        self.export(move)
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 2000
+        move.action_post()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(move.exact_state, 'changed')
+        english, dutch = self.both(move, 'exact_message')
+        self.assertIn("1,210.00 → 2,420.00", english)
+        self.assertIn("1.210,00 → 2.420,00", dutch)
+
+    def test_what_was_read_back(self):
+        move = self.document('out_invoice', [(1000, self.tax_21)])
+        export = self.export(move)
+        self.control('edit_entry', entry=export.exact_guid, header={'DueDate': '2026-03-31'})
+        export.sudo().write({'state': 'sent', 'verified_at': False})
+        self.run_cron('ir_cron_exact_export')
+        english, dutch = self.both(export.finding_ids[:1], 'message')
+        self.assertIn("03/31/2026", english)
+        self.assertIn("31-03-2026", dutch)
+
+    def test_connection_trouble(self):
+        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        queue._served(None, {'code': 'error/unreachable', 'params': {}})
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        move.action_exact_export()
+        english, dutch = self.both(move, 'exact_message')
+        self.assertIn("cannot be reached", english)
+        self.assertNotIn("cannot be reached", dutch)
+
+    def test_reading_of_master_data(self):
+        self.division._sync_cursors()
+        cursor = self.division.cursor_ids[:1]
+        cursor.sudo().note = {'code': 'error/no_edition', 'params': {}}
+        english, dutch = self.both(cursor, 'message')
+        self.assertNotEqual(english, dutch)

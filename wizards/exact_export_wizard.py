@@ -1,4 +1,7 @@
+import logging
 from collections import Counter, defaultdict
+
+from psycopg2 import OperationalError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -10,7 +13,10 @@ from ..models.exact_booking_builder import BookingBuilder, Problem
 from ..models.exact_export_worker import CHECK_BATCH
 from ..models.exact_finding import MAPPINGS, sentence
 
-# Documents after which a person who waits for the dry run hears how far it is.
+_logger = logging.getLogger(__name__)
+
+# So many documents are checked while a person waits; more of them by a scheduled action, in steps
+# of so many.
 STEP = 1000
 MOVE_TYPES = {
     'sale': ['out_invoice', 'out_refund', 'out_receipt'],
@@ -25,6 +31,8 @@ class ExactExportWizard(models.TransientModel):
     _name = 'exact.export.wizard'
     _description = "Export All to Exact"
     _inherit = ['exact.visible.mixin']
+    # A dry run of many documents goes on while its window is closed, and is found again.
+    _transient_max_hours = 24
 
     division_id = fields.Many2one(
         'exact.division', string="Administration", required=True,
@@ -44,7 +52,10 @@ class ExactExportWizard(models.TransientModel):
     checked_count = fields.Integer(readonly=True)
     ready_count = fields.Integer(readonly=True)
     ready_percentage = fields.Float(compute='_compute_ready_percentage')
+    is_checking = fields.Boolean(readonly=True, help="The dry run goes on in the background.")
     is_checked = fields.Boolean(readonly=True)
+    checked_at = fields.Datetime(string="Checked On", readonly=True)
+    progress = fields.Integer(string="Checked", compute='_compute_progress')
     checked_until = fields.Integer(readonly=True, help="Where the dry run has got to, as an id.")
     line_ids = fields.One2many('exact.export.wizard.line', 'wizard_id', readonly=True)
 
@@ -119,9 +130,14 @@ class ExactExportWizard(models.TransientModel):
                 100.0 * wizard.ready_count / wizard.checked_count if wizard.checked_count else 0.0
             )
 
+    @api.depends('checked_count', 'total_count')
+    def _compute_progress(self):
+        for wizard in self:
+            wizard.progress = 100 * wizard.checked_count // max(wizard.total_count, 1)
+
     @api.onchange('division_id', 'scope', 'date_from', 'date_to')
     def _onchange_scope(self):
-        self.is_checked = False
+        self.is_checked = self.is_checking = False
         self.line_ids = [fields.Command.clear()]
 
     def _moves(self, domain=Domain.TRUE, *, order='date, id', limit=None):
@@ -129,29 +145,88 @@ class ExactExportWizard(models.TransientModel):
         self.division_id.check_access('read')
         return self.env['account.move'].search(self._domain() & domain, order=order, limit=limit)
 
+    @api.model
+    def action_open(self):
+        """Open the window: the person's dry run that is going on or was done today, else a new one.
+        """
+        wizard = self.search([
+            ('create_uid', '=', self.env.uid), ('company_id', '=', self.env.company.id),
+            '|', ('is_checking', '=', True), ('is_checked', '=', True),
+        ], order='id desc', limit=1)
+        return wizard._reopen()
+
     def action_check(self):
         """Dry run: build and check every document, send nothing; say what would stop how many.
 
-        With `exact_show_progress` in the context, as from the button, the person hears after each
-        step how far it is, and the returned action does the next one.
+        More than a few are checked by a scheduled action: the window shows how far it is, and the
+        person is told when it is done.
         """
         self.ensure_one()
         self.write({
-            'is_checked': False, 'checked_until': 0, 'checked_count': 0, 'ready_count': 0,
-            'line_ids': [fields.Command.clear()],
+            'is_checking': True, 'is_checked': False, 'checked_until': 0, 'checked_count': 0,
+            'ready_count': 0, 'line_ids': [fields.Command.clear()],
         })
-        return self._check_on()
-
-    def _check_on(self):
-        """Check what is left, or the next step of it.
-
-        :return: the action that shows the result, or that goes on.
-        """
-        while not self.is_checked:
-            self._check_step()
-            if not self.is_checked and self.env.context.get('exact_show_progress'):
-                return self._show_progress()
+        if self.total_count <= STEP:
+            while self.is_checking:
+                self._check_step()
+        else:
+            self.env.ref('account_exact.ir_cron_dry_run').sudo()._trigger()
         return self._reopen()
+
+    def action_look(self):
+        """Show how far the dry run is."""
+        self.ensure_one()
+        return self._reopen()
+
+    @api.model
+    def _cron_check(self):
+        """Go on with the dry runs that people asked for, a step of each in turn."""
+        running = self.sudo().search([('is_checking', '=', True)], order='id')
+        cron = self.env['ir.cron']
+        cron._commit_progress(remaining=len(running))
+        while running:
+            for wizard_sudo in running:
+                wizard_sudo._check_as_its_person()
+                done = not wizard_sudo.exists().is_checking
+                if done:
+                    running -= wizard_sudo
+                if not cron._commit_progress(int(done)):
+                    return
+
+    def _check_as_its_person(self):
+        """Do a step with the rights, the company and the language of who asked for it; what fails
+        ends this dry run and no other.
+        """
+        self.ensure_one()
+        user = self.create_uid
+        wizard = self.with_user(user).with_company(self.company_id).with_context(
+            allowed_company_ids=self.company_id.ids, lang=user.lang, tz=user.tz,
+        )
+        try:
+            wizard._check_step()
+        except OperationalError:
+            raise
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("Exact: dry run %s failed", self.id)
+            self.is_checking = False
+            wizard._tell(wizard.env._(
+                "The dry run stopped: Odoo failed at it, the server log tells why. Start it again.",
+            ), 'danger')
+            return
+        if wizard.is_checked:
+            wizard._tell(wizard.env._(
+                "%(ready)s of %(checked)s documents would book. See Export All.",
+                ready=formatLang(wizard.env, wizard.ready_count, digits=0),
+                checked=formatLang(wizard.env, wizard.checked_count, digits=0),
+            ), 'success')
+
+    def _tell(self, message, kind):
+        """Tell the person, wherever they are in Odoo by now."""
+        self.env.user._bus_send('simple_notification', {
+            'type': kind, 'title': self.env._("Export to Exact"), 'message': message,
+            'sticky': True,
+        })
 
     def _check_step(self):
         """Check the next documents and add what would stop them to the lines."""
@@ -183,8 +258,11 @@ class ExactExportWizard(models.TransientModel):
                     stopped[key].append(one.move.id)
             # What one batch read is of no use to the next; 10,000 documents must fit.
             self.env.invalidate_all()
+        is_last = len(moves) < STEP
         self.write({
-            'is_checked': len(moves) < STEP,
+            'is_checking': not is_last,
+            'is_checked': is_last,
+            'checked_at': fields.Datetime.now(),
             'checked_until': moves[-1:].id,
             'checked_count': self.checked_count + checked,
             'ready_count': self.ready_count + ready,
@@ -215,29 +293,6 @@ class ExactExportWizard(models.TransientModel):
                 'res_model': model,
                 'res_id': res_id,
             })
-
-    def _show_progress(self):
-        """Tell how far the dry run is, and go on."""
-        step = self.env.ref('account_exact.exact_export_wizard_action_check_on')
-        return {
-            'type': 'ir.actions.client',
-            'tag': 'display_notification',
-            'params': {
-                'message': self.env._(
-                    "%(checked)s of %(total)s documents are checked.",
-                    checked=formatLang(self.env, self.checked_count, digits=0),
-                    total=formatLang(self.env, self.total_count, digits=0),
-                ),
-                'next': {
-                    'type': 'ir.actions.server',
-                    'id': step.id,
-                    'context': {
-                        'active_model': self._name, 'active_id': self.id, 'active_ids': self.ids,
-                        'exact_show_progress': True,
-                    },
-                },
-            },
-        }
 
     @api.model
     def _key(self, problem: Problem):

@@ -4,7 +4,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import split_every
-from odoo.tools.misc import formatLang
 
 from ..booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_of, to_dict
 from ..booking.adopt import OFFERED, bare, judge, match
@@ -14,7 +13,7 @@ from ..models.exact_engine_fields import named_at_creation, refuse_engine_fields
 from ..models.exact_error_text import explain
 from ..models.exact_export import ENDED_STATES
 from ..models.exact_export_worker import CHECK_BATCH
-from ..models.exact_finding import field_label
+from ..models.exact_note import note, several, shown
 
 # An accountant's date may be that of the receipt.
 DATE_MARGIN = timedelta(days=31)
@@ -295,18 +294,10 @@ class ExactLinkWizardLine(models.TransientModel):
     @api.depends_context('lang')
     def _compute_difference_text(self):
         for line in self:
-            line.difference_text = "; ".join(
-                self.env._(
-                    "%(field)s: %(found)s, in Odoo %(meant)s",
-                    field=field_label(self.env, name), found=self._shown(found),
-                    meant=self._shown(meant),
-                )
+            line.difference_text = shown(self.env, several(
+                note('attempt/difference', field=name, found=found, meant=meant)
                 for name, meant, found in line.differences or ()
-            )
-
-    @api.model
-    def _shown(self, value):
-        return formatLang(self.env, value) if isinstance(value, (int, float)) else value
+            ))
 
     # As above: a person ticks, and nothing else.
     @api.model_create_multi
@@ -364,9 +355,11 @@ class ExactLinkWizardLine(models.TransientModel):
             if others:
                 export_sudo.overrides = export_sudo._with_beside(others.mapped('exact_guid'))
             export_sudo._link_to(one, line.exact_guid, line.entry_number, line.relation_guid)
-            export_sudo._log_attempt('look_up', 'done', self.env._(
-                "Linked to entry %(number)s by %(user)s. %(differences)s",
-                number=line.entry_number, user=self.env.user.name,
-                differences=line.difference_text or '',
+            export_sudo._log_attempt('look_up', 'done', note(
+                'attempt/linked', number=line.entry_number, user=self.env.user.name,
+                differences=several(
+                    note('attempt/difference', field=name, found=found, meant=meant)
+                    for name, meant, found in line.differences or ()
+                ),
             ))
         return exports_sudo
