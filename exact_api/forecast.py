@@ -17,9 +17,10 @@ def refresh_pause(count):
     long gets one an hour. Some 40 readings a day at most, of some 20 calls each: a sixth of the
     calls of a day (D).
     """
-    if count <= 10:
-        return timedelta(minutes=1)
-    return timedelta(minutes=15) if count <= 20 else timedelta(hours=1)
+    for until, minutes in ((5, 0), (10, 1), (20, 15)):
+        if count < until:
+            return timedelta(minutes=minutes)
+    return timedelta(hours=1)
 
 
 @dataclass(frozen=True)

@@ -728,7 +728,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         )
         self.export(moves)
         self.assertTrue(self.division.hold)
-        self.assertIn("2 documents", self.division.hold_reason)
+        self.assertIn("2 documents", self.division.state_reason)
         self.assertEqual(len(self.division.activity_ids), 1)
         later = self.invoice(3)
         self.export(later)
@@ -764,7 +764,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
             self.work()
         self.assertEqual(move.exact_state, 'blocked')
         self.assertTrue(self.division.hold)
-        self.assertIn("another administration", self.division.hold_reason)
+        self.assertIn("another administration", self.division.state_reason)
 
     # === FINISHING === #
 

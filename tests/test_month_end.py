@@ -102,22 +102,23 @@ class TestRefresh(ExactConnectedCase):
     def test_clerk_cannot_use_up_the_day(self):
         self.assertEqual(self.press(225, timedelta(seconds=10)), 12)
 
+    def test_readings_asked_for_are_read_before_the_clerk_waits(self):
+        self.assertEqual(self.press(5, timedelta()), 5)
+        self.assertEqual(self.press(1, timedelta()), 0)
+
     def test_automation_gets_one_an_hour_after_the_first(self):
         granted = self.press(24 * 12, timedelta(minutes=5))
         self.assertLess(granted, 45)
         self.assertGreater(granted, 24)
 
-    def test_people_may_look_several_times(self):
-        self.assertEqual(self.press(5, timedelta(minutes=1)), 5)
-
     def test_waiting_is_told_with_the_moment(self):
-        self.press(1, timedelta())
+        self.press(5, timedelta())
         action = self.division.with_user(self.clerk).action_refresh()
         self.assertEqual(action['params']['type'], 'warning')
 
     def test_wrong_clock_does_not_lock(self):
         with freeze_time(fields.Datetime.now() + timedelta(days=1)):
-            self.division.action_refresh()
+            self.press(6, timedelta())
         self.assertEqual(self.division.action_refresh()['params']['type'], 'info')
 
 
