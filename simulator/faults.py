@@ -14,10 +14,11 @@ What comes back wrong though nothing failed (:mod:`~.spoil`): ``alter`` (``value
 of properties in the rows of the answer, all or row number ``row``), ``strip`` (``properties`` are
 missing there), ``endless`` (the same rows again, and a new ``__next``), ``huge`` (``size`` MB of
 blanks before the answer), ``gzip_bomb`` (the same, compressed), ``drip`` (``size`` bytes each
-``seconds``).
+``seconds``, with ``head`` the head, too).
 
 ``body`` of ``status`` and ``status_after``: '' (default), ``html``, ``login`` or a text that is
-sent as it is; ``headers`` of the answer come on top (``{"Retry-After": "315360000"}``).
+sent as it is; ``headers`` of the answer (``{"Retry-After": "315360000"}``) take the place of the
+rate headers of a 429.
 """
 
 import random
@@ -56,6 +57,7 @@ OPTIONS = {
     'text': 'problem',
     'label': '',
     'size': 1,
+    'head': False,
 }
 CONVERTERS = {
     'seconds': float,

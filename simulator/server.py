@@ -113,16 +113,22 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         if code not in ('204', '304'):
             self.send_header('Content-Length', str(len(content)))
-        self.end_headers()
-        if self.command != 'HEAD' and code not in ('204', '304'):
-            self.write_body(content, environ.get('simulator.drip'))
-
-    def write_body(self, content, drip):
-        """At once, or ``drip``: (seconds, bytes a time), until the client has enough of it."""
-        if not drip:
-            self.wfile.write(content)
+        if self.command == 'HEAD' or code in ('204', '304'):
+            content = b''
+        drip = environ.get('simulator.drip')
+        if drip:
+            self.drip(content, *drip)
             return
-        seconds, size = drip
+        self.end_headers()
+        self.wfile.write(content)
+
+    def drip(self, content, seconds, size, head):
+        """The answer a few bytes at a time, until the client has enough of it."""
+        if head:
+            content = b''.join(self._headers_buffer) + b'\r\n' + content
+            self._headers_buffer = []
+        else:
+            self.end_headers()
         self.wfile.flush()
         for start in range(0, len(content), size):
             time.sleep(seconds)

@@ -88,7 +88,7 @@ def fail(fault, now, minute_limit):
     :raise HttpError: always
     """
     headers = {}
-    if fault['status'] == 429:
+    if fault['status'] == 429 and not fault['headers']:
         headers = {
             'X-RateLimit-Minutely-Limit': str(minute_limit),
             'X-RateLimit-Minutely-Remaining': '0',
@@ -118,7 +118,7 @@ def outgoing(faults, response, address):
         response.headers['Content-Encoding'] = 'gzip'
     if 'drip' in faults:
         fault = faults['drip']
-        response.drip = (fault['seconds'], max(1, int(fault['size'])))
+        response.drip = (fault['seconds'], max(1, int(fault['size'])), fault['head'])
     return response
 
 

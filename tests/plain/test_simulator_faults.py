@@ -136,6 +136,9 @@ def test_headers_of_choice(server, client):
     server.faults.add('status', method='GET', status=429, headers=headers)
     answer = client.get('vat/VATCodes', **LIST)
     assert (answer.status_code, answer.headers['Retry-After']) == (429, '315360000')
+    assert 'X-RateLimit-Minutely-Remaining' not in answer.headers
+    server.faults.add('status', method='GET', status=429)
+    answer = client.get('vat/VATCodes', **LIST)
     assert answer.headers['X-RateLimit-Minutely-Remaining'] == '0'
     server.faults.add('status', method='GET', status=503, headers=headers)
     answer = client.get('vat/VATCodes', **LIST)
@@ -168,6 +171,8 @@ def test_slow_drip(server, client):
     rows = client.rows('vat/VATCodes', **LIST)
     assert rows
     assert time.monotonic() - started > 0.5
+    server.faults.add('drip', method='GET', seconds=0.01, size=40, head=True)
+    assert client.rows('vat/VATCodes', **LIST) == rows
     # who has enough of it goes away; the simulator serves on
     server.faults.add('drip', method='GET', seconds=0.5, size=1)
     with client.session.get(
