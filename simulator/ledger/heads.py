@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from ..masters import LENGTHS
 from ..messages import Message, refuse
+from ..store import normal
 from ..views import journal_closed
 from .kinds import KINDS, OPTIONAL, PURCHASES, SALES, exact, money
 
@@ -80,15 +81,21 @@ class HeaderChecks:
             return
         if self.switches.duplicate_purchase == 'accept':
             return
-        key = self.twice_key(kind, header)
-        for other in self.store.by(kind.header, call.division, 'Supplier', header['Supplier']):
+        key, reference = self.twice_key(kind, header), normal(header.get('YourRef'))
+        others = (
+            self.store.by(kind.header, call.division, '~YourRef', reference)
+            if reference
+            else self.store.by(kind.header, call.division, kind.party, header[kind.party])
+        )
+        for other in others:
             if other['EntryID'] != header['EntryID'] and self.twice_key(kind, other) == key:
                 refuse('exists', 'YourRef')
 
     @staticmethod
     def twice_key(kind, header):
         return (
-            (header.get('YourRef') or '').strip().casefold(),
+            header[kind.party],
+            normal(header.get('YourRef')) or '',
             header[kind.date],
             header['Type'],
             header['Currency'],
