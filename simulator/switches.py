@@ -8,8 +8,13 @@ SWITCHES = {
         (
             'sign: an entry whose total is negative gets Type 21/31, Type in a POST is read-only; '
             'explicit: Type 21/31 is accepted in a POST with positive lines, '
-            'a negative total is refused'
+            'without Type it is an invoice'
         ),
+    ),
+    'negative_total': (
+        'refuse',
+        ('refuse', 'accept'),
+        'a negative total where credit notes are explicit: refused, or booked as it is',
     ),
     'payment_terms_sign': (
         'owes_negative',

@@ -29,18 +29,19 @@ class CentsCase(ExactExportCase):
     """
 
     @classmethod
+    def start_simulator(cls):
+        started = super().start_simulator()
+        # Before anything is read: Exact refuses what is not among its currencies
+        for code, precision in (('JPY', 1.0), ('KWD', 0.001)):
+            cls.simulator.control.run('add_currency', {'code': code, 'precision': precision})
+        return started
+
+    @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.store = cls.simulator.store
-        for code, precision, rates in (
-            ('USD', 0.01, 1.0837), ('JPY', 1.0, 163.27), ('KWD', 0.001, 0.3345),
-        ):
-            # The client needs no list of currencies; Exact refuses what is not in its own.
-            cls.store.put('Currencies', DIVISION, {
-                'Code': code, 'Description': code, 'AmountPrecision': precision,
-                'PricePrecision': precision,
-            }, key=code)
-            cls.setup_other_currency(code, rates=[('2026-01-01', rates)])
+        for code, rate in (('USD', 1.0837), ('JPY', 163.27), ('KWD', 0.3345)):
+            cls.setup_other_currency(code, rates=[('2026-01-01', rate)])
         cls.currencies = {
             name: cls.env['res.currency'].search([('name', '=', name)])
             for name in ('EUR', 'USD', 'JPY', 'KWD')

@@ -21,9 +21,11 @@ class Postings:
         net = sum((exact(line['_net']) for line in lines), ZERO)
         vat = sum((exact(line['_vat']) for line in lines if not line['_charged']), ZERO)
         total = net + vat
-        if not kind.own_parties and total < 0 and self.switches.credit_note == 'explicit':
-            # this administration wants positive lines and the type of a credit note
-            refuse('invalid', 'AmountFC')
+        if not kind.own_parties and total < 0:
+            switches = self.switches
+            if switches.credit_note == 'explicit' and switches.negative_total == 'refuse':
+                # this administration wants positive lines and the type of a credit note
+                refuse('invalid', 'AmountFC')
         if not kind.own_parties:
             credit = (
                 explicit == kind.types[1]

@@ -392,6 +392,9 @@ def test_credit_note_explicit(client, server):
         assert client.ledger(entry['EntryID'])[0] == ('1600', 121, 'S')
         assert refused(client.sale(-100)) == 'Ongeldig: Bedrag'
         assert refused(client.sale(-100, Type=21)) == 'Ongeldig: Bedrag'
+        with switched(server, negative_total='accept'):
+            entry = created(client.sale(-100))
+            assert (entry['Type'], entry['AmountFC']) == (20, -121)
         # a discount is no credit note
         assert created(client.sale(100, -20))['AmountFC'] == 96.8
         assert refused(client.sale(100, Type=31)) == 'Ongeldig: Type'
