@@ -7,14 +7,15 @@ from .cents import Cents, difference_line, is_rounding, spread, vat_overrides
 from .changes import Plan, changes, match_lines, plan
 from .compare import (
     READ_FIELDS,
-    Difference,
     ReadEntry,
     ReadLine,
     compare,
     own_difference,
     read_entry,
 )
-from .entry import KINDS, Booking, Line, from_dict, is_ledger_only, is_money, to_dict
+from .deferrals import LinePeriod, has_deferral
+from .difference import Difference
+from .entry import KINDS, Booking, Line, Tranche, from_dict, is_ledger_only, is_money, to_dict
 from .fingerprint import fingerprint
 from .identity import (
     amount_of,
@@ -28,7 +29,8 @@ from .identity import (
     reference_of,
 )
 from .payload import general_description, has_reference, line_resource, payload, resource
-from .period import book_in
+from .period import book_in, within
+from .proof import UNPROVED, needs_terms, unproved
 from .rules import (
     BLOCKS,
     INFORMS,
@@ -66,8 +68,9 @@ from .suggest import (
     suggest_vat,
     vat_fits,
 )
+from .terms import Condition, OpenItem, Term, discount_date, misfits, tranches_of
 from .text import LIMITS, fit_reference, fit_text
-from .vat import Totals, VatCode, computed_vat, exact_totals, rounded
+from .vat import Rate, Totals, VatCode, codes_on, computed_vat, exact_totals, percent, rounded
 
 __all__ = [
     'ACCOUNT_TYPES',
@@ -77,11 +80,13 @@ __all__ = [
     'LIMITS',
     'READ_FIELDS',
     'REASONS',
+    'UNPROVED',
     'WARNS',
     'AccountCandidate',
     'Booking',
     'Candidate',
     'Cents',
+    'Condition',
     'Difference',
     'Facts',
     'Finding',
@@ -89,18 +94,23 @@ __all__ = [
     'JournalCandidate',
     'JournalFacts',
     'Line',
+    'LinePeriod',
     'LineTax',
     'NameIndex',
+    'OpenItem',
     'PaymentCandidate',
     'Period',
     'Plan',
+    'Rate',
     'ReadEntry',
     'ReadLine',
     'RelationFacts',
     'Share',
     'Suggestion',
     'Tax',
+    'Term',
     'Totals',
+    'Tranche',
     'VatCode',
     'amount_of',
     'blocks',
@@ -108,10 +118,12 @@ __all__ = [
     'carries_reference',
     'changes',
     'check',
+    'codes_on',
     'compare',
     'computed_vat',
     'difference_line',
     'differs_in_size_only',
+    'discount_date',
     'exact_totals',
     'fingerprint',
     'fit_reference',
@@ -119,6 +131,7 @@ __all__ = [
     'from_dict',
     'general_description',
     'has_amount_of',
+    'has_deferral',
     'has_reference',
     'identity_differences',
     'is_closed',
@@ -131,9 +144,12 @@ __all__ = [
     'likeness',
     'line_resource',
     'match_lines',
+    'misfits',
+    'needs_terms',
     'next_open_period',
     'own_difference',
     'payload',
+    'percent',
     'period_of',
     'plan',
     'read_entry',
@@ -149,6 +165,9 @@ __all__ = [
     'suggest_payment_condition',
     'suggest_vat',
     'to_dict',
+    'tranches_of',
+    'unproved',
     'vat_fits',
     'vat_overrides',
+    'within',
 ]

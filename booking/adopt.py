@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from .compare import Difference, ReadEntry, compare
+from .compare import ReadEntry, compare
+from .difference import Difference
 from .entry import Booking, is_ledger_only
 from .identity import is_equal, is_identity, reference_of
 

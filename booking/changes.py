@@ -8,7 +8,7 @@ a reporting year cannot change in a PUT.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from .compare import Difference
+from .difference import Difference
 from .entry import Booking, Line, is_ledger_only
 from .fingerprint import canonical
 from .payload import header_values, line_values
@@ -62,8 +62,9 @@ def changes(old: Booking, new: Booking) -> tuple[Difference, ...]:
     """
     result = []
     before, after = canonical(old), canonical(new)
+    not_known = _not_known(old)
     for name in before:
-        if before[name] != after[name]:
+        if name not in not_known and before[name] != after[name]:
             result.append(Difference(name, getattr(old, name), getattr(new, name)))
     for name in _IF_GIVEN:
         value = getattr(new, name)
@@ -85,6 +86,14 @@ def changes(old: Booking, new: Booking) -> tuple[Difference, ...]:
         line = new.lines[position]
         result.append(Difference('line', None, (line.gl_account, line.amount), position))
     return tuple(result)
+
+
+def _not_known(old):
+    """Fields that bookings had not yet when this one was kept."""
+    if old.tranches is not None:
+        return frozenset()
+    # Of several due dates none was sent.
+    return {'tranches', 'discount_date'} | (set() if old.due_date else {'due_date'})
 
 
 def match_lines(old: Sequence[Line], new: Sequence[Line]):

@@ -8,10 +8,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from .deferrals import LinePeriod, compare_deferrals
+from .difference import Difference
 from .entry import Booking, Line, is_ledger_only, is_money
 from .payload import has_reference
+from .terms import OpenItem, compare_terms
 from .text import fit_reference
 
 # G/L account types (facts: GLAccount.Type).
@@ -30,33 +33,25 @@ READ_FIELDS = (
     'ExchangeRate', 'FinancialYear', 'FinancialPeriod', 'YourRef', 'InvoiceNumber',
     'PaymentReference', 'Description', 'Document', 'Status', 'Type', 'LineNumber', 'GLAccount',
     'AmountFC', 'AmountDC', 'AmountVATFC', 'VATCode', 'VATType', 'CostCenter', 'CostUnit',
-    'Project', 'Created', 'Creator', 'Modified',
+    'Project', 'Quantity', 'Created', 'Creator', 'Modified',
 )
-
-
-class Difference(NamedTuple):
-    """One thing that is not as meant.
-
-    :param field: a stable name, see `compare`.
-    :param line: position among the booking's lines, None for the header. A line that is only in
-        Exact has None, too.
-    """
-
-    field: str
-    meant: Any
-    found: Any
-    line: int | None = None
+# Exact may keep fewer decimals of a quantity than were sent; it shows two.
+_QUANTITY_UNIT = Decimal('0.005')
 
 
 @dataclass(frozen=True)
 class ReadLine:
-    """One row of TransactionLines: amounts debit positive, in the entry's currency."""
+    """One row of TransactionLines: amounts debit positive, in the entry's currency.
+
+    :param vat_amount: None where Exact tells none; likewise `quantity`. Nothing public says that
+        Exact fills either: see `Told`.
+    """
 
     gl_account: str
     amount: Decimal
     gl_type: int | None = None
     vat_code: str = ''
-    vat_amount: Decimal = Decimal(0)
+    vat_amount: Decimal | None = None
     vat_type: str = ''
     cost_center: str = ''
     cost_unit: str = ''
@@ -66,6 +61,7 @@ class ReadLine:
     document: str = ''
     date: dt.date | None = None
     line_number: int = 0
+    quantity: Decimal | None = None
 
     @property
     def is_control(self) -> bool:
@@ -90,6 +86,8 @@ class ReadEntry:
     :param created: when its first row was made, aware
     :param creator: GUID of the user of Exact who made it
     :param modified: when one of its rows was last changed, aware
+    :param terms: what is open of it and when it is due, as another resource tells; None = not read
+    :param periods: what its lines are deferred over; None = not read
     """
 
     entry_id: str
@@ -115,6 +113,8 @@ class ReadEntry:
     created: dt.datetime | None = None
     creator: str = ''
     modified: dt.datetime | None = None
+    terms: tuple[OpenItem, ...] | None = None
+    periods: tuple[LinePeriod, ...] | None = None
 
 
 def read_entry(rows: Iterable[Mapping], gl_types: Mapping[str, int]) -> ReadEntry | None:
@@ -177,7 +177,7 @@ def _read_line(row, gl_types):
         gl_type=gl_types.get(gl_account),
         amount=_cents(row.get('AmountFC')),
         vat_code=_text(row.get('VATCode')),
-        vat_amount=_cents(row.get('AmountVATFC')),
+        vat_amount=None if row.get('AmountVATFC') is None else _cents(row['AmountVATFC']),
         vat_type=_text(row.get('VATType')),
         cost_center=_text(row.get('CostCenter')),
         cost_unit=_text(row.get('CostUnit')),
@@ -187,19 +187,38 @@ def _read_line(row, gl_types):
         document=_guid(row.get('Document')),
         date=_day(row.get('Date')),
         line_number=row.get('LineNumber') or 0,
+        quantity=row.get('Quantity'),
     )
+
+
+class Told(NamedTuple):
+    """What of the properties that Exact need not fill it fills in an entry's rows.
+
+    A row that says 0 may mean that there is none, or that nothing is told: it is believed where
+    another row of the entry says something.
+    """
+
+    vat: bool = False
+    quantity: bool = False
+
+
+def told_by(read: ReadEntry) -> Told:
+    """What the rows of the ledger tell of an entry."""
+    rows = [row for row in read.lines if not row.is_control and not row.is_vat]
+    return Told(any(row.vat_amount for row in rows), any(row.quantity for row in rows))
 
 
 def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
     """Everything that Exact has otherwise than meant; () if the entry is right.
 
     Names of differences: missing_entry, division, journal, relation, entry_date, due_date,
-    currency, rate, period, your_ref, document, total, own_total, vat, line_count, and per line
-    gl_account, amount, vat_code, vat, cost_center, cost_unit, project, relation, entry_date,
-    your_ref.
+    payment_condition, payment_reference, discount_date, currency, rate, period, your_ref, document,
+    total, own_total, vat, vat_of_code, line_count, and per line gl_account, amount, vat_code, vat,
+    quantity, deferral, cost_center, cost_unit, project, relation, entry_date, your_ref.
     Amounts are compared to the cent, in the sign of the booking. What Exact computes is compared
-    only where a value was given (due date, rate, VAT code and VAT of a line). The order of lines
-    does not matter. A line that Exact has and nobody meant is a `line_count` with meant None.
+    only where a value was given (due date, rate, VAT code and VAT of a line), and nothing is that
+    Exact does not tell: `proof.unproved` names that. The order of lines does not matter. A line
+    that Exact has and nobody meant is a `line_count` with meant None.
 
     Exact balances a bank or cash entry by itself, on the account of its journal: what it booked
     there must be the total.
@@ -207,8 +226,9 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
     if read is None:
         return (Difference('missing_entry', booking.your_ref, None),)
     found = list(_compare_header(booking, read))
+    told = told_by(read)
     if is_ledger_only(booking.kind):
-        pairs, missing, extra = _match(booking, read.lines)
+        pairs, missing, extra = _match(booking, read.lines, told)
         vat_rows = [row for row in extra if row.is_vat]
         extra = [row for row in extra if not row.is_vat]
         if is_money(booking.kind):
@@ -228,12 +248,14 @@ def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
         # perhaps before its amount is rounded: a cent of either currency for each.
         if abs(own) > _CENT * (1 + booking.rate) * (len(booking.lines) + len(read.lines)):
             found.append(Difference('own_total', booking.own_total, booking.own_total + own))
-        pairs, missing, extra = _match(booking, others)
+        pairs, missing, extra = _match(booking, others, told)
     vat = sum((row.amount for row in vat_rows), Decimal(0)) * booking.debit_sign
     if vat != _cents(booking.vat_total):
         found.append(Difference('vat', _cents(booking.vat_total), vat))
+    else:
+        found.extend(_compare_vat_of_codes(booking, vat_rows))
     for index, row in pairs:
-        found.extend(_compare_line(booking, index, row))
+        found.extend(_compare_line(booking, index, row, told))
     for index in missing:
         line = booking.lines[index]
         found.append(Difference('line_count', _summary(line.gl_account, line.amount), None, index))
@@ -271,12 +293,34 @@ def _compare_header(booking, read):
         return
     yield from differs('relation', booking.relation, read.relation)
     yield from differs('entry_date', booking.entry_date, read.entry_date)
-    if booking.due_date:
-        yield from differs('due_date', booking.due_date, read.due_date)
+    yield from compare_terms(booking, read)
+    yield from compare_deferrals(booking, read)
     yield from differs('your_ref', fit_reference(booking.your_ref), read.your_ref)
 
 
-def _compare_line(booking: Booking, index: int, row: ReadLine) -> list[Difference]:
+def codes_with_given_vat(booking: Booking) -> dict[str, Decimal]:
+    """The VAT of each code of which every line says its own."""
+    sums: dict[str, Decimal | None] = {}
+    for line in booking.lines:
+        if line.vat_code:
+            known = sums.get(line.vat_code, Decimal(0))
+            given = known is not None and line.vat_amount is not None
+            sums[line.vat_code] = known + line.vat_amount if given else None
+    return {code: _cents(amount) for code, amount in sums.items() if amount is not None}
+
+
+def _compare_vat_of_codes(booking, vat_rows):
+    """VAT is what the VAT rows say, per code where they name theirs."""
+    if not all(row.vat_code for row in vat_rows):
+        return
+    for code, meant in codes_with_given_vat(booking).items():
+        rows = (row.amount for row in vat_rows if row.vat_code == code)
+        actual = sum(rows, Decimal(0)) * booking.debit_sign + 0
+        if actual != meant:
+            yield Difference('vat_of_code', (code, meant), (code, actual))
+
+
+def _compare_line(booking: Booking, index: int, row: ReadLine, told: Told) -> list[Difference]:
     line, sign = booking.lines[index], booking.debit_sign
     result = []
 
@@ -288,8 +332,11 @@ def _compare_line(booking: Booking, index: int, row: ReadLine) -> list[Differenc
     differs('amount', _cents(line.amount), row.amount * sign + 0)
     if line.vat_code is not None:
         differs('vat_code', line.vat_code, row.vat_code)
-    if line.vat_amount is not None:
+    if line.vat_amount is not None and told.vat and row.vat_amount is not None:
         differs('vat', _cents(line.vat_amount), row.vat_amount * sign + 0)
+    if line.quantity is not None and told.quantity and row.quantity is not None and not \
+            _same_quantity(line.quantity, row.quantity):
+        result.append(Difference('quantity', line.quantity, row.quantity, index))
     differs('cost_center', line.cost_center, row.cost_center)
     differs('cost_unit', line.cost_unit, row.cost_unit)
     differs('project', line.project, row.project)
@@ -303,7 +350,7 @@ def _compare_line(booking: Booking, index: int, row: ReadLine) -> list[Differenc
     return result
 
 
-def _match(booking: Booking, rows: Iterable[ReadLine]):
+def _match(booking: Booking, rows: Iterable[ReadLine], told: Told):
     """Pair lines with rows: equal ones first, then what is most alike.
 
     :return: pairs (line index, row), indexes of lines without a row, rows without a line.
@@ -319,7 +366,7 @@ def _match(booking: Booking, rows: Iterable[ReadLine]):
     for index in order:
         line = booking.lines[index]
         bucket = buckets.get((line.gl_account, _cents(line.amount)), [])
-        hit = next((row for row in bucket if not _compare_line(booking, index, row)), None)
+        hit = next((row for row in bucket if not _compare_line(booking, index, row, told)), None)
         if hit is None:
             open_lines.append(index)
         else:
@@ -335,7 +382,7 @@ def _match(booking: Booking, rows: Iterable[ReadLine]):
             own = row.is_vat or (is_money(booking.kind) and row.is_bank)
             if own and row.gl_account != line.gl_account:
                 continue
-            differences = _compare_line(booking, index, row)
+            differences = _compare_line(booking, index, row, told)
             weight = sum(4 if d.field in ('gl_account', 'amount') else 1 for d in differences)
             if weight < 8 or not {'gl_account', 'amount'} <= {d.field for d in differences}:
                 scores.append((weight, index, position))
@@ -363,6 +410,11 @@ def _remove(bucket, row):
 
 def _summary(gl_account, amount):
     return (gl_account, _cents(amount))
+
+
+def _same_quantity(meant, found):
+    # In which sign the ledger counts what is sold is not known.
+    return abs(abs(meant) - abs(Decimal(found))) <= _QUANTITY_UNIT
 
 
 def _same_rate(meant, found):

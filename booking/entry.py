@@ -21,6 +21,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 KINDS = ('sale', 'purchase', 'general', 'bank', 'cash')
 # These have no relation and no reference of their own: each line has one, or says it.
@@ -28,7 +29,9 @@ _LEDGER_ONLY = frozenset({'general', 'bank', 'cash'})
 _MONEY = frozenset({'bank', 'cash'})
 
 _DECIMALS = {'amount', 'vat_amount', 'quantity', 'rate', 'total', 'vat_total', 'own_total'}
-_DATES = {'entry_date', 'due_date', 'from_date', 'to_date', 'date', 'own_date'}
+_DATES = {
+    'entry_date', 'due_date', 'from_date', 'to_date', 'date', 'own_date', 'discount_date',
+}
 _GUIDS = {'gl_account', 'project', 'relation', 'document'}
 
 
@@ -63,6 +66,13 @@ def _settle(record):
                 raise TypeError(f"{spec.name} must be a date, not {type(value).__name__}")
         elif spec.name in _GUIDS:
             object.__setattr__(record, spec.name, (value or '').strip().strip('{}').lower())
+
+
+class Tranche(NamedTuple):
+    """A part of the total and the day on which it is due."""
+
+    day: dt.date
+    amount: Decimal
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,10 @@ class Booking:
     :param entry_number: the number that Exact shall use; None = Exact gives one.
     :param own_date: the day that decides the document's own period, where it is booked in another;
         None = it is booked in its own. Never sent, never compared.
+    :param tranches: where the total is due in parts: all of them, in their order. An entry is sent
+        with one due date, the last of them. None = not known (it was kept before they were).
+    :param discount_date: until when who pays early pays less, where the payment condition says so,
+        too; Exact computes it from that.
     """
 
     kind: str
@@ -147,12 +161,16 @@ class Booking:
     document: str = ''
     entry_number: int | None = field(default=None)
     own_date: dt.date | None = None
+    tranches: tuple[Tranche, ...] | None = ()
+    discount_date: dt.date | None = None
 
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of entry: {self.kind!r}")
         _settle(self)
         object.__setattr__(self, 'lines', tuple(self.lines))
+        if self.tranches is not None:
+            object.__setattr__(self, 'tranches', tuple(Tranche(*part) for part in self.tranches))
 
     @property
     def debit_sign(self) -> int:
@@ -167,6 +185,9 @@ def to_dict(booking: Booking) -> dict:
     """The booking as a dict that json can write: Decimals and dates become text."""
     result = _plain(booking)
     result['lines'] = [_plain(line) for line in booking.lines]
+    result['tranches'] = None if booking.tranches is None else [
+        [part.day.isoformat(), format(part.amount, 'f')] for part in booking.tranches
+    ]
     return result
 
 
@@ -174,6 +195,10 @@ def from_dict(data: Mapping) -> Booking:
     """The booking that `to_dict` made. Unknown keys (of a later version) are left out."""
     values = _rich(Booking, data)
     values['lines'] = tuple(Line(**_rich(Line, row)) for row in data['lines'])
+    parts = data.get('tranches')
+    values['tranches'] = None if parts is None else tuple(
+        Tranche(dt.date.fromisoformat(day), Decimal(amount)) for day, amount in parts
+    )
     return Booking(**values)
 
 

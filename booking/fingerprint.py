@@ -13,6 +13,8 @@ from .text import LIMITS, fit_reference, fit_text
 # the rest: they say nothing about what the document says.
 _LEARNED = {'sources', 'document', 'entry_number', 'lines', 'own_total', 'own_date'}
 _VERSION = 'booking 1'
+# Newer than the version: without them the fingerprint is what it was before they were known.
+_ADDED = {'tranches', 'discount_date'}
 
 
 def fingerprint(booking: Booking) -> str:
@@ -22,7 +24,10 @@ def fingerprint(booking: Booking) -> str:
     that what Exact never sees does not count as a change. Ids of sources, the attached document
     and the number that Exact gives do not count.
     """
-    content = [_VERSION, canonical(booking), [canonical(line) for line in booking.lines]]
+    header = {
+        name: value for name, value in canonical(booking).items() if value or name not in _ADDED
+    }
+    content = [_VERSION, header, [canonical(line) for line in booking.lines]]
     text = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(text.encode('ascii')).hexdigest()
 
@@ -42,6 +47,11 @@ def _canonical_value(name, value, is_line):
         return format(value.normalize() + 0, 'f')
     if isinstance(value, date):
         return value.isoformat()
+    if name == 'tranches':
+        return [
+            [part.day.isoformat(), _canonical_value('amount', part.amount, is_line)]
+            for part in value or ()
+        ]
     if name in ('your_ref', 'payment_reference'):
         return fit_reference(value)
     if name == 'description':

@@ -7,7 +7,8 @@ whatever its reference.
 
 from decimal import Decimal
 
-from .compare import Difference, ReadEntry, compare
+from .compare import ReadEntry, compare
+from .difference import Difference
 from .entry import Booking, is_ledger_only, is_money
 from .payload import TYPES, has_reference
 from .text import fit_reference

@@ -23,7 +23,7 @@ def book_in(booking: Booking, period: Period, own_date: dt.date, note: str = '')
     lines = tuple(
         replace(
             line,
-            date=None if line.date is None else _within(line.date, period),
+            date=None if line.date is None else within(line.date, period),
             notes='\n'.join(filter(None, [line.notes, note])) if ledger_only else line.notes,
         )
         for line in booking.lines
@@ -34,10 +34,10 @@ def book_in(booking: Booking, period: Period, own_date: dt.date, note: str = '')
         description = f'{fit_text(description, room)} {note}'.strip() if room > 0 else note
     return replace(
         booking, lines=lines, description=description, own_date=own_date,
-        entry_date=_within(booking.entry_date, period), year=period.year, period=period.number,
+        entry_date=within(booking.entry_date, period), year=period.year, period=period.number,
     )
 
 
-def _within(day, period):
+def within(day, period):
     """The day itself if the period has it, else the nearest that it has."""
     return min(max(day, period.start), period.end)

@@ -7,7 +7,7 @@ the sentence itself is made elsewhere, in the language of the person.
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from .compare import PAYABLE, RECEIVABLE, VAT_ACCOUNT
 from .entry import Booking, Line, is_ledger_only, is_money
 from .reverse_charge import disagreements, percentage_of
 from .text import LIMITS, fit_reference, fit_text
-from .vat import VatCode, computed_vat, exact_totals, rounded
+from .vat import VatCode, codes_on, computed_vat, exact_totals, percent, rounded
 
 BLOCKS, WARNS, INFORMS = 'blocks', 'warns', 'informs'
 
@@ -162,6 +162,9 @@ def check(booking: Booking, facts: Facts, *,
     :param taxes: what the sender computed, per line position; compared with the VAT codes.
     """
     findings = []
+    # Of the day that decides, which is the entry's.
+    facts = replace(
+        facts, vat_codes=codes_on(facts.vat_codes, booking.lines, booking.entry_date))
     if booking.division != facts.division:
         # GUIDs and codes of another division say nothing about this one.
         return (Finding(BLOCKS, 'division_differs',
@@ -340,6 +343,8 @@ def _check_computed(booking, facts):
            for code in codes):
         # What Exact would make of it cannot be said; the lines have their own findings.
         return
+    if any(facts.vat_codes[code].percentage is None for code in codes):
+        return
     totals = exact_totals(booking.lines, facts.vat_codes, facts.decimals)
     if totals.vat != booking.vat_total:
         yield Finding(BLOCKS, 'vat_total_differs',
@@ -399,6 +404,10 @@ def _check_vat(booking, line, facts, tax):
         # Lines are net of VAT: an including code would take VAT out of them once more.
         yield Finding(BLOCKS, 'vat_code_including', values)
         return
+    if code.percentage is None:
+        yield Finding(BLOCKS, 'vat_code_without_percentage',
+                      {**values, 'date': booking.entry_date})
+        return
     if tax is not None:
         differs = disagreements(booking.kind, tax.percentage, tax.reverse_charge, code)
         if 'reverse_charge' in differs:
@@ -406,7 +415,9 @@ def _check_vat(booking, line, facts, tax):
                           {**values, 'reverse_charge': tax.reverse_charge})
         if 'percentage' in differs:
             yield Finding(BLOCKS, 'vat_percentage_differs', {
-                **values, 'percentage': tax.percentage, 'code_percentage': percentage_of(code)})
+                **values, 'percentage': percent(tax.percentage),
+                'code_percentage': percent(percentage_of(code)),
+                'date': booking.entry_date})
     if line.vat_amount is not None:
         yield from _check_override(line, code, facts, values)
 

@@ -120,6 +120,7 @@ class PaymentCandidate(NamedTuple):
     method: str = 'B'
     discount_days: int = 0
     discount_percentage: Decimal = Decimal(0)
+    is_surcharge: bool = False
 
 
 class Tax(NamedTuple):
@@ -307,7 +308,7 @@ def suggest_payment_condition(
     fitting = []
     for candidate in candidates:
         terms = (candidate.days, candidate.end_of_months, candidate.discount_percentage)
-        if terms != (days, end_of_months, discount_percentage):
+        if terms != (days, end_of_months, discount_percentage) or candidate.is_surcharge:
             continue
         if discount_percentage and candidate.discount_days != discount_days:
             continue
@@ -322,7 +323,8 @@ def suggest_payment_condition(
 
 def vat_fits(tax: Tax, vat_code: VatCode) -> tuple[str, ...]:
     """Why a VAT code must not stand for a tax: blocked, direction, including, reverse_charge,
-    percentage; () if it fits."""
+    percentage; () if it fits. A code fits a tax whose percentage it has, or had, on any day: which
+    day counts, only an entry says."""
     reasons = []
     if vat_code.blocked:
         reasons.append('blocked')
@@ -331,7 +333,11 @@ def vat_fits(tax: Tax, vat_code: VatCode) -> tuple[str, ...]:
     if vat_code.vat_type == 'I':
         # Lines are sent net of VAT, whether or not prices contain it.
         reasons.append('including')
-    reasons += disagreements(tax.direction, tax.percentage, tax.reverse_charge, vat_code)
+    reasons += min(
+        (
+            disagreements(tax.direction, tax.percentage, tax.reverse_charge, code)
+            for code in vat_code.of_each_time
+        ), key=len)
     return tuple(reasons)
 
 
@@ -352,6 +358,9 @@ def suggest_vat(tax: Tax, candidates: Iterable[tuple[object, VatCode]]) -> Sugge
         # Of codes for the same sale that which says itself what it is.
         score += 0.02 if code.charged == tax.reverse_charge else 0
         score += 0.15 * likeness(words, tokens(code.name))
+        if disagreements(tax.direction, tax.percentage, tax.reverse_charge, code):
+            # It had the percentage once, and another may have it now.
+            score -= 0.25
         listing = code.eu_listing or 'N'
         if tax.eu:
             score += 0.15 if listing == tax.eu else -0.3

@@ -69,6 +69,7 @@ NEEDS = (
     Need('financialtransaction/TransactionLines', _ACCOUNTING, 'read', 'verification'),
     Need('bulk/Financial/TransactionLines', _ACCOUNTING, 'read', 'verification'),
     Need('sync/Financial/TransactionLines', _ACCOUNTING, 'read', 'verification', 'Timestamp'),
+    Need('read/sync/Sync/SyncTimestamp', '', 'read', 'verification'),
     # Documents
     Need('documents/DocumentTypes', _DOCUMENTS, 'read', 'documents', 'ID'),
     Need('documents/Documents', _DOCUMENTS, 'manage', 'documents', 'ID'),

@@ -37,6 +37,7 @@ from . import (
     exact_export_worker,
     exact_export_send,
     exact_export_read_back,
+    exact_export_proof,
     exact_export_change,
     exact_export_double,
     exact_export_refusal,

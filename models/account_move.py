@@ -27,8 +27,13 @@ PEOPLE = 'base.group_user'
 REVERSED_CODES = (
     'already_processed', 'undo_refused', 'refused_processed', 'period_closed', 'reversal_refused',
 )
-# What Exact has, too, and that may be edited on posted documents.
-EDITED_WHEN_POSTED = frozenset({'ref', 'invoice_date_due', 'payment_reference'})
+# What an entry is made of: whoever writes it on a posted document, by whatever way, changes what
+# Exact has, too. (Lines: EDITED_LINE_FIELDS.)
+EDITED_FIELDS = frozenset({
+    'name', 'ref', 'invoice_origin', 'payment_reference', 'date', 'invoice_date',
+    'invoice_date_due', 'invoice_payment_term_id', 'partner_id', 'journal_id', 'currency_id',
+    'invoice_currency_rate', 'move_type', 'line_ids', 'invoice_line_ids',
+})
 
 
 class LatestExport(NamedTuple):
@@ -69,6 +74,7 @@ class AccountMove(models.Model):
     exact_journal = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_division = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_verified_at = fields.Datetime(compute='_compute_exact_details', groups=PEOPLE)
+    exact_unproved = fields.Char(compute='_compute_exact_details', groups=PEOPLE)
     exact_button_label = fields.Char(compute='_compute_exact_message')
     exact_printed_number = fields.Char(compute='_compute_exact_details')
     exact_is_booked = fields.Boolean(compute='_compute_exact_details', groups=PEOPLE)
@@ -141,6 +147,7 @@ class AccountMove(models.Model):
             move.exact_journal = export.journal_id.code
             move.exact_division = export.division_id.display_name
             move.exact_verified_at = export.verified_at
+            move.exact_unproved = export.unproved_text
             # Where Exact numbers, people and banks know the document by its number.
             move.exact_printed_number = str(export.invoice_number or export.entry_number) if (
                 export.kind == 'sale' and export.state in ('verified', 'changed')
@@ -292,6 +299,8 @@ class AccountMove(models.Model):
             'cost_unit': self.env._("cost unit"),
             'project': self.env._("project"),
             'quantity': self.env._("quantity"),
+            'tranches': self.env._("instalments"),
+            'discount_date': self.env._("last day of the discount"),
             'from_date': self.env._("deferred from"),
             'to_date': self.env._("deferred until"),
             'date': self.env._("date"),
@@ -377,18 +386,14 @@ class AccountMove(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if not EDITED_WHEN_POSTED.isdisjoint(vals):
-            self.filtered(lambda move: move.state == 'posted')._exact_compare_later()
-        return result
-
-    def button_draft(self):
-        result = super().button_draft()
-        self._exact_withdraw()
-        return result
-
-    def button_cancel(self):
-        result = super().button_cancel()
-        self._exact_compare_later()
+        if not EDITED_FIELDS.isdisjoint(vals):
+            posted = self.filtered(lambda move: move.state == 'posted')
+            if posted:
+                posted._exact_compare_later()
+        if vals.get('state') == 'draft':
+            self._exact_withdraw()
+        elif vals.get('state') == 'cancel':
+            self._exact_compare_later()
         return result
 
     @api.ondelete(at_uninstall=False)

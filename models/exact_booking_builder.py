@@ -7,6 +7,7 @@ so that nothing is asked of the database per document.
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
@@ -14,11 +15,11 @@ from uuid import NAMESPACE_URL, uuid5
 from odoo.tools import format_date
 
 from ..booking import (
+    LIMITS,
     Booking,
     Facts,
     Line,
     Period,
-    VatCode,
     book_in,
     difference_line,
     exact_totals,
@@ -30,7 +31,10 @@ from ..booking import (
     period_of,
     spread,
     vat_overrides,
+    within,
 )
+from .exact_booking_terms import terms_of
+from .exact_problem import Problem, decimal
 from .exact_relation_match import party
 
 # Lines that say something to people but book nothing.
@@ -42,26 +46,12 @@ _MAX_INVOICE_NUMBER = 2**31 - 1
 
 
 @dataclass
-class Problem:
-    """What a check found: becomes an exact.finding.
-
-    :param code: stable name; the sentence is made of it in the reader's language.
-    :param params: what the sentence names: texts, numbers, dates as text.
-    :param target: (model, id) of the record to fix, None for the document itself.
-    """
-
-    code: str
-    severity: str = 'blocks'
-    params: dict = field(default_factory=dict)
-    target: tuple[str, int] | None = None
-
-
-@dataclass
 class Built:
     """One document as it would be booked.
 
     :param booking: None where too much is missing to make one.
     :param sources: per booked line (move line id, what chose the ledger), in the booking's order.
+    :param entry_date: the date that the entry has in Exact, which decides its VAT.
     :param closed_period: (model, id) of the period that it would be booked in, if that is closed.
     :param new_relation: the partner that has no relation yet; the booking then carries a stand-in.
     """
@@ -72,6 +62,7 @@ class Built:
     sources: list = field(default_factory=list)
     new_relations: dict = field(default_factory=dict)
     closed_period: tuple[str, int] | None = None
+    entry_date: date | None = None
 
     @property
     def blocks(self):
@@ -99,11 +90,6 @@ def kind_of(move):
     return 'bank' if move._exact_is_bank_entry() else 'general'
 
 
-def decimal(amount, digits=2):
-    """A float of Odoo as the Decimal it stands for."""
-    return Decimal(f'{amount:.{digits}f}') + 0
-
-
 class BookingBuilder:
     """Builds the bookings of a batch of moves of one division.
 
@@ -117,6 +103,7 @@ class BookingBuilder:
         self.division = division
         self.moves = moves
         self.index = division._mapping_index()
+        self._vat_codes_by_day = {}
         self.relations = division._match_relations(moves, self.index, link=link)
         self._read_ahead()
 
@@ -140,23 +127,19 @@ class BookingBuilder:
 
     @cached_property
     def vat_codes(self):
-        """Every VAT code of the division by its code."""
+        """Every VAT code of the division by its code, with the percentages of all times."""
         records = self.env['exact.vat.code'].with_context(active_test=False).search([
             ('division_id', '=', self.division.id),
         ])
-        return {
-            record.code: VatCode(
-                code=record.code,
-                percentage=decimal(record.percentage, 6) / 100,
-                vat_type=record.vat_type or 'N',
-                charged=record.charged,
-                transaction_type=record.transaction_type or 'B',
-                blocked=record.is_blocked or not record.active,
-                eu_listing=record.eu_sales_listing or 'N',
-                name=record.name or '',
-            )
-            for record in records
-        }
+        return {record.code: record._plain() for record in records}
+
+    def vat_codes_on(self, day):
+        """Every VAT code as it is on a day, which for an entry is the entry's date."""
+        if day not in self._vat_codes_by_day:
+            self._vat_codes_by_day[day] = {
+                code: vat_code.on(day) for code, vat_code in self.vat_codes.items()
+            }
+        return self._vat_codes_by_day[day]
 
     @cached_property
     def periods(self):
@@ -212,6 +195,9 @@ class BookingBuilder:
         if not ledger_only:
             relation = self._relation(built, move.commercial_partner_id, overrides)
             condition = self._payment_condition(built)
+        own_date = move.date if ledger_only else move.invoice_date or move.date
+        is_moved = bool(period) and period != period_of(self.periods, move.date)
+        built.entry_date = within(own_date, period) if is_moved else own_date
         maker = self._general_lines if ledger_only else self._invoice_lines
         if is_money(kind):
             maker = self._bank_lines
@@ -220,19 +206,12 @@ class BookingBuilder:
             built.problems.append(Problem('nothing_to_book'))
         if built.blocks and not (journal and lines and period):
             return built
-        entry_date = move.date if ledger_only else move.invoice_date or move.date
-        tranches = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
-        due_date = None
-        if not ledger_only and len(tranches) <= 1:
-            # An entry has one due date; several are left to Exact's payment condition.
-            due_date = move.invoice_date_due or None
         built.booking = Booking(
             kind=kind,
             division=self.division.code,
             journal=journal.code if journal else '',
             relation=relation,
-            entry_date=entry_date,
-            due_date=due_date,
+            entry_date=own_date,
             currency=currency,
             rate=rate,
             year=period.year if period else 0,
@@ -240,15 +219,16 @@ class BookingBuilder:
             your_ref=self.reference(move, kind),
             description=self._description(move, kind),
             payment_condition=condition,
-            payment_reference=self._payment_reference(move, kind),
+            payment_reference=self._payment_reference(built, kind),
             invoice_number=self._invoice_number(move, kind),
             is_refund=move.move_type in ('out_refund', 'in_refund'),
             lines=lines,
             total=total,
             vat_total=vat_total,
             own_total=self._own_total(move, kind),
+            **({} if ledger_only else terms_of(self, built)),
         )
-        if period and period != period_of(self.periods, move.date):
+        if is_moved:
             self._move(built, period)
         return built
 
@@ -269,12 +249,19 @@ class BookingBuilder:
             return move.ref or move.invoice_origin or move.name or ''
         return move.ref or ''
 
-    def _payment_reference(self, move, kind):
+    def _payment_reference(self, built, kind):
+        move = built.move
         if is_ledger_only(kind) or (kind == 'sale' and self.division.numbering == 'exact'):
             # Exact's own number becomes the reference of the payment then.
             return ''
         reference = fit_text(move.payment_reference or '')
-        return reference if len(reference) <= 30 else ''
+        if len(reference) <= LIMITS['payment_reference']:
+            return reference
+        built.problems.append(Problem(
+            'payment_reference_left_out', 'informs',
+            {'text': reference, 'limit': LIMITS['payment_reference']},
+        ))
+        return ''
 
     def _invoice_number(self, move, kind):
         """Odoo's number as far as Exact takes it: an integer, and a hint only."""
@@ -483,8 +470,9 @@ class BookingBuilder:
                 # A reverse charge comes to 0: what does not is cash rounding.
                 targets[code] += part
         used = {line.vat_code for line in lines if line.vat_code}
+        vat_codes = self.vat_codes_on(built.entry_date)
         settled = vat_overrides(
-            lines, self.vat_codes,
+            lines, vat_codes,
             {code: targets.get(code, Decimal(0)) for code in used | set(targets)}, digits,
         )
         lines = list(settled.lines)
@@ -494,7 +482,7 @@ class BookingBuilder:
 
     def _totals(self, built, lines, total):
         """What Exact will make of these lines; a total that is not Odoo's is a problem."""
-        totals = exact_totals(lines, self.vat_codes)
+        totals = exact_totals(lines, self.vat_codes_on(built.entry_date))
         if lines and not built.blocks and totals.total != total:
             built.problems.append(Problem(
                 'total_mismatch', params={'meant': str(total), 'found': str(totals.total)},

@@ -273,6 +273,7 @@ ERRORS = {
 
 # What an attempt did
 ATTEMPTS = {
+    'due': _lt("%(amount)s on %(date)s"),
     'no_entry': _lt("Exact answered without an entry."),
     'not_there': _lt("Not in Exact."),
     'deleted_anew': _lt("Deleted, to be booked anew."),

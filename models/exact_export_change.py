@@ -35,6 +35,7 @@ from .exact_booking_builder import BookingBuilder, Problem
 from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export import BOOKED_STATES
+from .exact_export_proof import DUE_PROPERTIES
 from .exact_export_read_back import PATIENCE
 from .exact_export_send import RELATION_RESOURCE
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
@@ -402,6 +403,9 @@ class ExactExport(models.Model):
             return
         if what.header:
             client.put(resource(new), self.exact_guid, what.header)
+            if what.header.keys() & DUE_PROPERTIES:
+                # What is open is no longer as it was read.
+                self.term_ids.unlink()
         for guid, body in what.put:
             client.put(line_resource(new), guid, body)
         for body in what.post:

@@ -474,12 +474,13 @@ class ExactExport(models.Model):
             ],
             order='id',
         )
+        if sent:
+            self._read_open_items(division, client, sent)
         if len(sent) > READ_BATCH:
             entries = self._look_through_journals(division, client)
             for batch in sent._batches(CHECK_BATCH):
-                batch.filtered(lambda export: export.exact_guid in entries)._compare_each(
-                    entries, is_final=False,
-                )
+                batch = batch.filtered(lambda export: export.exact_guid in entries)
+                batch._compare_each(batch._completed(client, entries), is_final=False)
                 if not self._commit():
                     return True
             now = fields.Datetime.now()
@@ -489,6 +490,7 @@ class ExactExport(models.Model):
         for batch in sent._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
             # What was learned of the lines outlasts what the comparison meets.
+            entries = batch._completed(client, entries)
             self._commit_half()
             batch._compare_each(entries)
             if not self._commit():
@@ -510,10 +512,13 @@ class ExactExport(models.Model):
             ones count.
         """
         verified, different = self.browse(), self.browse()
+        queue = self.env['exact.export.queue']._of(self.division_id) if self else None
         for export in self:
             read = entries.get(export.exact_guid)
             differences = export._differences(read)
-            if not differences:
+            if not differences and export._waits_for_terms(read, queue):
+                export.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            elif not differences:
                 verified |= export
             elif not is_final:
                 continue
@@ -624,6 +629,7 @@ class ExactExport(models.Model):
                 'read_back': self._read_text(read),
                 'modified_at': floor(read.modified),
                 'next_try': False,
+                **export._proof_values(read),
             })
             export._note_conversion(read)
             if export.move_id.state == 'cancel' or export._is_outdated():
@@ -673,9 +679,15 @@ class ExactExport(models.Model):
                 "Linked to entry %(number)s in Exact, journal %(journal)s of %(division)s; "
                 "relation and amounts are equal.", **values,
             )
-        return self.env._(
+        text = self.env._(
             "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; "
             "read back and equal.", **values,
+        )
+        if not self.unproved:
+            return text
+        return self.env._(
+            "%(text)s Not proved, since Exact does not tell it: %(names)s.",
+            text=text, names=self.unproved_text,
         )
 
     def _number_document(self):

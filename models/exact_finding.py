@@ -95,7 +95,8 @@ SENTENCES = {
     'vat_code_direction': _lt("The VAT code %(vat_code)s cannot be used for this kind of document in Exact."),
     'vat_code_including': _lt("The VAT code %(vat_code)s is of the type “including”; Odoo's lines are without VAT. Map the tax to an excluding code."),
     'reverse_charge_differs': _lt("The VAT code %(vat_code)s and the tax in Odoo disagree on the reverse charge. Map the tax anew."),
-    'vat_percentage_differs': _lt("The VAT code %(vat_code)s has another percentage in Exact than the tax in Odoo. Map the tax anew."),
+    'vat_percentage_differs': _lt("On %(date)s the VAT code %(vat_code)s is %(code_percentage)s in Exact and the tax in Odoo %(percentage)s. Choose the tax of that time, or another VAT code for this document (Adjust)."),
+    'vat_code_without_percentage': _lt("The VAT code %(vat_code)s has no percentage in Exact on %(date)s. Choose another VAT code for this document (Adjust), or map the tax anew."),
     'vat_amount_not_possible': _lt("The VAT code %(vat_code)s takes no VAT amount of %(vat_amount)s."),
     'vat_amount_zero': _lt("VAT of 0.00 is given where Exact computes %(computed)s."),
     'vat_amount_far_off': _lt("The VAT of a line, %(vat_amount)s, is far from the %(computed)s that Exact computes."),
@@ -116,6 +117,13 @@ SENTENCES = {
     # Documents
     'attachment_too_large': _lt("The file %(name)s (%(size)s MB) is larger than the 25 MB that Exact takes; it is not sent."),
     'pdf_failed': _lt("The PDF could not be made: %(reason)s"),
+    # When the money is due
+    'instalments': _lt("The document is due in parts: %(own)s. An entry in Exact has one due date: %(exact)s. Who sees to the open items in Exact has to know."),
+    'discount_missing': _lt("Who pays by %(own)s pays %(own_percentage)s less, and in Exact the payment condition says nothing of it. Map the payment term to a condition with this discount."),
+    'discount_only_in_exact': _lt("The payment condition %(condition)s gives %(exact_percentage)s discount until %(exact)s in Exact; the document gives none. Map the payment term to another condition."),
+    'discount_differs': _lt("The document gives %(own_percentage)s discount until %(own)s, Exact gives %(exact_percentage)s until %(exact)s (payment condition %(condition)s). Map the payment term to another condition."),
+    'surcharge_in_exact': _lt("The payment condition %(condition)s adds a credit surcharge of %(exact_percentage)s in Exact; the document has none. Map the payment term to another condition."),
+    'payment_reference_left_out': _lt("The payment reference “%(text)s” has more than the %(limit)s characters that Exact takes; it is not sent."),
     # What Exact said
     'refused': _lt("Exact refused it: %(message)s"),
     'refused_part': _lt("Exact does not take %(target)s for this document. Put it right in Exact, or choose another for %(name)s."),
@@ -291,6 +299,11 @@ def field_label(env, name):
         'description': env._("the description"),
         'payment_condition': env._("the payment condition"),
         'payment_reference': env._("the payment reference"),
+        'discount_date': env._("the last day of the discount"),
+        'deferral': env._("the deferral of a line"),
+        'quantity': env._("the quantity of a line"),
+        'line_vat': env._("the VAT of each line"),
+        'vat_of_code': env._("the VAT of a VAT code"),
     }
     return labels.get(name, name)
 

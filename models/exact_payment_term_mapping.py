@@ -3,6 +3,7 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..booking import Term, misfits
 from ..booking.suggest import PaymentCandidate, suggest_payment_condition
 
 # Ends of months that pass before the days count (facts: PaymentConditions.PaymentEndOfMonths).
@@ -36,9 +37,89 @@ class ExactPaymentTermMapping(models.Model):
         'exact.payment.condition', string="Suggestion", ondelete='set null', readonly=True,
     )
 
+    misfit = fields.Char(
+        string="Does Not Fit", compute='_compute_misfit',
+        help="What the payment condition says otherwise than the payment term. Documents go out all"
+             " the same, with their own due date; what Exact cannot have is told of each.",
+    )
+
     _payment_term_uniq = models.UniqueIndex(
         '(division_id, payment_term_id)', "The payment term has a row already.",
     )
+
+    # === WHAT FITS === #
+
+    def _term_facts(self):
+        """The payment term as the plain facts that `booking` knows.
+
+        :rtype: booking.Term
+        """
+        self.ensure_one()
+        term = self.payment_term_id
+        due = {(line.delay_type, line.nb_days, line.days_next_month) for line in term.line_ids}
+        line = term.line_ids[:1]
+        return Term(
+            instalments=max(len(due), 1),
+            days=line.nb_days if line.delay_type in _END_OF_MONTHS else None,
+            ends_month=line.delay_type != 'days_after',
+            discount=(
+                Decimal(f'{term.discount_percentage:.4f}').normalize() / 100, term.discount_days,
+            ) if term.early_discount else None,
+        )
+
+    @api.depends(
+        'payment_condition_id', 'payment_term_id.line_ids.nb_days',
+        'payment_term_id.line_ids.delay_type', 'payment_term_id.line_ids.days_next_month',
+        'payment_term_id.early_discount', 'payment_term_id.discount_days',
+        'payment_term_id.discount_percentage',
+    )
+    @api.depends_context('lang')
+    def _compute_misfit(self):
+        for mapping in self:
+            # Master data and payment terms are no secret to whoever may see the mapping.
+            mapping_sudo = mapping.sudo()
+            record = mapping_sudo.payment_condition_id
+            found = misfits(mapping_sudo._term_facts(), record._plain()) if record else ()
+            sentences = mapping_sudo._misfit_texts(record) if found else {}
+            mapping.misfit = " ".join(sentences[name] for name in found)
+
+    def _misfit_texts(self, record):
+        """Why a payment condition does not stand for the term, in words, by names of `misfits`."""
+        return {
+            'instalments': self.env._(
+                "The payment term has several due dates. An entry in Exact has one: it is sent with"
+                " the last.",
+            ),
+            'share': self.env._(
+                "The condition is for %(share)s%% of the total only.", share=f'{record.share:g}',
+            ),
+            'surcharge': self.env._(
+                "The condition adds a credit surcharge of %(percentage)s%%, the payment term none.",
+                percentage=f'{record.discount_percentage:g}',
+            ),
+            'discount': self.env._(
+                "The discount differs: %(own)s in Odoo, %(exact)s in Exact.",
+                own=self._discount_text(
+                    self.payment_term_id.early_discount,
+                    self.payment_term_id.discount_percentage, self.payment_term_id.discount_days,
+                ),
+                exact=self._discount_text(
+                    record.discount_percentage and record.discount_type != 'K',
+                    record.discount_percentage, record.discount_days,
+                ),
+            ),
+            'days': self.env._(
+                "The days differ: %(exact)s in Exact. The document's own due date is sent.",
+                exact=self._describe_reason('payment_days', record),
+            ),
+        }
+
+    def _discount_text(self, is_given, percentage, days):
+        if not is_given:
+            return self.env._("none")
+        return self.env._(
+            "%(percentage)s%% within %(days)s days", percentage=f'{percentage:g}', days=days,
+        )
 
     # === SUGGESTIONS === #
 
@@ -51,6 +132,7 @@ class ExactPaymentTermMapping(models.Model):
                 method=record.payment_method or 'B',
                 discount_days=record.discount_days,
                 discount_percentage=Decimal(repr(record.discount_percentage)) / 100,
+                is_surcharge=record.discount_type == 'K',
             )
             for record in self.env['exact.payment.condition'].search(
                 [('division_id', '=', division.id)],

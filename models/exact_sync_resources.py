@@ -273,7 +273,7 @@ class PaymentConditions(Resource):
     endpoint = 'cashflow/PaymentConditions'
     select = (
         'ID', 'Code', 'Description', 'PaymentDays', 'PaymentEndOfMonths', 'PaymentMethod',
-        'DiscountPaymentDays', 'DiscountPercentage',
+        'DiscountPaymentDays', 'DiscountPercentage', 'PaymentDiscountType', 'Percentage',
     )
 
     def values(self, row, extra):
@@ -285,6 +285,8 @@ class PaymentConditions(Resource):
             'payment_method': choice(row['PaymentMethod'], 'BIKQ'),
             'discount_days': integer(row['DiscountPaymentDays']),
             'discount_percentage': percent(row['DiscountPercentage']),
+            'discount_type': choice(row['PaymentDiscountType'], 'BK'),
+            'share': percent(row['Percentage']) or 100.0,
         }
 
 

@@ -7,7 +7,6 @@ from odoo.tools import SQL, html2plaintext
 
 from ..booking.reverse_charge import is_reverse_charge
 from ..booking.suggest import Tax, suggest_vat, vat_fits
-from ..booking.vat import VatCode
 from ..booking.vat_words import EU, GOODS, HOME, SERVICES, VatUse, candidates_for, use_of
 
 # Boxes of the VAT return that are the EU sales listing: what Exact calls them (facts:
@@ -148,24 +147,10 @@ class ExactTaxMapping(models.Model):
                 return letter
         return _LETTERS.get(use.nature, '') if use.place == EU else 'N'
 
-    @api.model
-    def _vat_code(self, record):
-        """An `exact.vat.code` as the plain facts that `booking` knows."""
-        return VatCode(
-            code=record.code or '',
-            percentage=Decimal(repr(record.percentage)) / 100,
-            vat_type=record.vat_type or 'N',
-            charged=record.charged,
-            transaction_type=record.transaction_type or 'B',
-            blocked=record.is_blocked,
-            eu_listing=record.eu_sales_listing or 'N',
-            name=record.name or '',
-        )
-
     def _misfits(self, record):
         """Why a VAT code does not stand for the tax: reasons of `vat_fits`; () if it does."""
         facts = self._tax_facts()
-        return vat_fits(facts, self._vat_code(record)) if facts else ('no_percentage',)
+        return vat_fits(facts, record._plain()) if facts else ('no_percentage',)
 
     @api.depends('division_id', 'tax_id')
     def _compute_target_domain(self):
@@ -182,7 +167,7 @@ class ExactTaxMapping(models.Model):
             'tax_id.amount', 'tax_id.amount_type', 'tax_id.type_tax_use',
             'tax_id.repartition_line_ids.factor_percent',
             'vat_code_id.is_blocked', 'vat_code_id.vat_type', 'vat_code_id.percentage',
-            'vat_code_id.charged', 'vat_code_id.transaction_type',
+            'vat_code_id.charged', 'vat_code_id.transaction_type', 'vat_code_id.percentages',
         ]
 
     def _problem_with(self, field, target):
@@ -234,7 +219,7 @@ class ExactTaxMapping(models.Model):
 
     def _find_suggestions(self, division):
         records = self.env['exact.vat.code'].search([('division_id', '=', division.id)])
-        codes = {record.id: self._vat_code(record) for record in records}
+        codes = {record.id: record._plain() for record in records}
         uses = {
             record.id: use_of(
                 record.name or '',

@@ -1,4 +1,9 @@
+import datetime as dt
+from decimal import Decimal
+
 from odoo import fields, models
+
+from ..booking.vat import Rate, VatCode
 
 
 class ExactVatCode(models.Model):
@@ -7,7 +12,8 @@ class ExactVatCode(models.Model):
     _inherit = ['exact.master.mixin']
 
     _rule_fields = (
-        'active', 'is_blocked', 'vat_type', 'transaction_type', 'percentage', 'charged',
+        'active', 'is_blocked', 'vat_type', 'transaction_type', 'percentage', 'percentages',
+        'charged',
     )
 
     vat_type = fields.Selection(
@@ -33,14 +39,32 @@ class ExactVatCode(models.Model):
     oss_country = fields.Char(string="One-Stop-Shop Country", readonly=True)
     is_blocked = fields.Boolean(string="Blocked", readonly=True)
 
-    def _percentage_on(self, date):
-        """The percentage that the code has on a day.
+    def _plain(self):
+        """The code as the plain facts that `booking` knows, with the percentages of all times.
 
-        :return: percent, 21.0 for 21 %; that of today where Exact tells no history.
+        :rtype: booking.VatCode
         """
         self.ensure_one()
-        day = date.isoformat()
-        for start, end, percentage in self.percentages or ():
-            if (not start or start <= day) and (not end or day <= end):
-                return percentage
-        return self.percentage
+        return VatCode(
+            code=self.code or '',
+            percentage=_fraction(self.percentage),
+            vat_type=self.vat_type or 'N',
+            charged=self.charged,
+            transaction_type=self.transaction_type or 'B',
+            blocked=self.is_blocked or not self.active,
+            eu_listing=self.eu_sales_listing or 'N',
+            name=self.name or '',
+            rates=tuple(
+                Rate(_day(start), _day(end), _fraction(percentage))
+                for start, end, percentage in self.percentages or ()
+            ),
+        )
+
+
+def _fraction(percentage):
+    """Percent as a fraction, without the noise of a float."""
+    return (Decimal(f'{percentage:.6f}') / 100).normalize() + 0
+
+
+def _day(text):
+    return dt.date.fromisoformat(text) if text else None

@@ -159,14 +159,15 @@ class TestMasterData(TransactionCase):
                 'division_id': self.division.id,
                 'exact_guid': GUID,
                 'code': '4',
+                'vat_type': 'E',
                 'percentage': 21.0,
                 'percentages': [[None, '2012-09-30', 19.0], ['2012-10-01', None, 21.0]],
             }
         )
-        self.assertEqual(code._percentage_on(date(2012, 9, 30)), 19.0)
-        self.assertEqual(code._percentage_on(date(2012, 10, 1)), 21.0)
+        self.assertEqual(code._plain().percentage_on(date(2012, 9, 30)), Decimal('0.19'))
+        self.assertEqual(code._plain().percentage_on(date(2012, 10, 1)), Decimal('0.21'))
         code.percentages = False
-        self.assertEqual(code._percentage_on(date(2012, 9, 30)), 21.0)
+        self.assertEqual(code._plain().percentage_on(date(2012, 9, 30)), Decimal('0.21'))
 
     def test_type_of_a_gl_account_is_a_word(self):
         account = self.env['exact.gl.account'].create(

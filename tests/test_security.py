@@ -77,6 +77,7 @@ MODELS = {
     'exact.export': ENGINE,
     'exact.export.line': ENGINE,
     'exact.export.entry.line': ENGINE,
+    'exact.export.term': ENGINE,
     'exact.export.attempt': ENGINE,
     'exact.export.queue': ENGINE,
     'exact.entry': ENGINE,
@@ -208,8 +209,14 @@ class TestSecurity(ExactExportCase):
             'exact_guid': '00000000-0000-4000-8000-000000008000',
         })
         # A document of each kind: in Exact, and one that cannot go there
+        term = cls.env.ref('account.account_payment_term_30days')
+        cls.mapping(
+            'exact.payment.term.mapping', 'payment_term_id', term, 'payment_condition_id',
+            cls.master('exact.payment.condition', [('code', '=', '30')]),
+        )
         cls.move = cls.document(
             'out_invoice', [(100, cls.tax_21)], partner=cls.people['portal'].partner_id,
+            invoice_payment_term_id=term.id,
         )
         cls.exported = cls.export(cls.move)
         unmapped = cls.revenue.copy({'code': '8999', 'name': "Nowhere in Exact"})

@@ -105,7 +105,8 @@ class ExactExportDocumentWizard(models.TransientModel):
             for (line_id, _chosen), line in zip(built.sources, booking.lines, strict=True):
                 vat = line.vat_amount
                 if vat is None:
-                    vat = computed_vat(line.amount, builder.vat_codes.get(line.vat_code))
+                    vat_codes = builder.vat_codes_on(booking.entry_date)
+                    vat = computed_vat(line.amount, vat_codes.get(line.vat_code))
                 lines.append((0, 0, {
                     'move_line_id': line_id,
                     'name': line.description,
