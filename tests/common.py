@@ -81,6 +81,7 @@ class ExactSimulatorMixin:
     """
 
     simulator_switches = {}
+    simulator_books = ':memory:'
 
     @classmethod
     def _request_handler(cls, s, r, /, **kw):
@@ -95,7 +96,7 @@ class ExactSimulatorMixin:
         from odoo.addons.account_exact.simulator.server import SimulatorServer
 
         cls.simulator = SimulatorServer(
-            database=':memory:', switches=dict(cls.simulator_switches),
+            database=cls.simulator_books, switches=dict(cls.simulator_switches),
         ).start()
         cls.addClassCleanup(cls.simulator.stop)
         cls.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, cls.simulator.url)
@@ -118,13 +119,23 @@ class ExactSimulatorMixin:
         })
 
     @classmethod
-    def connect(cls, connection):
-        """Consent, by the real client and the real consent page, and keep the tokens."""
+    def tokens(cls, connection):
+        """Consent, by the real client and the real consent page."""
         oauth = connection._oauth()
         answer = query_of(consent(oauth.consent_url('state')))
-        tokens = oauth.exchange(answer['code'])
+        return oauth.exchange(answer['code'])
+
+    @classmethod
+    def connect(cls, connection):
+        """Consent and keep the tokens."""
+        tokens = cls.tokens(connection)
         connection._consented(tokens)
         return tokens
+
+    @classmethod
+    def consent_again(cls, connection):
+        """Tokens that this simulator has just given out, for what is connected already."""
+        cls.env['exact.token'].sudo()._store_tokens(connection, cls.tokens(connection))
 
     @classmethod
     def create_division(cls, connection, company=None, code=DIVISION, **values):

@@ -11,6 +11,7 @@ from odoo.tests import tagged
 
 from odoo.addons.account_exact.exact_api import odata, wire
 
+from . import synced
 from .common import ExactConnectedCase
 
 READ_ROWS = [
@@ -47,7 +48,7 @@ class ExplicitTypeMixin:
 
 
 @tagged('post_install', '-at_install')
-class ExactExportCase(ExactConnectedCase):
+class ExactSynchronisedCase(ExactConnectedCase):
     """Documents of a Dutch company against the simulator: synchronised, suggestions accepted.
 
     The limits of Exact are tested on their own; here they would make every test wait a minute.
@@ -138,6 +139,21 @@ class ExactExportCase(ExactConnectedCase):
         return cls.env[model].create({
             'division_id': cls.division.id, source: record.id, field: target.id,
         })
+
+
+class ExactExportCase(ExactSynchronisedCase):
+    """Documents of a company that is synchronised already: made once for all classes where
+    scripts/test runs them, else for each class.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        start = synced.start(cls, ExactExportCase)
+        if start:
+            start.set_up(cls)
+            cls.registry_enter_test_mode_cls()
+        else:
+            super().setUpClass()
 
     # === DOCUMENTS === #
 

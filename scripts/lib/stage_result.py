@@ -1,16 +1,18 @@
 """The result of one kind of tests.
 
-python stage_result.py NAME EXIT_STATUS SECONDS JUNIT_XML PYTEST_ARGUMENTS [LOG...]
+python stage_result.py NAME EXIT_STATUS SECONDS RESULTS PYTEST_ARGUMENTS [LOG...]
 
-Prints the warnings and errors found in Odoo's logs, then one line with the counts. Exit status 1 if
-anything failed.
+RESULTS: what pytest_results.py wrote. Prints the warnings and errors found in Odoo's logs, then one
+line with the counts. Exit status 1 if anything failed.
 """
+import json
 import re
 import sys
-import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from pathlib import Path
 
 LOG_LINE = re.compile(r'^(?:\d{4}-\d\d-\d\d [\d:,]+ \d+ )?(WARNING|ERROR|CRITICAL) ')
+WORDS = {'passed': 'passed', 'failed': 'failed', 'error': 'errors', 'skipped': 'skipped'}
 
 
 def allowed():
@@ -30,29 +32,27 @@ def log_findings(logs):
                 yield line
 
 
-def counts(path):
+def read(path):
+    """(number of tests per outcome, what else is worth a word); None: pytest did not get so far."""
     try:
-        suites = ElementTree.parse(path).getroot().iter('testsuite')
-    except (OSError, ElementTree.ParseError):
+        results = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (OSError, ValueError):
         return None
-    total = dict.fromkeys(('tests', 'failures', 'errors', 'skipped'), 0)
-    for suite in suites:
-        for key in total:
-            total[key] += int(suite.get(key, 0))
-    return {
-        'passed': total['tests'] - total['failures'] - total['errors'] - total['skipped'],
-        'failed': total['failures'],
-        'errors': total['errors'],
-        'skipped': total['skipped'],
-    }
+    outcomes = Counter(test[1] for test in results['tests'])
+    counts = {word: outcomes[outcome] for outcome, word in WORDS.items()}
+    subtests, rest = results['subtests'], []
+    if any(subtests.values()):
+        rest.append(f"subtests: {subtests['passed']} good, {subtests['failed']} bad")
+    rest.append(f"{results['processor']:.0f} s of processor")
+    return counts, f" ({'; '.join(rest)})"
 
 
 def main():
-    name, status, seconds, junit, arguments, *logs = sys.argv[1:]
+    name, status, seconds, path, arguments, *logs = sys.argv[1:]
     status = int(status)
-    result = counts(junit)
-    if result is None:
-        result = {'passed': 0, 'failed': 0, 'errors': 1, 'skipped': 0}
+    result, rest = read(path) or ({'passed': 0, 'failed': 0, 'errors': 1, 'skipped': 0}, None)
+    if rest is None:
+        rest = ''
         print(f'{name}: pytest ended with exit status {status} before it could write its results.')
     findings = list(log_findings(logs))
     if findings:
@@ -69,8 +69,9 @@ def main():
         print(f'{name}: pytest ended with exit status {status}.')
         result['errors'] = 1
     numbers = ', '.join(f'{number} {what}' for what, number in result.items())
-    print(f'{name:8} {numbers} in {seconds} s')
+    print(f'{name:8} {numbers} in {seconds} s{rest}')
     sys.exit(bad)
 
 
-main()
+if __name__ == '__main__':
+    main()

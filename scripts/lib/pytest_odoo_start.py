@@ -1,10 +1,13 @@
-"""Pytest plugin for the Odoo tests: writes each warning and error of Odoo's log to a file.
+"""Pytest plugin for the Odoo tests: what most classes begin with, and what Odoo's log must not say.
 
-With the test it came from. Inside ``assertLogs`` and ``mute_logger`` nothing reaches the root
-logger, so what a test expects does not count.
+Each warning and error of the log is written to a file, with the test it came from. Inside
+``assertLogs`` and ``mute_logger`` nothing reaches the root logger, so what a test expects does not
+count.
 """
 import logging
 import os
+
+import pytest
 
 
 class Recorder(logging.Handler):
@@ -37,3 +40,24 @@ def pytest_runtest_logstart(nodeid, location):
 
 def pytest_runtest_logfinish(nodeid, location):
     RECORDER.test = f'after {nodeid}'
+
+
+def begun(items):
+    """(test classes that were collected, what most of ours begin with)"""
+    from odoo.addons.account_exact.tests.export_common import ExactExportCase
+
+    return {item.cls for item in items if item.cls}, ExactExportCase
+
+
+def pytest_collection_finish(session):
+    if session.items and not session.config.option.collectonly:
+        from odoo.addons.account_exact.tests.synced import Plan
+
+        Plan.begin(*begun(session.items))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def start_of_classes(request, load_registry):
+    from odoo.addons.account_exact.tests.synced import Plan
+
+    Plan.prepare(*begun(request.session.items))
