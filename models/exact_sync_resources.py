@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from odoo.tools import LazyTranslate
 
-from ..exact_api import MalformedAnswer, odata, wire
+from ..exact_api import odata, wire
 
 _lt = LazyTranslate(__name__)
 
@@ -25,8 +25,6 @@ TIMESTAMP = 'timestamp'
 MODIFIED = 'modified'
 WHOLE = 'whole'
 
-# Of a column of 32 bits
-LARGEST = 2 ** 31
 HOURLY = timedelta(minutes=55)
 SIX_HOURLY = timedelta(hours=6)
 
@@ -50,11 +48,7 @@ def date(value):
 
 
 def integer(value):
-    """A whole number as a column holds it."""
-    number = wire.as_int(value) or 0
-    if not -LARGEST <= number < LARGEST:
-        raise MalformedAnswer("a number that is too large")
-    return number
+    return wire.as_int(value) or 0
 
 
 def boolean(value):
@@ -63,10 +57,7 @@ def boolean(value):
 
 def percent(value):
     """A percentage from the fraction that Exact gives: 0.21 is 21.0."""
-    percentage = wire.percent_of_fraction(value) or 0
-    if abs(percentage) >= LARGEST:
-        raise MalformedAnswer("a number that is too large")
-    return float(percentage)
+    return float(wire.percent_of_fraction(value) or 0)
 
 
 def choice(value, allowed):

@@ -1,6 +1,5 @@
 from . import (
     test_call_budget,
-    test_clock_ahead,
     test_cents,
     test_mapping,
     test_month_end,
@@ -15,10 +14,8 @@ from . import (
     test_scale,
     test_security,
     test_security_secrets,
-    test_secret_places,
     test_security_text,
     test_sync,
-    test_sync_rubbish,
     test_token,
     test_token_reconnect,
     test_token_workers,

@@ -1,3 +1,4 @@
+import os
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
@@ -82,6 +83,8 @@ class ExactSimulatorMixin:
 
     simulator_switches = {}
     simulator_books = ':memory:'
+    # A request log of their own for those that send what no reference has
+    request_log_suffix = ''
 
     @classmethod
     def _request_handler(cls, s, r, /, **kw):
@@ -95,8 +98,10 @@ class ExactSimulatorMixin:
         # Here, so that tests which need no simulator run without it
         from odoo.addons.account_exact.simulator.server import SimulatorServer
 
+        log = os.environ.get('ACCOUNT_EXACT_REQUEST_LOG')
         cls.simulator = SimulatorServer(
             database=cls.simulator_books, switches=dict(cls.simulator_switches),
+            log=log and f'{log}{cls.request_log_suffix}',
         ).start()
         cls.addClassCleanup(cls.simulator.stop)
         cls.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, cls.simulator.url)

@@ -29,17 +29,7 @@ class ExplicitTypeMixin:
     """
 
     simulator_switches = {'rate_limits': False, 'credit_note': 'explicit'}
-
-    @classmethod
-    def start_simulator(cls):
-        log = os.environ.pop('ACCOUNT_EXACT_REQUEST_LOG', None)
-        if log:
-            os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = f'{log}.explicit'
-        try:
-            return super().start_simulator()
-        finally:
-            if log:
-                os.environ['ACCOUNT_EXACT_REQUEST_LOG'] = log
+    request_log_suffix = '.explicit'
 
     @classmethod
     def setUpClass(cls):

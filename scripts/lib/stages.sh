@@ -10,17 +10,18 @@ finish_stage() {
     cat "$RUN/$name.line"
 }
 
+# run_pytest NAME FOLDER COMMAND...: COMMAND may begin with variables.
 run_pytest() {
-    local name=$1
-    shift
-    run_child env ACCOUNT_EXACT_RESULTS="$RUN/$name.results" "$@" -p pytest_results -p no:cacheprovider "${arguments[@]+"${arguments[@]}"}"
+    local name=$1 folder=$2
+    shift 2
+    run_child env --chdir="$folder" ACCOUNT_EXACT_RESULTS="$RUN/$name.results" "$@" -p pytest_results -p no:cacheprovider "${arguments[@]+"${arguments[@]}"}"
 }
 
 stage_plain() {
     local started=$SECONDS rc=0 targets=()
     [[ -z ${files[plain]} ]] || mapfile -t targets <<< "${files[plain]%$'\n'}"
     # From that folder: its parents are an Odoo addon, which needs Odoo to be imported.
-    run_pytest "$1" --chdir="$CHECKOUT/tests/plain" PYTHONPATH="$LIB" \
+    run_pytest "$1" "$CHECKOUT/tests/plain" PYTHONPATH="$LIB" \
         "$PYTHON" -m pytest -p no:odoo -p pytest_request_log "${targets[@]}" || rc=$?
     finish_stage "$1" "$rc" $((SECONDS - started))
 }
@@ -39,7 +40,7 @@ run_pytest_odoo() {
     local name=$1 addon=$COPY_DIR/addons/account_exact
     shift
     # test-tags: without any, assert_json of Odoo's AccountTestInvoicingCommon fails under pytest.
-    run_pytest "$name" --chdir="$addon" PYTHONPATH="$ODOO:$LIB" ODOO_RC="$ODOO_CONFIG" \
+    run_pytest "$name" "$addon" PYTHONPATH="$ODOO:$LIB" ODOO_RC="$ODOO_CONFIG" \
         ACCOUNT_EXACT_ODOO_LOG="$RUN/$name-tests.log" ACCOUNT_EXACT_INSTALLED="$INSTALLED" ACCOUNT_EXACT_SYNCED="$SYNCED" \
         "$PYTHON" -m pytest -c "$addon/pyproject.toml" --rootdir="$addon" \
         -p pytest_odoo_start --odoo-database="$STAGE_DATABASE" --odoo-http --odoo-log-level=warn --odoo-extra test-tags=pytest \
@@ -103,7 +104,7 @@ stage_browser() {
     start_odoo "$STAGE_DATABASE" 18069 "$RUN/odoo-server.log" 1
     export ACCOUNT_EXACT_SCREENSHOTS=${ACCOUNT_EXACT_SCREENSHOTS:-$COPY_DIR/screenshots}
     mkdir -p "$ACCOUNT_EXACT_SCREENSHOTS"
-    run_pytest "$1" --chdir="$CHECKOUT/tests/browser" PYTHONPATH="$LIB" ACCOUNT_EXACT_URL="$ODOO_URL" \
+    run_pytest "$1" "$CHECKOUT/tests/browser" PYTHONPATH="$LIB" ACCOUNT_EXACT_URL="$ODOO_URL" \
         ACCOUNT_EXACT_SIMULATOR_URL="$SIMULATOR_URL" ACCOUNT_EXACT_DATABASE="$STAGE_DATABASE" ACCOUNT_EXACT_CHROMIUM=/usr/bin/chromium \
         "$PYTHON" -m pytest -c "$LIB/pytest_browser.ini" --rootdir="$CHECKOUT/tests/browser" --confcutdir="$CHECKOUT/tests/browser" \
         -p no:odoo "${targets[@]}" || rc=$?
