@@ -139,8 +139,14 @@ class ExactSimulatorMixin:
 
     @classmethod
     def consent_again(cls, connection):
-        """Tokens that this simulator has just given out, for what is connected already."""
-        cls.env['exact.token'].sudo()._store_tokens(connection, cls.tokens(connection))
+        """Tokens that this simulator has just given out, for what was connected in the database
+        that this one is a copy of, and to another simulator.
+        """
+        # sudo: secrets are the engine's
+        tokens_sudo = cls.env['exact.token'].sudo()
+        # Secrets open in the database that they were stored in, for the address they are for
+        tokens_sudo._store_client_secret(connection, CLIENT_SECRET)
+        tokens_sudo._store_tokens(connection, cls.tokens(connection))
 
     @classmethod
     def create_division(cls, connection, company=None, code=DIVISION, **values):
