@@ -10,11 +10,11 @@ from ..exact_api import (
     OAuthRefused,
     OutcomeUnknown,
     RateLimited,
+    SecretClosedError,
     Transient,
     Unreachable,
 )
 from ..models.exact_connection import CALLBACK_PATH, CONSENT_SCOPE
-from ..models.exact_token import WrongKeyError
 
 _logger = logging.getLogger(__name__)
 
@@ -113,8 +113,8 @@ class ExactOAuthController(http.Controller):
             return 'denied' if error == 'access_denied' else 'consent_failed'
         try:
             tokens = connection._oauth().exchange(code)
-        except WrongKeyError:
-            return 'key'
+        except SecretClosedError as closed:
+            return closed.reason
         except OAuthRefused as refused:
             return refused.reason if refused.reason in (
                 'code', 'client', 'redirect', 'denied',
@@ -126,8 +126,8 @@ class ExactOAuthController(http.Controller):
         # The code is used up and the pair exists: keep it before anything else can go wrong
         try:
             connection._keep_consent(tokens)
-        except (Transient, WrongKeyError) as problem:
-            return 'key' if isinstance(problem, WrongKeyError) else 'network'
+        except (Transient, SecretClosedError) as problem:
+            return problem.reason if isinstance(problem, SecretClosedError) else 'network'
         try:
             with request.env.registry.cursor() as cr:
                 connection.with_env(connection.env(cr=cr))._explore()

@@ -3,10 +3,10 @@ import logging
 from odoo import http
 from odoo.http import request
 
+from ..exact_api import SecretClosedError
 from ..exact_api.clock import utcnow
 from ..exact_api.webhooks import MAX_SIZE, NotificationRefusedError, read_notification
 from ..models.exact_connection import WEBHOOK_PATH
-from ..models.exact_token import WrongKeyError
 
 _logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class ExactWebhookController(http.Controller):
             secret = connection_sudo and connection_sudo.env['exact.token']._webhook_secret(
                 connection_sudo,
             )
-        except WrongKeyError:
+        except SecretClosedError:
             secret = ''
         if not secret:
             return self._answer(404)

@@ -4,11 +4,11 @@ It knows nothing of Odoo. What is said here about Exact carries a mark of certai
 the vendor (D), observed in public code, issues or support pages (O), or inferred (I).
 """
 
-from . import catalog, links, odata, resources, wire
-from .addresses import SITES, checked_base_url, is_loopback
+from . import catalog, links, odata, resources, sealed, wire
+from .addresses import SITES, checked_base_url, is_loopback, origin_text
 from .catalog import ErrorKind, classify
 from .client import Call, ExactClient
-from .clock import utcnow
+from .clock import CLOCKS_DIFFER, past, utcnow
 from .errors import (
     ExactError,
     Forbidden,
@@ -20,10 +20,13 @@ from .errors import (
     RateLimited,
     Rejected,
     TooEarlyToRefresh,
+    TooMuch,
+    TooSlow,
     Transient,
     Unreachable,
 )
 from .forecast import Window, finished_at
 from .limits import RateLimits
 from .oauth import OAuth, Tokens
+from .sealed import SecretClosedError
 from .webhooks import NotificationRefusedError, read_notification

@@ -62,3 +62,15 @@ def origin(url):
     if not parts.scheme or not parts.hostname or '@' in parts.netloc:
         return None
     return parts.scheme, parts.hostname, port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def origin_text(url):
+    """Return the origin of an address in one form, e.g. 'https://start.exactonline.nl:443', ''
+    if it has none. Upper case, a slash at the end and a port that goes without saying make no
+    difference.
+    """
+    parts = origin(url)
+    if not parts:
+        return ''
+    scheme, host, port = parts
+    return f'{scheme}://[{host}]:{port}' if ':' in host else f'{scheme}://{host}:{port}'

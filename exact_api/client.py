@@ -12,6 +12,7 @@ import requests
 
 from . import catalog, odata, wire
 from .addresses import checked_base_url, origin
+from .bounded import AnswerTooLargeError, AnswerTooSlowError, BoundedAdapter
 from .clock import utcnow
 from .errors import (
     ExactError,
@@ -22,6 +23,8 @@ from .errors import (
     OutcomeUnknown,
     RateLimited,
     Rejected,
+    TooMuch,
+    TooSlow,
     Transient,
     Unreachable,
 )
@@ -36,6 +39,13 @@ WITHOUT_DIVISION = ('current/Me', 'system/Users')
 # The words of a gateway in front of Exact, whatever the body says.
 GATEWAY_STATUSES = (408, 502, 503, 504)
 READING = 'GET'
+# For a whole call, whatever comes in between; see `timeout` for a silence.
+WHOLE_CALL = 90
+# As many as a day has calls (D), and rows at once that a list in memory may have.
+MAX_PAGES = 5000
+MAX_ROWS = 200_000
+# So many pages in a row that bring nothing new end a read: rows that have a key are known by it.
+PATIENCE, PATIENCE_WITHOUT_KEY = 1, 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,7 @@ class ExactClient:
     :param token: called without arguments right before each request, gives the access token
     :param session: a `requests.Session` to use instead of an own one; it stays open
     :param timeout: (seconds to connect, seconds between two bytes of the answer)
+    :param whole: seconds for a whole call; a large body gets more. Of an own session only
     :param before: called with (method, resource) before each request, before the token is asked
         for: may wait, or raise to prevent the request
     :param after: called with a `Call` after each request, before its error is raised. What it
@@ -82,8 +93,8 @@ class ExactClient:
     """
 
     def __init__(
-        self, base_url, division, token, *, session=None, timeout=(5, 60), before=None, after=None,
-        language=None, clock=utcnow,
+        self, base_url, division, token, *, session=None, timeout=(5, 60), whole=WHOLE_CALL,
+        before=None, after=None, language=None, clock=utcnow,
     ):
         self.base_url = checked_base_url(base_url)
         self.division = None if division is None else int(division)
@@ -93,6 +104,8 @@ class ExactClient:
         if self._own_session:
             # A cookie of Exact could tie calls to a session of somebody else
             self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            for scheme in ('https://', 'http://'):
+                self._session.mount(scheme, BoundedAdapter(whole))
         self._timeout = timeout
         self._before = before
         self._after = after
@@ -125,7 +138,12 @@ class ExactClient:
         pages = self.pages(
             resource, select=select, filter=filter, orderby=orderby, top=top, params=params,
         )
-        return [row for page in pages for row in page][:top]
+        rows = []
+        for page in pages:
+            rows += page
+            if len(rows) > MAX_ROWS:
+                raise TooMuch("too many rows", limit='pages', resource=resource, method=READING)
+        return rows[:top]
 
     def pages(self, resource, *, select, filter=None, orderby=None, top=None, params=None):
         """Give the pages one by one, a list of rows each; each is called for when it is asked for.
@@ -158,7 +176,7 @@ class ExactClient:
         return row or None
 
     def _follow(self, resource, url, top):
-        seen, count = set(), 0
+        seen, count, progress = set(), 0, _Progress()
         while url:
             seen.add(url)
             rows, url = _page(self._request(READING, resource, url), resource)
@@ -167,6 +185,10 @@ class ExactClient:
                 url = None
             # Looked at before the page is given away: a bad link must not look like the end
             self._check_link(url, seen, resource)
+            if url:
+                limit = progress.limit_of(rows)
+                if limit:
+                    raise TooMuch("no end", limit=limit, resource=resource, method=READING)
             yield rows
 
     def _check_link(self, url, seen, resource):
@@ -262,6 +284,8 @@ class ExactClient:
             )
             answer = self._read(method, resource, response)
         except NETWORK_ERRORS as failure:
+            # Its head may have come: the call was counted
+            response = getattr(failure, 'response', None)
             error = _network_error(failure, method, resource)
         except ExactError as failure:
             error = failure
@@ -338,7 +362,34 @@ def _network_error(failure, method, resource):
     """
     where = {'resource': resource, 'method': method}
     name = type(failure).__name__
+    if method == READING and isinstance(failure, AnswerTooLargeError):
+        return TooMuch(name, limit='bytes', **where)
+    if method == READING and isinstance(failure, AnswerTooSlowError):
+        return TooSlow(name, **where)
     return Unreachable(name, **where) if surely_not_sent(failure) else _doubt(name, where)
+
+
+class _Progress:
+    """Whether the pages of a read bring something new, in little memory."""
+
+    def __init__(self):
+        self._pages = set()
+        self._last = frozenset()
+        self._stale = 0
+
+    def limit_of(self, rows):
+        """Take the next page, of which there is another one behind it; return the limit that ends
+        the read, None if it may go on.
+        """
+        has_key = bool(rows) and all('ID' in row for row in rows)
+        page = frozenset(str(row['ID']) if has_key else repr(row) for row in rows)
+        is_new = not page <= self._last and hash(page) not in self._pages
+        self._pages.add(hash(page))
+        self._last = page
+        self._stale = 0 if is_new else self._stale + 1
+        if self._stale >= (PATIENCE if has_key or not rows else PATIENCE_WITHOUT_KEY):
+            return 'progress'
+        return 'pages' if len(self._pages) >= MAX_PAGES else None
 
 
 # === FORMS OF REQUESTS AND ANSWERS === #

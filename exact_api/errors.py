@@ -4,6 +4,7 @@
                            Rejected, NeedsReconnect (of an API call), Transient
     perhaps processed      OutcomeUnknown: look it up before anything is sent again
     not what was expected  MalformedAnswer: after a write, look it up as well
+    more than is taken     TooMuch, TooSlow: of a read; after a write, OutcomeUnknown
 
 No text of an error holds a token, a body or a value of a query. Exact's own words are in
 `messages`.
@@ -116,3 +117,19 @@ class OutcomeUnknown(ExactError):
 
 class Transient(ExactError):
     """A read did not succeed for a passing reason; it may be repeated later."""
+
+
+class TooSlow(Transient):
+    """A read began to answer and did not come to its end within the time of a whole call."""
+
+
+class TooMuch(MalformedAnswer):
+    """A read was ended because it would have no end.
+
+    `limit` is 'bytes' (an answer larger than any may be), 'progress' (pages that go on and bring
+    nothing new) or 'pages' (more of them than a day has calls).
+    """
+
+    def __init__(self, message='', *, limit='bytes', **where):
+        super().__init__(message, **where)
+        self.limit = limit

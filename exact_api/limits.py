@@ -13,6 +13,9 @@ SHORTEST_WAIT = timedelta(seconds=5)
 # No window is longer: a reset that lies further ahead comes from a clock that differs from ours.
 # (One developer measured two minutes instead of one, after an overrun (O).)
 LONGEST = {'minute': timedelta(minutes=2), 'day': timedelta(hours=25)}
+# A `Retry-After` that wants more is cut: nobody shows one of Exact (O), and a wrong one would keep
+# an administration away for years. Who knocks too early is told so again.
+LONGEST_RETRY_AFTER = {'minute': timedelta(hours=1), 'day': LONGEST['day']}
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,10 @@ class RateLimits:
             moment, scope, _remaining = families[0]
         else:
             scope = 'day' if self.day_remaining == 0 != self.minute_remaining else 'minute'
-            moment = _retry_after(headers, now) or now + FALLBACK_WAIT
+            moment = min(
+                _retry_after(headers, now) or now + FALLBACK_WAIT,
+                now + LONGEST_RETRY_AFTER[scope],
+            )
         if moment <= now:
             # It is over, says Exact, and refuses nevertheless: whatever is meant, wait for a window
             moment = now + FALLBACK_WAIT
@@ -129,7 +135,6 @@ def _retry_after(headers, now):
     lowered = {str(name).lower(): value for name, value in headers.items()}
     text = lowered.get('retry-after')
     seconds = _number(text)
-    try:
-        return now + timedelta(seconds=seconds) if seconds is not None else _http_date(text)
-    except OverflowError:
-        return None
+    if seconds is None:
+        return _http_date(text)
+    return now + timedelta(seconds=min(seconds, LONGEST['day'].total_seconds()))

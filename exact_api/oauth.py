@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from authlib.integrations.requests_client import OAuth2Session
 
 from . import wire
-from .addresses import checked_base_url
+from .addresses import checked_base_url, origin_text
+from .bounded import BoundedAdapter
 from .clock import utcnow
 from .errors import (
     ExactError,
@@ -38,6 +39,9 @@ WHERE = {'resource': 'oauth2/token', 'method': 'POST'}
 EARLIEST_REFRESH = timedelta(seconds=570)
 IDLE_LIFE = timedelta(days=30)
 DEFAULT_LIFE = 600
+# For a whole call, and the largest answer that can be about tokens.
+WHOLE_CALL = 40
+MAX_BYTES = 256 * 1024
 # Of a healthy token endpoint; anything else with 4xx comes from a proxy or a maintenance page.
 OAUTH_STATUSES = (400, 401)
 
@@ -49,12 +53,14 @@ class Tokens:
     :param datetime issued_at: aware, in UTC: when the answer had come in, so that 570 s from there
         are never too early for Exact
     :param int expires_in: seconds
+    :param str origin: of the address that gave them, the only one that may get them back
     """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     issued_at: datetime
     expires_in: int = DEFAULT_LIFE
+    origin: str = ''
 
     @property
     def expires_at(self):
@@ -77,12 +83,13 @@ class OAuth:
     :param session: an `OAuth2Session` of authlib instead of an own one per call; it stays open
     :param clock: gives the present moment as an aware datetime in UTC
     :param timeout: (seconds to connect, seconds to wait for the answer)
+    :param whole: seconds for a whole call, of an own session
     :raise ValueError: if secrets must not be sent to this address
     """
 
     def __init__(
         self, base_url, client_id, client_secret, redirect_uri, *, session=None, clock=utcnow,
-        timeout=(5, 30),
+        timeout=(5, 30), whole=WHOLE_CALL,
     ):
         self.base_url = checked_base_url(base_url)
         self.redirect_uri = redirect_uri
@@ -91,6 +98,7 @@ class OAuth:
         self._session = session
         self._clock = clock
         self._timeout = timeout
+        self._whole = whole
 
     def consent_url(self, state, force_login=False):
         """Return the page where a person allows access.
@@ -138,10 +146,13 @@ class OAuth:
 
     def _new_session(self):
         # Exact takes the secret as a form field; a Basic header is recorded not to work (O)
-        return OAuth2Session(
+        session = OAuth2Session(
             self._client_id, self._client_secret, redirect_uri=self.redirect_uri,
             token_endpoint_auth_method='client_secret_post',  # noqa: S106
         )
+        for scheme in ('https://', 'http://'):
+            session.mount(scheme, BoundedAdapter(self._whole, MAX_BYTES))
+        return session
 
     def _ask(self, grant, ask):
         """Ask the token endpoint once and return the tokens of its answer.
@@ -207,6 +218,7 @@ class OAuth:
                 raise OutcomeUnknown("no tokens in the answer", **where)
             return Tokens(
                 body['access_token'], body['refresh_token'], self._clock(), _life(body),
+                origin_text(self.base_url),
             )
         if status == 403:
             reason, scope = refusal(response)

@@ -48,7 +48,7 @@ def literal(value):
         case bool():
             return Literal('true' if value else 'false')
         case str():
-            return Literal("'{}'".format(value.replace("'", "''")))
+            return Literal("'{}'".format(wire.sendable(value).replace("'", "''")))
         case int():
             return Literal(str(int(value)))
         case Decimal():

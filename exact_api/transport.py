@@ -84,8 +84,8 @@ def refusal(response):
     The reason stands in the header `Reason` (D), or in the reason phrase as "Application Scope
     Violated" with the scope in quotes (O).
     """
-    header = response.headers.get('Reason') or ''
-    words = ' '.join([response.reason or '', header, *(error_messages(response) or ())])
+    header = wire.clean(response.headers.get('Reason') or '')
+    words = ' '.join([wire.clean(response.reason or ''), header, *(error_messages(response) or ())])
     if 'application scope violated' in words.lower():
         scope = re.search(r"""['"]([A-Za-z]+(?:\.[A-Za-z]+)+)['"]""", words)
         return 'Application Scope Violated', scope[1] if scope else ''

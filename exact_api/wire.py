@@ -23,6 +23,14 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  wall clock
 # Account.Code is a numeric text of 18 characters with leading spaces (D).
 RELATION_CODE_LENGTH = 18
 
+# What no database and no XML holds: NUL and most other control characters, halves of surrogate
+# pairs (an emoji that somebody cut), and the two that are no characters.
+_UNFIT = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
+# Where JSON may hold one of them, escaped or not.
+_PERHAPS_UNFIT = re.compile(
+    r'\\(?:[bf]|u(?:00[01]|[dD][89a-fA-F]|[fF]{3}[eEfF]))'
+    r'|[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]',
+)
 _JSON_DATE = re.compile(r'/Date\((-?[0-9]{1,17})\)/')
 _ISO_DATE = re.compile(r'[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?)?')
 _GUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
@@ -136,16 +144,41 @@ def _wall_clock(value):
     raise MalformedAnswer("text instead of a date")
 
 
+def clean(text):
+    """Return text that came from outside as it can be stored and shown: what cannot becomes the
+    replacement character.
+    """
+    return _UNFIT.sub('\ufffd', text)
+
+
 def loads(data):
     """Return what a JSON answer holds, with fractions as Decimal.
+
+    The one place where an answer becomes text: a name that nobody can store is replaced here, and
+    costs neither its row nor the others.
 
     :param bytes data: the body
     :raise ValueError: if it is not JSON
     """
+    text = data.decode(json.detect_encoding(data), 'replace')
     try:
-        return json.loads(data, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(
+            text, parse_float=Decimal, parse_constant=_refuse_constant, strict=False,
+        )
+        return _cleaned(value) if _PERHAPS_UNFIT.search(text) else value
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(type(error).__name__) from None
+
+
+def _cleaned(value):
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [_cleaned(item) for item in value]
+        case dict():
+            return {clean(name): _cleaned(item) for name, item in value.items()}
+    return value
 
 
 def _refuse_constant(name):
@@ -185,6 +218,11 @@ def file_name(text):
     return re.sub(r'[<>:"|?*]', '_', kept).strip(' .') or 'file'
 
 
+def sendable(text):
+    """Return text without what Exact could not store, or would answer with an error."""
+    return _UNFIT.sub('', text)
+
+
 def encode(value):
     """Return the JSON text of a body or of a value in it.
 
@@ -204,7 +242,7 @@ def encode(value):
         case Decimal():
             return _encode_decimal(value)
         case str() | UUID():
-            return json.dumps(str(value))
+            return json.dumps(sendable(str(value)))
         case datetime():
             return json.dumps(wall_clock(value))
         case date():

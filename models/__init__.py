@@ -15,6 +15,8 @@ from . import (
     exact_period,
     exact_token,
     exact_connection,
+    exact_connection_copy,
+    ir_config_parameter,
     exact_division,
     exact_call,
     exact_cursor,

@@ -11,7 +11,8 @@ from odoo.tools import SQL
 
 from ..exact_api import Forbidden, RateLimited, RateLimits, Unreachable
 from ..exact_api.forecast import LENGTH
-from .exact_clock import aware, ceil, epoch, naive, utcnow
+from ..exact_api.limits import LONGEST, LONGEST_RETRY_AFTER
+from .exact_clock import CLOCKS_DIFFER, aware, ceil, epoch, naive, past, utcnow
 from .exact_error_text import DIVISION_REASONS
 
 _logger = logging.getLogger(__name__)
@@ -46,11 +47,14 @@ def left_of(limits, window, now):
     :param limits: an `exact.call` without resource, or its row as a dict
     """
     end = limits[f'{window}_reset']
-    is_open = bool(end) and now < end
+    # One that ends later than any window is of a clock that was ahead
+    is_open = bool(end) and now < end <= now + LONGEST[window]
     left = limits[f'{window}_remaining' if is_open else f'{window}_limit']
     if left is not None:
-        oldest = epoch(now - CALL_LIFE)
-        left -= sum(moment > oldest for moment in (limits['under_way'] or {}).values())
+        oldest, newest = epoch(now - CALL_LIFE), epoch(now + CLOCKS_DIFFER)
+        left -= sum(
+            oldest < moment <= newest for moment in (limits['under_way'] or {}).values()
+        )
     return left, end if is_open else None
 
 
@@ -59,10 +63,13 @@ def closed_until(endpoint, now):
 
     :param endpoint: an `exact.call` with a resource, or its row as a dict
     """
-    moments = [endpoint['paused_until']]
-    if (endpoint['errors'] or 0) >= (endpoint['fuse_errors'] or FUSE_ERRORS):
-        moments.append(endpoint['errors_since'] and endpoint['errors_since'] + FUSE_HOUR)
-    return max((moment for moment in moments if moment and moment > now), default=None)
+    paused_until, errors_since = endpoint['paused_until'], past(endpoint['errors_since'], now)
+    moments = []
+    if paused_until and paused_until <= now + LONGEST_RETRY_AFTER['minute'] + CLOCKS_DIFFER:
+        moments.append(paused_until)
+    if errors_since and (endpoint['errors'] or 0) >= (endpoint['fuse_errors'] or FUSE_ERRORS):
+        moments.append(errors_since + FUSE_HOUR)
+    return max((moment for moment in moments if moment > now), default=None)
 
 
 class ExactCall(models.Model):
@@ -177,7 +184,10 @@ class ExactCall(models.Model):
         number of workers each counts the calls of all before it.
         """
         minute_reserve, day_reserve = RESERVES[priority]
-        alive = SQL("value::float8 > %s", epoch(now - CALL_LIFE))
+        alive = SQL(
+            "value::float8 > %s AND value::float8 <= %s",
+            epoch(now - CALL_LIFE), epoch(now + CLOCKS_DIFFER),
+        )
         under_way = SQL("(SELECT COUNT(*) FROM jsonb_each(budget.under_way) WHERE %s)", alive)
         cr.execute(SQL(
             """
@@ -188,12 +198,12 @@ class ExactCall(models.Model):
                    ), '{}'),
                    last_call = %(now)s
              WHERE division_id = %(division)s AND resource = ''
-               AND (CASE WHEN minute_reset > %(now)s
+               AND (CASE WHEN minute_reset > %(now)s AND minute_reset <= %(minute_end)s
                          THEN minute_remaining - %(under_way)s > %(minute_reserve)s
                          ELSE minute_limit - %(under_way)s
                               > LEAST(%(minute_reserve)s, minute_limit - 1)
                     END) IS NOT FALSE
-               AND (CASE WHEN day_reset > %(now)s
+               AND (CASE WHEN day_reset > %(now)s AND day_reset <= %(day_end)s
                          THEN day_remaining - %(under_way)s > %(day_reserve)s
                          ELSE day_limit - %(under_way)s > LEAST(%(day_reserve)s, day_limit - 1)
                     END) IS NOT FALSE
@@ -201,14 +211,20 @@ class ExactCall(models.Model):
                        SELECT FROM exact_call endpoint
                         WHERE endpoint.division_id = %(division)s
                           AND endpoint.resource = %(resource)s AND endpoint.resource != ''
-                          AND (endpoint.paused_until > %(now)s
+                          AND ((endpoint.paused_until > %(now)s
+                                AND endpoint.paused_until <= %(pause_end)s)
                                OR (endpoint.errors >= COALESCE(endpoint.fuse_errors, %(fuse)s)
-                                   AND endpoint.errors_since > %(hour_ago)s))
+                                   AND endpoint.errors_since > %(hour_ago)s
+                                   AND endpoint.errors_since <= %(soon)s))
                    )
             """,
             ticket=ticket, second=epoch(now), alive=alive, under_way=under_way, now=now,
             division=division_id, resource=resource, fuse=FUSE_ERRORS, hour_ago=now - FUSE_HOUR,
             minute_reserve=minute_reserve, day_reserve=day_reserve,
+            # What lies further ahead than anything can is of a clock that was ahead
+            minute_end=now + LONGEST['minute'], day_end=now + LONGEST['day'],
+            pause_end=now + LONGEST_RETRY_AFTER['minute'] + CLOCKS_DIFFER,
+            soon=now + CLOCKS_DIFFER,
         ))
         return bool(cr.rowcount)
 
@@ -389,19 +405,21 @@ class ExactCall(models.Model):
                             SELECT old.errors + 1, COALESCE(old.errors_before, 0),
                                    COALESCE(old.fuse_errors, %(fuse)s), old.errors_since
                              WHERE old.errors_since > %(hour_ago)s
+                               AND old.errors_since <= %(soon)s
                              UNION ALL
                             SELECT 1, before, LEAST(%(fuse)s, GREATEST(%(most)s - before, 1)),
                                    %(now)s
                               FROM (SELECT CASE WHEN old.errors_since > %(two_hours_ago)s
                                                 THEN old.errors ELSE 0 END) hour (before)
-                             WHERE (old.errors_since > %(hour_ago)s) IS NOT TRUE
+                             WHERE (old.errors_since > %(hour_ago)s
+                                    AND old.errors_since <= %(soon)s) IS NOT TRUE
                         ),
                         paused_until = COALESCE(%(paused_until)s, old.paused_until),
                         last_call = %(now)s
             """,
             division=division_id, resource=resource, now=now, fuse=FUSE_ERRORS,
             most=MOST_ERRORS + 1, paused_until=paused_until, hour_ago=now - FUSE_HOUR,
-            two_hours_ago=now - 2 * FUSE_HOUR,
+            two_hours_ago=now - 2 * FUSE_HOUR, soon=now + CLOCKS_DIFFER,
         ))
 
     # === HOOKS OF THE CLIENT === #

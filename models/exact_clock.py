@@ -2,15 +2,16 @@
 
 from datetime import timedelta, timezone
 
-from ..exact_api import utcnow
+from ..exact_api import CLOCKS_DIFFER, past, utcnow
 
-__all__ = ['aware', 'ceil', 'epoch', 'floor', 'may_still_come', 'naive', 'utcnow']
+__all__ = [
+    'CLOCKS_DIFFER', 'aware', 'ceil', 'epoch', 'floor', 'may_still_come', 'naive', 'past',
+    'utcnow',
+]
 
-# From when on what cannot be found in Exact does not exist. A call ends after 65 s (5 to connect,
-# 60 to read), however its worker ended; the rest is for Exact to finish and to show it.
+# From when on what cannot be found in Exact does not exist. A whole call ends after 90 s, however
+# its worker ended; the rest is for Exact to finish and to show it.
 VISIBILITY = timedelta(minutes=3)
-# So much the clocks of Exact and of this machine may differ.
-CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def aware(moment):

@@ -1,4 +1,3 @@
-import ipaddress
 import logging
 import secrets
 from contextlib import contextmanager
@@ -21,8 +20,12 @@ from ..exact_api import (
     NeedsReconnect,
     OAuth,
     RateLimited,
+    SecretClosedError,
     Transient,
     Unreachable,
+    checked_base_url,
+    is_loopback,
+    origin_text,
     wire,
 )
 from .exact_clock import naive, utcnow
@@ -32,7 +35,6 @@ from .exact_token import (
     IDLE_LIFE,
     KEEP_ALIVE_AFTER,
     LOCK_TIMEOUT,
-    WrongKeyError,
 )
 
 _logger = logging.getLogger(__name__)
@@ -68,16 +70,6 @@ RIGHTS_PROBES = [
     ('projects projects', 'project/Projects', 'ID', None),
     ('logistics items', 'logistics/ItemGroups', 'ID', None),
 ]
-
-
-def is_loopback(host):
-    """Tell whether the host is this machine."""
-    if host == 'localhost':
-        return True
-    try:
-        return ipaddress.ip_address(host or '').is_loopback
-    except ValueError:
-        return False
 
 
 class ExactConnection(models.Model):
@@ -188,6 +180,10 @@ class ExactConnection(models.Model):
         compute='_compute_token',
         help="The server that shows this cannot open the stored secrets.",
     )
+    is_copied = fields.Boolean(
+        compute='_compute_token',
+        help="The secrets were stored in another database: this one is a copy, or was moved.",
+    )
     told_user_id = fields.Many2one(
         'res.users', readonly=True, copy=False,
         help="Who was asked to connect again. If that person leaves, somebody else is asked.",
@@ -231,8 +227,8 @@ class ExactConnection(models.Model):
                 cured = self.env['exact.token']._store_client_secret(
                     connection, connection.client_secret.strip(),
                 )
-            except WrongKeyError:
-                raise UserError(reason_text(self.env, 'key')) from None
+            except SecretClosedError as closed:
+                raise UserError(reason_text(self.env, closed.reason)) from None
             if cured:
                 connection._works_again()
         self.invalidate_recordset([
@@ -268,7 +264,9 @@ class ExactConnection(models.Model):
             connection.token_issued_at = issued_at
             alive = issued_at and connection.state == 'connected'
             connection.idle_until = issued_at + IDLE_LIFE if alive else False
-            connection.has_wrong_key = bool(token_sudo and not token_sudo._is_open())
+            closed = token_sudo and token_sudo._closed_reason()
+            connection.has_wrong_key = closed == 'key'
+            connection.is_copied = closed == 'copied'
 
     @api.depends('state')
     @api.depends_context('lang', 'tz')
@@ -386,7 +384,10 @@ class ExactConnection(models.Model):
                     "The connection uses this client ID. Disconnect first, then change it and "
                     "connect again.",
                 ))
+        origins = {connection: connection._exact_origin() for connection in self if 'site' in vals}
         result = super().write(vals)
+        for connection, origin in origins.items():
+            self.env['exact.token']._move_client_secret(connection, origin)
         if 'user_id' in vals:
             for connection in self.filtered(lambda connection: connection.state == 'reconnect'):
                 connection.sudo()._activity_reconnect()
@@ -427,11 +428,12 @@ class ExactConnection(models.Model):
             expiration=CONSENT_LIFE,
         )
         try:
+            self._check_not_copied()
             # A person who reconnects may have to choose another Exact user than the one still
             # logged in
             url = self._oauth().consent_url(state, force_login=bool(self.connected_at))
-        except WrongKeyError as error:
-            raise UserError(reason_text(self.env, 'key')) from error
+        except SecretClosedError as closed:
+            raise UserError(reason_text(self.env, closed.reason)) from closed
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
 
     def action_disconnect(self):
@@ -648,6 +650,8 @@ class ExactConnection(models.Model):
                 {'state': 'reconnect', 'reason': reason, 'reason_date': fields.Datetime.now()},
             )
             connection._activity_reconnect()
+            if reason == 'copied':
+                connection._hold_as_copy()
         self.invalidate_recordset(['state', 'reason', 'reason_date'], flush=False)
         self.modified(['state', 'reason'])
 
@@ -672,10 +676,13 @@ class ExactConnection(models.Model):
         user = self._responsible()
         lang_self = self.with_context(lang=user.lang)
         self._ask_a_person(
-            user, lang_self.env._("Connect Odoo to Exact again"),
-            reason_text(lang_self.env, self.reason),
+            user, lang_self._summary_reconnect(), reason_text(lang_self.env, self.reason),
         )
         self.told_user_id = user
+
+    def _summary_reconnect(self):
+        """Return in a few words what a person has to do, in the language of the environment."""
+        return self.env._("Connect Odoo to Exact again")
 
     def _activity_failing(self, since, end):
         """Tell the responsible person, once, that Exact has not been reached for days.
@@ -790,31 +797,40 @@ class ExactConnection(models.Model):
         override = override.strip().rstrip('/')
         if not override:
             return SITES[self.site]
-        parts = urlsplit(override)
-        loopback = parts.scheme == 'http' and is_loopback(parts.hostname)
-        if parts.hostname and (parts.scheme == 'https' or loopback):
-            return override
-        raise UserError(self.env._(
-            "The system parameter %(parameter)s must be an https address; http is for addresses "
-            "of this machine only. It is %(value)s now.",
-            parameter=BASE_URL_PARAMETER, value=override,
-        ))
+        try:
+            return checked_base_url(override)
+        except ValueError as error:
+            raise UserError(self.env._(
+                "The system parameter %(parameter)s must be an https address; http is for "
+                "addresses of this machine only. It is %(value)s now.",
+                parameter=BASE_URL_PARAMETER, value=override,
+            )) from error
 
-    def _oauth(self):
+    def _exact_origin(self):
+        """Return the origin of the address of Exact, '' if it is none that tokens may be sent to.
+        """
+        try:
+            return origin_text(self._base_url())
+        except UserError:
+            return ''
+
+    def _oauth(self, base_url=None):
         """Return the OAuth side of the client.
 
-        :raise WrongKeyError: if the stored secret cannot be opened
+        :param str base_url: the address that is asked; the present one if none is given
+        :raise SecretClosedError: if the stored secret is not for this address or cannot be opened
         """
         self.ensure_one()
+        base_url = base_url or self._base_url()
         return OAuth(
-            self._base_url(), self.client_id, self.env['exact.token']._client_secret(self),
+            base_url, self.client_id, self.env['exact.token']._client_secret(self, base_url),
             self._redirect_uri(), clock=utcnow,
         )
 
-    def _access_token(self):
+    def _access_token(self, base_url=None):
         """Return an access token that Exact takes now; see `exact.token`."""
         self.ensure_one()
-        return self.env['exact.token']._access_token(self)
+        return self.env['exact.token']._access_token(self, base_url)
 
     @contextmanager
     def _client(self, division=None, before=None, after=None):
@@ -824,11 +840,13 @@ class ExactConnection(models.Model):
         :return: a context manager that gives an `ExactClient`
         """
         self.ensure_one()
+        # The token is for this address, whatever becomes of the system parameter meanwhile
+        base_url = self._base_url()
         sent = None
 
         def token():
             nonlocal sent
-            sent = self._access_token()
+            sent = self._access_token(base_url)
             return sent
 
         def told(call):
@@ -838,7 +856,7 @@ class ExactConnection(models.Model):
                 self.env['exact.token']._note_refused(self, sent)
 
         with ExactClient(
-            self._base_url(), division, token, before=before, after=told, clock=utcnow,
+            base_url, division, token, before=before, after=told, clock=utcnow,
         ) as client:
             yield client
 

@@ -43,6 +43,12 @@ class ExactCursor(models.Model):
         string="Next", required=True, default=fields.Datetime.now, index=True, readonly=True,
     )
 
+    broken_rows = fields.Json(
+        readonly=True, help="Rows that could not be read: list of {key, why}; the last twenty.",
+    )
+    broken_count = fields.Integer(readonly=True, help="How many rows could not be read.")
+    broken_text = fields.Char(string="Left Out", compute='_compute_broken_text')
+
     # === WHERE IT IS === #
 
     position = fields.Char(
@@ -85,3 +91,17 @@ class ExactCursor(models.Model):
         for cursor in self:
             resource = RESOURCES.get(cursor.resource)
             cursor.label = translate(resource.label) if resource else cursor.resource
+
+    @api.depends('broken_rows', 'broken_count')
+    @api.depends_context('lang')
+    def _compute_broken_text(self):
+        for cursor in self:
+            cursor.broken_text = self.env._(
+                "%(count)s records of Exact cannot be read and are left out (%(names)s); all "
+                "others are here. Open and save them in Exact, or report it.",
+                count=cursor.broken_count,
+                names=", ".join(
+                    f"{entry['key']}: {entry['why']}" if entry['key'] else entry['why']
+                    for entry in cursor.broken_rows[:3]
+                ),
+            ) if cursor.broken_rows else False

@@ -16,6 +16,8 @@ from ..exact_api import (
     RateLimited,
     Rejected,
     TooEarlyToRefresh,
+    TooMuch,
+    TooSlow,
     Transient,
     Unreachable,
 )
@@ -92,6 +94,18 @@ REASONS = {
         "account_exact.key in the data directory), then press Try Again; or enter the client "
         "secret again and connect.",
     ),
+    'origin': _lt(
+        "The address of Exact was changed (the system parameter "
+        "account_exact.exact_online_base_url). The stored secrets and tokens belong to the address "
+        "that was there before and were not sent to the new one. Put the parameter back, and all "
+        "goes on by itself; only if the new address is right, enter the client secret again and "
+        "connect.",
+    ),
+    'copied': _lt(
+        "This database is not where the connection to Exact was made: it is a copy, or the "
+        "original was moved or renamed. Nothing is sent to Exact until an accounting administrator "
+        "says which, with one of the two buttons of the connection.",
+    ),
     'not_connected': _lt(
         "Odoo is not connected to Exact. Connect first, under Accounting > Configuration > Exact.",
     ),
@@ -139,6 +153,10 @@ HOLD_REASONS = {
     'differences': _lt(
         "Exact booked %(count)s documents otherwise than they were sent. Look at the documents "
         "with differences, then release the hold.",
+    ),
+    'copied': _lt(
+        "This database is a copy, or the original was moved: nothing is sent until somebody says "
+        "on the connection which of the two it is.",
     ),
     # See data/neutralize.sql
     'neutralized': _lt(
@@ -220,6 +238,19 @@ KINDS = {
 
 # What happened to a call, and what Odoo does about it
 ERRORS = {
+    'too_slow': _lt(
+        "Exact's answer about %(resource)s did not come to an end in time and was broken off. Odoo "
+        "tries again by itself; everything else goes on.",
+    ),
+    'too_large': _lt(
+        "Exact's answer about %(resource)s is larger than any answer can be and was not read. Odoo "
+        "tries again by itself; everything else goes on. If it lasts, report it.",
+    ),
+    'endless': _lt(
+        "Exact's pages of %(resource)s have no end: they bring nothing new. Reading them was "
+        "stopped; what came so far is kept. Odoo tries again by itself; everything else goes on. "
+        "If it lasts, report it.",
+    ),
     'too_early': _lt(
         "Exact is asked to wait a moment before the tokens are renewed. Try again in half a "
         "minute.",
@@ -356,6 +387,11 @@ def describe(error):
             return note('error/answer_lost')
         case Unreachable():
             return note('error/unreachable')
+        case TooSlow():
+            return note('error/too_slow', resource=error.resource or '?')
+        case TooMuch():
+            kind = 'too_large' if error.limit == 'bytes' else 'endless'
+            return note(f'error/{kind}', resource=error.resource or '?')
         case Transient():
             return note('error/busy')
         case MalformedAnswer():

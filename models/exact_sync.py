@@ -14,7 +14,7 @@ import time
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from psycopg2 import IntegrityError, OperationalError
+from psycopg2 import DataError, IntegrityError, OperationalError
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -29,15 +29,17 @@ from ..exact_api import (
     NotFound,
     OutcomeUnknown,
     RateLimited,
+    TooSlow,
     Transient,
     Unreachable,
     odata,
     wire,
 )
-from .exact_clock import aware, ceil, floor
+from .exact_clock import aware, ceil, floor, past
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_note import note
 from .exact_sync_resources import BY_ENTITY_TYPE, MODIFIED, RESOURCES, TIMESTAMP, choice
+from .exact_sync_rows import BROKEN, highest_timestamp, last_key, left_out, sound_rows, why
 
 _logger = logging.getLogger(__name__)
 
@@ -355,6 +357,11 @@ class ExactDivision(models.Model):
                     return
         except ExactError as error:
             self._sync_failed(resource, cursor, error)
+        except (DataError, ValueError) as error:
+            # A value that the database does not take: this resource waits, those behind it do not
+            self._sync_failed(resource, cursor, MalformedAnswer(
+                type(error).__name__, resource=resource.endpoint, method='GET',
+            ))
 
     def _sync_pages(self, client, resource, cursor):
         """The pages that are still to come, one call each.
@@ -402,9 +409,14 @@ class ExactDivision(models.Model):
 
     def _sync_write(self, resource, cursor, page, extra):
         if resource.key == 'division':
-            changed = self._sync_division(page[0])
+            try:
+                changed = self._sync_division(page[0])
+            except KeyError as error:
+                raise MalformedAnswer(
+                    why(error), resource=resource.endpoint, method='GET',
+                ) from error
         elif resource.key == 'deleted':
-            changed = self._sync_deleted(page)
+            changed = self._sync_deleted(cursor, page)
         else:
             changed = self._upsert(resource, cursor, page, extra)
         if changed and not cursor.has_changes:
@@ -420,10 +432,10 @@ class ExactDivision(models.Model):
         """Up to where Exact has been read after this page, as values of the cursor."""
         if resource.how == TIMESTAMP:
             # The counter is larger than a float holds exactly: always whole numbers
-            highest = max(wire.as_int(row['Timestamp']) for row in page)
+            highest = highest_timestamp(resource, page)
             return {'position': str(max(highest, int(cursor.position or 1)))}
         if resource.key_property == 'ID':
-            return {'page_key': wire.as_guid(page[-1]['ID'])}
+            return {'page_key': last_key(resource, page)}
         return {}
 
     def _sync_division(self, row):
@@ -438,11 +450,15 @@ class ExactDivision(models.Model):
             self.write(vals)
         return bool(vals)
 
-    def _sync_deleted(self, page):
+    def _sync_deleted(self, cursor, page):
         by_type = {}
         for row in page:
-            keys = by_type.setdefault(wire.as_int(row['EntityType']), [])
-            keys.append(wire.as_guid(row['EntityKey']))
+            try:
+                entity_type, guid = wire.as_int(row['EntityType']), wire.as_guid(row['EntityKey'])
+            except BROKEN as error:
+                cursor._note_rows([], [{'key': '', 'why': why(error)}])
+            else:
+                by_type.setdefault(entity_type, []).append(guid)
         for entity_type, guids in by_type.items():
             self._on_deleted(entity_type, guids)
         return any(entity_type in BY_ENTITY_TYPE for entity_type in by_type)
@@ -450,15 +466,13 @@ class ExactDivision(models.Model):
     def _upsert(self, resource, cursor, page, extra):
         """Create and change the rows of a page, in as many queries for a thousand as for ten.
 
+        A row that is not what the reference says is left out and named.
+
         :return: whether anything changed.
-        :raise MalformedAnswer: where a row is not what the reference says.
+        :raise MalformedAnswer: where no row is what the reference says.
         """
-        try:
-            vals_by_key = {resource.identity(row): resource.values(row, extra) for row in page}
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            raise MalformedAnswer(
-                f'{type(error).__name__} in a row', resource=resource.endpoint, method='GET',
-            ) from error
+        vals_by_key, broken = sound_rows(resource, page, extra)
+        cursor._note_rows(vals_by_key, broken)
         resource.link(self, vals_by_key)
         model = self.env[resource.model].with_context(active_test=False)
         names = list(next(iter(vals_by_key.values())))
@@ -478,11 +492,12 @@ class ExactDivision(models.Model):
             if difference:
                 record.write(difference)
                 changed = True
-        if cursor.is_full and known:
+        seen = [*vals_by_key, *(entry['key'] for entry in broken)]
+        if cursor.is_full and (known or broken):
             # A mark of the reading, not a change of the record: past the ORM, in one query
             self.env.cr.execute(SQL(
-                "UPDATE %s SET sync_run = %s WHERE id IN %s",
-                SQL.identifier(model._table), cursor.run, tuple(known.ids),
+                "UPDATE %s SET sync_run = %s WHERE division_id = %s AND exact_guid IN %s",
+                SQL.identifier(model._table), cursor.run, self.id, tuple(seen),
             ))
         missing = vals_by_key.keys() - set(known.mapped('exact_guid'))
         if missing:
@@ -517,7 +532,8 @@ class ExactDivision(models.Model):
             'state': 'done', 'note': False, 'last_success_at': now, 'is_complete': True,
             'next_at': now + resource.every, 'failure_count': 0,
         }
-        if resource.model and cursor.is_full:
+        # Whose row had no key, nobody knows: it may be one that seems to be absent
+        if resource.model and cursor.is_full and not cursor._has_nameless_rows():
             absent = self._sync_archive(resource, Domain.AND([
                 Domain.OR([
                     [('sync_run', 'not in', (0, cursor.run))],
@@ -553,6 +569,7 @@ class ExactDivision(models.Model):
         stop = isinstance(error, (NeedsReconnect, Unreachable)) or (
             # Whoever hangs would most likely hang with the next question, too
             isinstance(error, Transient) and error.status in HANGING
+            and not isinstance(error, TooSlow)
         )
         if isinstance(error, Forbidden) and error.reason in DIVISION_REASONS:
             # Not this resource but the whole administration is closed to us
@@ -602,7 +619,10 @@ class ExactCursor(models.Model):
     _inherit = 'exact.cursor'
 
     def _is_due(self):
-        return self.next_at <= fields.Datetime.now()
+        now = fields.Datetime.now()
+        # When a clock was ahead, so is all that was counted from it
+        told_at = {'done': self.last_success_at, 'error': self.failed_at}.get(self.state)
+        return self.next_at <= now or bool(told_at and not past(told_at, now))
 
     def _make_due(self):
         """Let them be read at once, except those that a worker is reading at this moment.
@@ -625,6 +645,17 @@ class ExactCursor(models.Model):
             'note': other.note,
             'next_at': max(other.next_at, fields.Datetime.now() + RETRY_AFTER[0]),
         })
+
+    def _note_rows(self, sound_keys, broken):
+        """Keep which rows were left out, and that others are whole again."""
+        if broken or self.broken_rows:
+            rows, count = left_out(
+                self.broken_rows or [], self.broken_count, sound_keys, broken,
+            )
+            self.write({'broken_rows': rows or False, 'broken_count': count})
+
+    def _has_nameless_rows(self):
+        return any(not entry['key'] for entry in self.broken_rows or [])
 
     def _place(self):
         return self.position, self.page_key
@@ -655,7 +686,7 @@ class ExactCursor(models.Model):
         if not place or not self.run_started_at or 'is_full' in vals:
             vals['run_started_at'] = now
             if is_full:
-                vals.update(run=self.run + 1, row_count=0)
+                vals.update(run=self.run + 1, row_count=0, broken_rows=False, broken_count=0)
         self.write(vals)
 
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from odoo.tools import LazyTranslate
 
-from ..exact_api import odata, wire
+from ..exact_api import MalformedAnswer, odata, wire
 
 _lt = LazyTranslate(__name__)
 
@@ -25,6 +25,8 @@ TIMESTAMP = 'timestamp'
 MODIFIED = 'modified'
 WHOLE = 'whole'
 
+# Of a column of 32 bits
+LARGEST = 2 ** 31
 HOURLY = timedelta(minutes=55)
 SIX_HOURLY = timedelta(hours=6)
 
@@ -48,7 +50,11 @@ def date(value):
 
 
 def integer(value):
-    return wire.as_int(value) or 0
+    """A whole number as a column holds it."""
+    number = wire.as_int(value) or 0
+    if not -LARGEST <= number < LARGEST:
+        raise MalformedAnswer("a number that is too large")
+    return number
 
 
 def boolean(value):
@@ -57,7 +63,10 @@ def boolean(value):
 
 def percent(value):
     """A percentage from the fraction that Exact gives: 0.21 is 21.0."""
-    return float(wire.percent_of_fraction(value) or 0)
+    percentage = wire.percent_of_fraction(value) or 0
+    if abs(percentage) >= LARGEST:
+        raise MalformedAnswer("a number that is too large")
+    return float(percentage)
 
 
 def choice(value, allowed):

@@ -1,19 +1,13 @@
-import hashlib
 import logging
-import os
-import tempfile
 import time
-from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg2
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import api, fields, models
-from odoo.tools import SQL, config
+from odoo.tools import SQL, ormcache
 
 from ..exact_api import (
     ExactError,
@@ -21,12 +15,15 @@ from ..exact_api import (
     NeedsReconnect,
     OAuthRefused,
     RateLimited,
+    SecretClosedError,
     Tokens,
     TooEarlyToRefresh,
     Transient,
     Unreachable,
+    origin_text,
 )
-from .exact_clock import aware, ceil, naive, utcnow
+from .exact_clock import CLOCKS_DIFFER, aware, ceil, naive, past, utcnow
+from .exact_secret import SecretBox, fingerprint, home_digest, home_expression
 
 _logger = logging.getLogger(__name__)
 
@@ -61,12 +58,6 @@ ANNOUNCE_TIMEOUT = '5s'
 RESCUE_PAUSES = (0, 1, 2, 4, 8)
 
 
-class WrongKeyError(Exception):
-    """The key at hand does not open what is stored, or there is none: another key file, another
-    option, another server, a copied database.
-    """
-
-
 def doubled(pauses, number):
     """Return the pause after the so manieth failure.
 
@@ -74,90 +65,6 @@ def doubled(pauses, number):
     """
     first, longest = pauses
     return min(first * 2 ** min(number - 1, 20), longest)
-
-
-# === SECRETS AT REST === #
-
-
-def _read_key_file(make):
-    """Return the key of the key file.
-
-    The file appears whole (mode 600) or not at all: two workers that start together end up with one
-    key.
-
-    :param bool make: whether to make one if there is none. Never to open what another key closed.
-    """
-    path = Path(config['data_dir']) / 'account_exact.key'
-    if make and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # mkstemp makes the file with mode 600
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix='.account_exact.key.')
-        try:
-            with os.fdopen(handle, 'wb') as file:
-                file.write(Fernet.generate_key())
-                file.flush()
-                os.fsync(file.fileno())
-            # If another worker was first, its key counts
-            with suppress(FileExistsError):
-                os.link(temporary, path)
-                _logger.info("Made the key of the secrets of Exact: %s. Keep a copy of it.", path)
-        finally:
-            os.unlink(temporary)
-    if path.stat().st_mode & 0o077:
-        _logger.warning("The key file %s can be read by other system users; closing it.", path)
-        path.chmod(0o600)
-    return path.read_bytes().strip()
-
-
-def _fernet(make=False):
-    """Return the cipher. Several keys may be given, separated by commas: the first encrypts, all
-    decrypt.
-
-    :param bool make: whether to make a key if there is none
-    :raise WrongKeyError: if there is no key, or none that can be used
-    """
-    option = (config.get('account_exact_secret_key') or '').strip()
-    if not option:
-        try:
-            return MultiFernet([Fernet(_read_key_file(make))])
-        except (OSError, ValueError) as error:
-            _logger.warning("The key of the secrets of Exact: %s", type(error).__name__)
-            raise WrongKeyError from None
-    ciphers = []
-    for text in filter(None, (part.strip() for part in option.split(','))):
-        try:
-            ciphers.append(Fernet(text))
-        except ValueError:
-            # Any passphrase will do; a Fernet key is 32 bytes
-            digest = hashlib.sha256(text.encode()).digest()
-            ciphers.append(Fernet(urlsafe_b64encode(digest)))
-    return MultiFernet(ciphers)
-
-
-def encrypt(text):
-    """Return the text as it may lie in the database.
-
-    :raise WrongKeyError: if there is no key that can be used
-    """
-    return _fernet(make=True).encrypt(text.encode()).decode() if text else False
-
-
-def decrypt(stored):
-    """Return the text again.
-
-    :raise WrongKeyError: if another key encrypted it
-    """
-    if not stored:
-        return ''
-    try:
-        return _fernet().decrypt(stored.encode()).decode()
-    except InvalidToken:
-        raise WrongKeyError from None
-
-
-def fingerprint(text):
-    """Return a digest that may be stored in the open: secrets of Exact are long and random."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ExactToken(models.Model):
@@ -215,14 +122,25 @@ class ExactToken(models.Model):
         self.flush_recordset()
 
     @api.model
+    def _box(self, connection):
+        """Return what closes and opens the secrets of the connection."""
+        [[home]] = self.env.execute_query(SQL("SELECT %s", self._home_expression()))
+        return SecretBox(home_digest(home), connection.id)
+
+    @api.model
     def _store_client_secret(self, connection, secret):
         """Store the secret of the app. An empty one forgets it.
+
+        It is for the address that Exact has now, and for no other one.
 
         :return: whether this cures what stood in the way of the tokens
         """
         token_sudo = self._of(connection)
         present_problem = self._present_problem(connection, self.env.cr)
-        values = {'client_secret': encrypt(secret)}
+        origin = origin_text(connection._base_url())
+        values = {
+            'client_secret': self._box(connection).close('client_secret', secret, origin),
+        }
         if secret and present_problem == 'client':
             values |= {'problem': False, 'retry_at': False}
         token_sudo._keep(values)
@@ -233,31 +151,58 @@ class ExactToken(models.Model):
         )
 
     @api.model
-    def _client_secret(self, connection):
+    def _client_secret(self, connection, base_url):
         """Return the secret of the app in clear text, '' if there is none.
 
-        :raise WrongKeyError: if the key changed
+        :param str base_url: the address that would get it
+        :raise SecretClosedError: if it may not, or if it cannot be opened
         """
-        return decrypt(self.sudo().search([('connection_id', '=', connection.id)]).client_secret)
+        token_sudo = self.sudo().search([('connection_id', '=', connection.id)])
+        return self._box(connection).open(
+            'client_secret', token_sudo.client_secret, origin_text(base_url),
+        )
+
+    @api.model
+    def _move_client_secret(self, connection, origin):
+        """A person chose another site of Exact for a connection that was never connected: the
+        secret that was entered for the other one is meant for this one.
+
+        :param str origin: of the site that was chosen before
+        """
+        token_sudo = self.sudo().search([('connection_id', '=', connection.id)])
+        box, present = self._box(connection), origin_text(connection._base_url())
+        if token_sudo.client_secret and origin != present:
+            # One that does not open stays as it is, and is told when it is needed
+            with suppress(SecretClosedError):
+                secret = box.open('client_secret', token_sudo.client_secret, origin)
+                token_sudo._keep({'client_secret': box.close('client_secret', secret, present)})
 
     @api.model
     def _store_webhook_secret(self, connection, secret):
-        """Store what the app signs its notifications with. An empty one forgets it."""
-        self._of(connection)._keep({'webhook_secret': encrypt(secret)})
+        """Store what the app signs its notifications with. An empty one forgets it.
+
+        It is never sent, so it is for no address.
+        """
+        self._of(connection)._keep({
+            'webhook_secret': self._box(connection).close('webhook_secret', secret),
+        })
 
     @api.model
     def _webhook_secret(self, connection):
         """Return the webhook secret in clear text, '' if there is none.
 
-        :raise WrongKeyError: if the key changed
+        :raise SecretClosedError: if it cannot be opened
         """
-        return decrypt(self.sudo().search([('connection_id', '=', connection.id)]).webhook_secret)
+        token_sudo = self.sudo().search([('connection_id', '=', connection.id)])
+        return self._box(connection).open('webhook_secret', token_sudo.webhook_secret)
 
     @api.model
     def _store_tokens(self, connection, tokens):
         """Store a pair of a new consent; what stood in the way of the old pair is gone."""
+        origin = tokens.origin or origin_text(connection._base_url())
         self._of(connection)._keep({
-            **self._tokens_to_vals(tokens), 'refused_hash': False, 'refused_at': False,
+            **self._tokens_to_vals(tokens, self._box(connection), origin),
+            'refused_hash': False, 'refused_at': False,
         })
         self.env['exact.token.refresh']._note_call(self.env.cr, connection.id)
 
@@ -271,10 +216,10 @@ class ExactToken(models.Model):
         })
 
     @api.model
-    def _tokens_to_vals(self, tokens):
+    def _tokens_to_vals(self, tokens, box, origin):
         return {
-            'access_token': encrypt(tokens.access_token),
-            'refresh_token': encrypt(tokens.refresh_token),
+            'access_token': box.close('access_token', tokens.access_token, origin),
+            'refresh_token': box.close('refresh_token', tokens.refresh_token, origin),
             'issued_at': ceil(tokens.issued_at),
             'expires_in': int(tokens.expires_in),
             # The client notes when it asked, Exact counts from when it answered
@@ -283,15 +228,40 @@ class ExactToken(models.Model):
             'problem': False,
         }
 
-    def _is_open(self):
-        """Tell whether the key at hand opens the stored secrets."""
+    def _closed_reason(self):
+        """Return why the stored secrets cannot be opened on this server and in this database:
+        'key', 'copied' or None.
+        """
         self.ensure_one()
+        box = self._box(self.connection_id)
         try:
-            for secret in (self.client_secret, self.webhook_secret, self.refresh_token):
-                decrypt(secret)
-        except WrongKeyError:
-            return False
-        return True
+            for name in ('client_secret', 'webhook_secret', 'refresh_token'):
+                box.check(name, self[name])
+        except SecretClosedError as closed:
+            return closed.reason
+        return None
+
+    def _bind_here(self):
+        """A person said that this database is the original: what was closed in the place where it
+        was before is closed for this one. What no key opens stays as it is.
+        """
+        for token in self:
+            connection, values = token.connection_id, {}
+            box, origin = self._box(connection), connection._exact_origin()
+            for name in ('client_secret', 'access_token', 'refresh_token', 'webhook_secret'):
+                is_sent = name != 'webhook_secret'
+                try:
+                    if is_sent and not origin:
+                        raise SecretClosedError('origin')
+                    values[name] = box.close_anew(
+                        name, token[name], origin if is_sent else '', moved=True,
+                    )
+                except SecretClosedError as closed:
+                    _logger.warning(
+                        "Exact connection %s: a stored secret stays as it is: %s",
+                        connection.id, closed.reason,
+                    )
+            token._keep(values)
 
     # === THE CONSENT UNDER WAY === #
 
@@ -316,26 +286,28 @@ class ExactToken(models.Model):
     # === THE TOKEN FOR THE NEXT CALL === #
 
     @api.model
-    def _access_token(self, connection):
+    def _access_token(self, connection, base_url=None):
         """Return an access token that Exact takes now, refreshed if needed.
 
         To be asked right before the call: a token fetched before a wait is stale after it.
 
+        :param str base_url: the address that gets it; the present one if none is given
         :raise NeedsReconnect: only a new consent of a person helps
         :raise RateLimited: the last refresh did not succeed; with the moment of the next try
         :raise Unreachable: Exact cannot be reached now; nothing is lost
         :raise ExactError: Exact or another worker is busy with it; nothing is lost
         """
+        origin = connection._exact_origin() if base_url is None else origin_text(base_url)
         # The snapshot of the business transaction may be older than the last refresh: look afresh
         with self.env.registry.cursor() as cr:
             row = self._read_row(cr, connection.id)
-        tokens, problem = self._open_row(row)
+        tokens, problem = self._open_row(row, origin)
         if tokens:
             refresh_at = self._not_before(row, tokens)
             if utcnow() < refresh_at:
                 return self._not_refused(row, tokens, refresh_at)
         if not problem:
-            token, problem = self._refresh(connection)
+            token, problem = self._refresh(connection, base_url or connection._base_url())
             if token:
                 return token
         connection._note_reconnect(problem)
@@ -351,10 +323,11 @@ class ExactToken(models.Model):
             with self.env.registry.cursor() as cr:
                 cr.execute(SQL("SET LOCAL lock_timeout = %s", ANNOUNCE_TIMEOUT))
                 row = self._read_row(cr, connection.id, lock=True)
-                tokens, _problem = self._open_row(row)
+                tokens, _problem = self._open_row(row, connection._exact_origin())
                 if (
                     tokens and tokens.access_token == access_token and now < tokens.expires_at
-                    and (not row['refused_at'] or aware(row['refused_at']) <= now - REFUSED_EVERY)
+                    and (past(aware(row['refused_at']), now) or now - REFUSED_EVERY)
+                    <= now - REFUSED_EVERY
                 ):
                     self.with_env(self.env(cr=cr))._update(
                         connection.id,
@@ -380,11 +353,12 @@ class ExactToken(models.Model):
                 row = self._read_row(fresh, connection.id)
         else:
             row = self._read_row(cr, connection.id)
-        return self._open_row(row)[1]
+        return self._open_row(row, connection._exact_origin())[1]
 
-    def _refresh(self, connection):
+    def _refresh(self, connection, base_url):
         """Let one worker refresh and all others have its result.
 
+        :param str base_url: the address that is asked
         :return: (access token, None) or (None, the reason why only a person can help)
         """
         for _attempt in range(5):
@@ -392,7 +366,7 @@ class ExactToken(models.Model):
                 with self.env.registry.cursor() as cr:
                     token, problem, error = self.with_env(
                         self.env(cr=cr, su=True),
-                    )._refresh_locked(connection.id)
+                    )._refresh_locked(connection.id, base_url)
             except SerializationFailure:
                 continue  # another worker refreshed while this one waited: read again
             except LockNotAvailable:
@@ -411,7 +385,7 @@ class ExactToken(models.Model):
             return token, problem
         raise Transient("the token is being refreshed")
 
-    def _refresh_locked(self, connection_id):
+    def _refresh_locked(self, connection_id, base_url):
         """Refresh while the row is held. The new pair is committed before anybody uses it.
 
         :return: (access token that may be used, problem that only a person can solve, error of this
@@ -421,7 +395,7 @@ class ExactToken(models.Model):
         cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
         # Taking the lock must be the first query: only then is the snapshot as young as the lock
         row = self._read_row(cr, connection_id, lock=True)
-        tokens, problem = self._open_row(row)
+        tokens, problem = self._open_row(row, origin_text(base_url))
         if problem:
             return None, problem, None
         token = self._usable(row, tokens)
@@ -429,9 +403,9 @@ class ExactToken(models.Model):
             return token, None, None
 
         try:
-            oauth = self.env['exact.connection'].browse(connection_id)._oauth()
-        except WrongKeyError:
-            return None, 'key', None
+            oauth = self.env['exact.connection'].browse(connection_id)._oauth(base_url)
+        except SecretClosedError as closed:
+            return None, closed.reason, None
         tries = self._tries(row, tokens)
         if tries >= MAX_TRIES:
             problem = 'lost' if row['failures'] else 'crashed'
@@ -446,11 +420,13 @@ class ExactToken(models.Model):
             return tokens.access_token, None, None
         except ExactError as error:
             return self._refresh_failed(connection_id, row, tokens, tries + 1, error)
-        values = self._tokens_to_vals(fresh)
+        box = SecretBox(row['home'], connection_id)
+        # Bound to the address that the refresh was sent to, which is the one they came from
+        values = self._tokens_to_vals(fresh, box, origin_text(base_url))
         own_cursor = cr    # of this refresh alone
         try:
             # A key that was replaced may go as soon as nothing is encrypted with it any more
-            self._update(connection_id, **values, **self._encrypted_anew(row))
+            self._update(connection_id, **values, **self._closed_anew(row, box, base_url))
             own_cursor.commit()
         except Exception:
             with suppress(psycopg2.Error):
@@ -526,14 +502,22 @@ class ExactToken(models.Model):
     # === HELPERS === #
 
     @api.model
-    def _encrypted_anew(self, row):
-        """Return the secrets that a refresh does not replace, encrypted with the present key."""
+    def _closed_anew(self, row, box, base_url):
+        """Return the secrets that a refresh does not replace, closed with the present key."""
         values = {}
-        for name in ('client_secret', 'webhook_secret'):
+        origins = {'client_secret': origin_text(base_url), 'webhook_secret': ''}
+        for name, origin in origins.items():
             # One that no key opens stays as it is: the key may come back
-            with suppress(WrongKeyError):
-                values[name] = encrypt(decrypt(row[name]))
+            with suppress(SecretClosedError):
+                values[name] = box.close_anew(name, row[name], origin)
         return values
+
+    @api.model
+    @ormcache()
+    def _home_expression(self):
+        # In a cursor of its own: who holds the token must not have asked anything before
+        with self.env.registry.cursor() as cr:
+            return home_expression(cr)
 
     @api.model
     def _read_row(self, cr, connection_id, lock=False):
@@ -546,41 +530,54 @@ class ExactToken(models.Model):
                    token.not_before, token.retry_at, token.problem, token.failing_since,
                    token.refused_hash, token.refused_at,
                    COALESCE(token.failures, 0) AS failures,
-                   refresh.fingerprint, refresh.tries, refresh.started_at, refresh.paid_until
+                   refresh.fingerprint, refresh.tries, refresh.started_at, refresh.paid_until,
+                   token.connection_id, %s AS home
               FROM exact_token AS token
          LEFT JOIN exact_token_refresh AS refresh ON refresh.connection_id = token.connection_id
              WHERE token.connection_id = %s %s
             """,
-            connection_id, SQL("FOR NO KEY UPDATE OF token") if lock else SQL(),
+            self._home_expression(), connection_id,
+            SQL("FOR NO KEY UPDATE OF token") if lock else SQL(),
         ), log_exceptions=not lock)
-        rows = cr.dictfetchall()
-        return rows[0] if rows else None
+        row = cr.dictfetchone()
+        return row and {**row, 'home': home_digest(row['home'])}
 
     @api.model
-    def _open_row(self, row):
-        """Return (tokens, None) or (None, the reason why only a person can help)."""
+    def _open_row(self, row, origin):
+        """Return (tokens, None) or (None, the reason why only a person can help).
+
+        :param str origin: of the address that would get them
+        """
         if not row or not row['refresh_token'] or not row['issued_at']:
             return None, 'not_connected'
         if row['problem']:
             return None, row['problem']
+        box = SecretBox(row['home'], row['connection_id'])
+        now, life = utcnow(), row['expires_in'] or 600
         try:
             # Without it no refresh would succeed, however good the tokens are
-            decrypt(row['client_secret'])
+            box.open('client_secret', row['client_secret'], origin)
             return Tokens(
-                access_token=decrypt(row['access_token']),
-                refresh_token=decrypt(row['refresh_token']),
-                issued_at=aware(row['issued_at']),
-                expires_in=row['expires_in'] or 600,
+                access_token=box.open('access_token', row['access_token'], origin),
+                refresh_token=box.open('refresh_token', row['refresh_token'], origin),
+                # When a clock was wrong, nobody knows how old they are: as old as can be
+                issued_at=past(aware(row['issued_at']), now) or now - timedelta(seconds=life),
+                expires_in=life,
+                origin=origin,
             ), None
-        except WrongKeyError:
-            return None, 'key'
+        except SecretClosedError as closed:
+            return None, closed.reason
 
     @api.model
     def _not_before(self, row, tokens):
         """Return the moment from which on a refresh is due: 570 s after the issue, or later if
         Exact said so. Until then Exact takes the access token.
         """
-        return max(tokens.refreshable_at, aware(row['not_before']) or tokens.refreshable_at)
+        not_before = aware(row['not_before'])
+        if not not_before or not_before > utcnow() + EARLIEST_REFRESH + CLOCKS_DIFFER:
+            # None, or one of a clock that was ahead
+            return tokens.refreshable_at
+        return max(tokens.refreshable_at, not_before)
 
     @api.model
     def _not_refused(self, row, tokens, refresh_at):
@@ -616,6 +613,9 @@ class ExactToken(models.Model):
         whose end nobody knows, and when the token endpoint was asked often today.
         """
         moments = [tokens.refreshable_at]
+        if row['started_at'] and not past(aware(row['started_at']), utcnow()):
+            # The clock was ahead at the last try, and so is all that was counted from it
+            return tokens.refreshable_at
         if row['retry_at']:
             moments.append(aware(row['retry_at']))
         tries = self._tries(row, tokens)
@@ -712,9 +712,12 @@ class ExactTokenRefresh(models.Model):
                     SET tries = CASE WHEN old.fingerprint = %(spent)s THEN old.tries + 1 ELSE 1 END,
                         fingerprint = %(spent)s,
                         started_at = %(now)s,
-                        paid_until = GREATEST(old.paid_until, %(now)s) + %(price)s
+                        paid_until = %(price)s + CASE WHEN old.started_at > %(soon)s THEN %(now)s
+                                                      ELSE GREATEST(old.paid_until, %(now)s) END
             """,
-            connection=connection_id, spent=spent, now=naive(utcnow()), price=EARLIEST_REFRESH,
+            connection=connection_id, spent=spent, now=naive(utcnow()),
+            # A clock that was ahead at the call before counts for nothing
+            soon=naive(utcnow() + CLOCKS_DIFFER), price=EARLIEST_REFRESH,
         ), log_exceptions=False)
 
     @api.model

@@ -1,5 +1,6 @@
 from . import (
     test_call_budget,
+    test_clock_ahead,
     test_cents,
     test_mapping,
     test_month_end,
@@ -14,8 +15,10 @@ from . import (
     test_scale,
     test_security,
     test_security_secrets,
+    test_secret_places,
     test_security_text,
     test_sync,
+    test_sync_rubbish,
     test_token,
     test_token_reconnect,
     test_token_workers,

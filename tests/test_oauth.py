@@ -179,9 +179,18 @@ class TestOAuth(ExactSimulatorMixin, HttpCase):
     def test_exact_not_reachable(self):
         address = consent(self.begin())
         self.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, 'http://127.0.0.1:9')
+        # By who may: the secret is for that address
+        self.connection.client_secret = CLIENT_SECRET
         self.env.flush_all()
         self.assertOnForm(self.come_back(address))
         self.assertReason('network')
+
+    def test_the_address_changes_while_the_person_is_at_exact(self):
+        address = consent(self.begin())
+        self.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, 'http://127.0.0.1:9')
+        self.env.flush_all()
+        self.assertOnForm(self.come_back(address))
+        self.assertReason('origin')
 
     def test_exact_ends_in_an_error(self):
         state = query_of(self.begin())['state']

@@ -108,6 +108,8 @@ METHODS = {
         'action_refresh_divisions': MANAGERS,
         'action_probe_rights': MANAGERS,
         'action_try_again': MANAGERS,
+        'action_is_original': MANAGERS,
+        'action_is_copy': MANAGERS,
         'action_view_divisions': READERS | {'neighbour'},
     },
     'exact.division': {

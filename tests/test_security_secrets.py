@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
-from odoo.addons.account_exact.models import exact_token
+from odoo.addons.account_exact.models import exact_secret
 
 from .common import CLIENT_SECRET, consent, query_of
 from .export_common import ExactExportCase
@@ -224,7 +224,6 @@ class TestSecrets(ExactExportCase, HttpCase):
     def keys(self):
         """The keys that open what is stored, as they may be written somewhere."""
         keys = []
-        for cipher in exact_token._fernet()._fernets:
-            raw = cipher._signing_key + cipher._encryption_key
+        for raw in exact_secret.secret_keys():
             keys += [base64.urlsafe_b64encode(raw).decode(), raw.hex()]
         return keys

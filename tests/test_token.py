@@ -1,18 +1,15 @@
 import logging
 import os
 import stat
-import threading
 import traceback
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from cryptography.fernet import Fernet
-
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import config, mute_logger
 
 from odoo.addons.account_exact.exact_api import (
@@ -22,131 +19,25 @@ from odoo.addons.account_exact.exact_api import (
     OAuthRefused,
     OutcomeUnknown,
     RateLimited,
+    SecretClosedError,
     Tokens,
     TooEarlyToRefresh,
     Transient,
     Unreachable,
 )
-from odoo.addons.account_exact.models import exact_connection, exact_token
-
-START = datetime(2026, 11, 20, 12, 0, 0, 400_000, tzinfo=timezone.utc)
-TOKEN_LOGGER = 'odoo.addons.account_exact.models.exact_token'
-
-
-class FakeOAuth:
-    """The token endpoint: gives pair after pair, refuses a spent one, does as told.
-
-    :ivar answers: what the next refreshes raise; None means a new pair
-    :ivar sent: the refresh tokens that it was sent
-    """
-
-    def __init__(self, clock, lives=600):
-        self.clock = clock
-        self.lives = lives
-        self.answers = []
-        self.sent = []
-        self.good = 'refresh-0'
-        self.issued_at = None
-        self._lock = threading.Lock()
-
-    def refresh(self, tokens):
-        with self._lock:
-            self.sent.append(tokens.refresh_token)
-            answer = self.answers.pop(0) if self.answers else None
-            if answer:
-                raise answer
-            return self.next_pair(tokens.refresh_token)
-
-    def next_pair(self, refresh_token):
-        """Use the token up and give the next pair."""
-        if refresh_token != self.good:
-            raise NeedsReconnect("Old refresh token used.", reason='spent', status=401)
-        now = self.clock()
-        if self.issued_at and now < self.issued_at + timedelta(seconds=570):
-            raise TooEarlyToRefresh
-        self.issued_at = now
-        number = int(self.good.rsplit('-', maxsplit=1)[1]) + 1
-        self.good = f'refresh-{number}'
-        return Tokens(f'access-{number}', self.good, now, self.lives)
-
-
-class Clock:
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-    def at(self, seconds):
-        self.now = START + timedelta(seconds=seconds)
-
-
-@contextmanager
-def secret_key(value):
-    """Let the option of odoo.conf hold this key."""
-    with patch.dict(config._runtime_options, {'account_exact_secret_key': value}):
-        yield
+from odoo.addons.account_exact.models import exact_secret, exact_token
+from odoo.addons.account_exact.tests.token_common import (
+    SECRET_LOGGER,
+    START,
+    TOKEN_LOGGER,
+    FakeOAuth,
+    TokenCase,
+    secret_key,
+)
 
 
 @tagged('post_install', '-at_install')
-class TestToken(TransactionCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.enterClassContext(secret_key(Fernet.generate_key().decode()))
-        cls.manager = new_test_user(
-            cls.env, 'exact_manager', groups='account.group_account_manager',
-        )
-        cls.connection = cls.env['exact.connection'].create({
-            'site': 'nl', 'client_id': 'an-app', 'client_secret': 'a-secret',
-            'user_id': cls.manager.id,
-        })
-
-    def setUp(self):
-        super().setUp()
-        self.clock = Clock()
-        for module in (exact_token, exact_connection):
-            self.startPatch(patch.object(module, 'utcnow', self.clock))
-        self.oauth = FakeOAuth(self.clock)
-        self.startPatch(patch.object(
-            self.env.registry['exact.connection'], '_oauth', lambda connection: self.oauth,
-        ))
-        self.connection._consented(Tokens('access-0', 'refresh-0', START))
-        self.enterContext(self.enter_registry_test_mode())
-
-    def startPatch(self, patcher):
-        patcher.start()
-        self.addCleanup(patcher.stop)
-
-    def token(self):
-        return self.connection._access_token()
-
-    def refused(self):
-        """Ask in vain. `assertRaises` would roll the workers' cursors back as well."""
-        try:
-            with mute_logger(TOKEN_LOGGER):
-                token = self.token()
-        except NeedsReconnect as error:
-            return error
-        self.fail(f"a reconnect was expected, not {token}")
-        return None
-
-    def assertRaisesKept(self, kind):
-        """Ask in vain, keeping what the workers wrote; see `refused`."""
-        try:
-            with mute_logger(TOKEN_LOGGER):
-                token = self.token()
-        except kind as error:
-            return error
-        self.fail(f"{kind.__name__} was expected, not {token}")
-        return None
-
-    def row(self):
-        self.env.cr.execute(
-            "SELECT * FROM exact_token WHERE connection_id = %s", [self.connection.id],
-        )
-        return self.env.cr.dictfetchone()
+class TestToken(TokenCase):
 
     # === SECRETS AT REST === #
 
@@ -158,7 +49,7 @@ class TestToken(TransactionCase):
         ]:
             self.assertTrue(row[name])
             self.assertNotIn(clear, row[name])
-            self.assertEqual(exact_token.decrypt(row[name]), clear)
+            self.assertEqual(self.opened(name), clear)
 
     def test_nobody_reads_secrets(self):
         system = new_test_user(
@@ -274,11 +165,11 @@ class TestToken(TransactionCase):
         )
         self.assertEqual(saved[0]['client_secret'], False)
         self.assertTrue(saved[0]['has_client_secret'])
-        self.assertEqual(exact_token.decrypt(self.row()['client_secret']), 'another')
+        self.assertEqual(self.opened('client_secret'), 'another')
 
     def test_an_untouched_secret_stays(self):
         self.connection.with_user(self.manager).write({'client_secret': False, 'name': "New name"})
-        self.assertEqual(exact_token.decrypt(self.row()['client_secret']), 'a-secret')
+        self.assertEqual(self.opened('client_secret'), 'a-secret')
 
     def test_secrets_are_not_in_logs_or_chatter(self):
         with self.assertLogs('odoo', logging.DEBUG) as logs:
@@ -294,32 +185,34 @@ class TestToken(TransactionCase):
             self.assertNotIn(secret, str(self.connection.message_ids.mapped('body')))
 
     def test_key_file_is_made_once_and_closed_to_others(self):
+        box = exact_secret.SecretBox('a database', 1)
         with TemporaryDirectory() as folder, secret_key(None), patch.dict(
             config._runtime_options, {'data_dir': folder},
         ):
-            stored = exact_token.encrypt('text')
+            stored = box.close('client_secret', 'text')
             path = Path(folder) / 'account_exact.key'
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
             self.assertEqual(os.listdir(folder), ['account_exact.key'])
-            self.assertEqual(exact_token.decrypt(stored), 'text')
+            self.assertEqual(box.open('client_secret', stored), 'text')
             path.chmod(0o644)
-            with self.assertLogs(TOKEN_LOGGER, logging.WARNING):
-                self.assertEqual(exact_token.decrypt(stored), 'text')
+            with self.assertLogs(SECRET_LOGGER, logging.WARNING):
+                self.assertEqual(box.open('client_secret', stored), 'text')
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
 
     def test_key_can_be_a_passphrase_and_can_be_replaced(self):
+        box = exact_secret.SecretBox('a database', 1)
         with secret_key('a passphrase of the administrator'):
-            stored = exact_token.encrypt('text')
+            stored = box.close('client_secret', 'text')
         with secret_key('a new one, a passphrase of the administrator'):
-            self.assertEqual(exact_token.decrypt(stored), 'text')
-        with secret_key('a new one'), self.assertRaises(exact_token.WrongKeyError):
-            exact_token.decrypt(stored)
+            self.assertEqual(box.open('client_secret', stored), 'text')
+        with secret_key('a new one'), self.assertRaises(SecretClosedError):
+            box.open('client_secret', stored)
 
     @contextmanager
     def real_secret(self):
         """The OAuth side needs the client secret, as the real one does."""
-        def oauth(connection):
-            connection.env['exact.token']._client_secret(connection)
+        def oauth(connection, base_url):
+            connection.env['exact.token']._client_secret(connection, base_url)
             return self.oauth
 
         with patch.object(self.env.registry['exact.connection'], '_oauth', oauth):
@@ -342,7 +235,7 @@ class TestToken(TransactionCase):
             with secret_key('new'):
                 self.assertEqual(self.token(), 'access-2')
                 secrets = self.env['exact.token']
-                self.assertEqual(secrets._client_secret(self.connection), 'a-secret')
+                self.assertEqual(self.opened('client_secret'), 'a-secret')
                 self.assertEqual(secrets._webhook_secret(self.connection), 'a-hook')
                 self.assertFalse(self.connection.has_wrong_key)
         self.assertEqual(self.connection.state, 'connected')
@@ -383,11 +276,11 @@ class TestToken(TransactionCase):
         self.assertFalse(self.connection.has_wrong_key)
         with TemporaryDirectory() as folder, patch.dict(
             config._runtime_options, {'data_dir': folder, 'account_exact_secret_key': None},
-        ), mute_logger(TOKEN_LOGGER):
+        ), mute_logger(SECRET_LOGGER):
             self.connection.invalidate_recordset()
             self.assertTrue(self.connection.has_wrong_key)
             self.assertFalse(os.listdir(folder), "no other key is made to open what is there")
-            exact_token.encrypt("something of this server")
+            exact_secret.secret_keys(make=True)
             self.connection.invalidate_recordset()
             self.assertTrue(self.connection.has_wrong_key)
             (Path(folder) / 'account_exact.key').write_text("no key at all")
@@ -429,7 +322,7 @@ class TestToken(TransactionCase):
         self.assertEqual(self.token(), 'access-1')
         self.assertEqual(self.token(), 'access-1')
         self.assertEqual(self.oauth.sent, ['refresh-0'])
-        self.assertEqual(exact_token.decrypt(self.row()['refresh_token']), 'refresh-1')
+        self.assertEqual(self.opened('refresh_token'), 'refresh-1')
 
     def test_a_slow_answer_does_not_make_the_next_refresh_early(self):
         """The client notes when it asked, Exact counts from when it answered."""
@@ -727,4 +620,4 @@ class TestToken(TransactionCase):
         self.env.invalidate_all()
         self.assertEqual(other.state, 'reconnect')
         self.assertEqual(self.connection.state, 'connected')
-        self.assertEqual(exact_token.decrypt(self.row()['refresh_token']), 'refresh-1')
+        self.assertEqual(self.opened('refresh_token'), 'refresh-1')

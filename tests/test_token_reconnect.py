@@ -16,7 +16,7 @@ from odoo.addons.account_exact.models import exact_connection, exact_token
 from odoo.addons.account_exact.models.exact_error_text import explain
 from odoo.addons.account_exact.models.exact_export_queue import LANES
 from odoo.addons.account_exact.tests.export_common import ExactExportCase
-from odoo.addons.account_exact.tests.test_token import TOKEN_LOGGER
+from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER
 
 OTHER = 1234569
 

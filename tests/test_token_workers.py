@@ -40,7 +40,7 @@ from odoo.addons.account_exact.tests.common import (
     CLIENT_SECRET,
     ExactSimulatorMixin,
 )
-from odoo.addons.account_exact.tests.test_token import TOKEN_LOGGER, secret_key
+from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER, secret_key
 
 _logger = logging.getLogger(__name__)
 
@@ -157,7 +157,8 @@ class WorkersMixin(ExactSimulatorMixin):
         """Return the refresh token in the database."""
         with self.environment() as env:
             row = env['exact.token']._read_row(env.cr, self.connection_id)
-            return exact_token.decrypt(row['refresh_token'])
+            origin = env['exact.connection'].browse(self.connection_id)._exact_origin()
+            return env['exact.token']._open_row(row, origin)[0].refresh_token
 
     def sent(self):
         return [token for token, _refusal in self.answers]

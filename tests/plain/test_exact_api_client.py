@@ -520,7 +520,8 @@ def test_401_twice_is_enough(fake):
 
 def test_the_token_is_asked_for_after_the_hook_and_before_each_page(fake):
     events = []
-    fake.will(Answer(body={'d': {'results': [], '__next': f'{fake.url}/next'}}), Answer(body=LIST))
+    first = {'d': {'results': [{'ID': GUID}], '__next': f'{fake.url}/next'}}
+    fake.will(Answer(body=first), Answer(body=LIST))
     client = ExactClient(
         fake.url, 1, lambda: events.append('token') or SECRET,
         before=lambda method, resource: events.append((method, resource)),

@@ -72,7 +72,7 @@ def test_exchange_sends_a_form(fake, oauth):
         'client_id': '{client-id}', 'client_secret': CLIENT_SECRET,
     }
     assert 'Authorization' not in request.headers
-    assert tokens == Tokens('stampEXAMPLEaccess', 'stampEXAMPLErefresh', NOW, 600)
+    assert tokens == Tokens('stampEXAMPLEaccess', 'stampEXAMPLErefresh', NOW, 600, f'{fake.url}')
 
 
 def test_refresh_sends_a_form(fake, oauth):

@@ -164,7 +164,8 @@ def test_forms_of_decimals(number, text):
 
 
 @given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
+    # What cannot be stored is left out, see test_exact_api_rubbish
+    st.none() | st.booleans() | st.integers() | st.text().map(wire.sendable),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10,
 ))
 @settings(max_examples=50)
@@ -252,7 +253,7 @@ def test_codes_of_relations_are_padded_to_18():
 # === FILTERS === #
 
 
-@given(st.text())
+@given(st.text().map(wire.sendable))
 def test_text_cannot_leave_its_quotes(text):
     literal = odata.literal(text)
     assert (literal[0], literal[-1]) == ("'", "'")

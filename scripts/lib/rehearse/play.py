@@ -23,7 +23,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.exceptions import LockError, UserError
 from odoo.modules.registry import Registry
 
-from .prepare import DIVISIONS, consent
+from .prepare import DIVISIONS, consent, move_in
 
 # States in which the engine has nothing to do any more.
 AT_REST = ('blocked', 'refused', 'verified', 'changed', 'undone', 'superseded', 'deleted')
@@ -86,6 +86,7 @@ class World:
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             env['ir.config_parameter'].set_param(PARAMETER, simulator.url)
+            move_in(env)
             self.admin_id = env.ref('base.user_admin').id
             self.companies = {env.ref(name).id: code for name, code in DIVISIONS.items()}
             self.crons = env['ir.cron'].search([('cron_name', 'like', 'Exact')], order='id').ids
