@@ -37,6 +37,7 @@ from . import (
     exact_refresh,
     exact_entry,
     exact_export_worker,
+    exact_export_relation,
     exact_export_send,
     exact_export_read_back,
     exact_export_proof,

@@ -161,6 +161,11 @@ class BookingBuilder:
             ])
         }
 
+    @cached_property
+    def refused_partners(self):
+        """Whom Exact has just refused as a relation: parameters of the finding by partner id."""
+        return self.env['exact.export']._refused_partners(self.division)
+
     def _category_ledger(self, category):
         """The mapping of the nearest category that has one."""
         while category:
@@ -375,22 +380,29 @@ class BookingBuilder:
             return ''
         match = self.relations.get(partner.id)
         if match is None:
-            built.new_relations[partner.id] = stand_in(partner.id)
-            return built.new_relations[partner.id]
+            return self._new_relation(built, partner)
         if match.candidates and not overrides.get('create_relation'):
-            built.problems.append(Problem(
-                match.reason,
-                params={
-                    'partner': partner.display_name,
-                    'relations': ", ".join(match.candidates.mapped('display_name')[:5]),
-                },
-                target=('res.partner', partner.id),
-            ))
+            built.problems += [
+                Problem(code, params=params, target=('res.partner', partner.id))
+                for code, params in match.questions(partner)
+            ]
             return ''
         if match.candidates:
-            built.new_relations[partner.id] = stand_in(partner.id)
-            return built.new_relations[partner.id]
+            return self._new_relation(built, partner)
         return match.relation.exact_guid
+
+    def _new_relation(self, built, partner):
+        """A stand-in for the relation that is to be made; Exact is not asked again for one that it
+        has just refused."""
+        if partner.id in self.refused_partners:
+            problem = Problem(
+                'refused_partner', params=self.refused_partners[partner.id],
+                target=('res.partner', partner.id),
+            )
+            if problem not in built.problems:
+                built.problems.append(problem)
+        built.new_relations[partner.id] = stand_in(partner.id)
+        return built.new_relations[partner.id]
 
     def _payment_condition(self, built):
         term = built.move.invoice_payment_term_id

@@ -258,7 +258,7 @@ class ExactDivision(models.Model):
             waiting = mapping_model.search([
                 ('division_id', 'in', self.ids), ('state', '!=', 'mapped'),
             ])
-            accepted = waiting._accept()
+            accepted = waiting._accept(in_bulk=True)
             done += len(accepted)
             if kind != 'partner':
                 # A partner without a row is looked up at its first export.

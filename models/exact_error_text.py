@@ -307,6 +307,7 @@ ATTEMPTS = {
     'due': _lt("%(amount)s on %(date)s"),
     'no_entry': _lt("Exact answered without an entry."),
     'not_there': _lt("Not in Exact."),
+    'may_be_known': _lt("Exact has a relation that it may be: it is checked anew."),
     'deleted_anew': _lt("Deleted, to be booked anew."),
     'entry': _lt("entry %(number)s of %(date)s, %(amount)s"),
     'difference': _lt("%(field)s: %(found)s, in Odoo %(meant)s"),

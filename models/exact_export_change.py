@@ -37,7 +37,7 @@ from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export import BOOKED_STATES
 from .exact_export_proof import DUE_PROPERTIES
 from .exact_export_read_back import PATIENCE
-from .exact_export_send import RELATION_RESOURCE
+from .exact_export_relation import RELATION_RESOURCE, RelationQuestion
 from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
 from .exact_note import note, word
 
@@ -360,7 +360,12 @@ class ExactExport(models.Model):
             return
         old = from_dict(self.booking)
         new = replace(one.booking, document=self.document_guid or '')
-        new = self._ensure_relations(client, new)
+        try:
+            new = self._ensure_relations(client, new)
+        except RelationQuestion:
+            # What Exact has is known here now: it is asked about with the next look.
+            self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            return
         line_guids = self._line_guids(client, old)
         what = plan(
             old, new, entry_id=self.exact_guid, line_ids=line_guids,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from psycopg2 import OperationalError
-from psycopg2.errors import SerializationFailure, UniqueViolation
+from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
@@ -36,9 +36,10 @@ from ..exact_api import (
     odata,
     wire,
 )
-from .exact_booking_builder import Problem, stand_in
-from .exact_clock import ceil, may_still_come
+from .exact_booking_builder import Problem
+from .exact_clock import ceil
 from .exact_error_text import DIVISION_REASONS, describe
+from .exact_export_relation import RELATION_RESOURCE, RelationQuestion, RelationRefused
 from .exact_export_worker import plain_text
 from .exact_note import note
 
@@ -50,7 +51,6 @@ MAX_ATTACHMENT = 25 * 1024 * 1024
 _DOCUMENTS = 'documents/Documents'
 _ATTACHMENTS = 'documents/DocumentAttachments'
 DOCUMENT_RESOURCES = (_DOCUMENTS, _ATTACHMENTS)
-RELATION_RESOURCE = 'crm/Accounts'
 # Exports that are looked for together.
 SEND_BATCH = 200
 # Seconds after which another division has its turn.
@@ -240,6 +240,12 @@ class ExactExport(models.Model):
             self._commit_half()
             asked = True
             answer = client.post(resource(booking), body)
+        except RelationQuestion:
+            self._check_anew()
+            return
+        except RelationRefused as error:
+            self._relation_refused(error)
+            return
         except Rejected as error:
             self._refused(step, error)
             return
@@ -344,149 +350,6 @@ class ExactExport(models.Model):
             'has_difference': False,
         })
         self._log_attempt('entry', 'done', str(self.entry_number or ''))
-
-    # === RELATIONS === #
-
-    def _ensure_relations(self, client, booking):
-        """Make the relations that the booking still has stand-ins for.
-
-        :return: the booking with real relations.
-        """
-        wanted = {booking.relation} | {line.relation for line in booking.lines}
-        # What the check found is there; only the rest can be a stand-in.
-        known = self.relation_id
-        missing = wanted - {'', known.exact_guid}
-        if missing:
-            booking, known = self._make_relations(client, booking, missing)
-        if known:
-            self._fit_relation(client, known, booking.kind)
-            if known != self.relation_id:
-                self.relation_id = known
-        return booking
-
-    def _make_relations(self, client, booking, missing):
-        """Put real relations in the place of stand-ins.
-
-        :param missing: GUIDs that the booking names and that may be stand-ins
-        :return: (booking, relation of the entry)
-        """
-        move = self.move_id
-        partners = (
-            move.commercial_partner_id
-            | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
-        )
-        real = {}
-        for partner in partners:
-            if stand_in(partner.id) in missing:
-                self._commit_half()
-                relation = self._create_relation(client, partner, booking.kind)
-                real[stand_in(partner.id)] = relation.exact_guid
-        booking = replace(
-            booking,
-            relation=real.get(booking.relation, booking.relation),
-            lines=tuple(
-                replace(line, relation=real.get(line.relation, line.relation))
-                for line in booking.lines
-            ),
-        )
-        return booking, self.env['exact.relation'].search([
-            ('division_id', '=', self.division_id.id), ('exact_guid', '=', booking.relation),
-        ], limit=1) if booking.relation else self.env['exact.relation']
-
-    def _create_relation(self, client, partner, kind):
-        """The relation of a partner: one made meanwhile, one that Exact has, or a new one."""
-        mapping_model = self.env['exact.partner.mapping']
-        mapping = mapping_model.search([
-            ('division_id', '=', self.division_id.id), ('partner_id', '=', partner.id),
-        ], limit=1)
-        if mapping.relation_id:
-            return mapping.relation_id
-        values = self.division_id._relation_body(partner, kind)
-        guid = self._find_remote_relation(client, values, was_asked=bool(mapping.asked_at))
-        if not guid and may_still_come(mapping.asked_at, fields.Datetime.now()):
-            raise OutcomeUnknown("the relation may be there without being seen yet")
-        if not guid:
-            # Somebody may have made its row during the call.
-            self._commit_half()
-            mapping = mapping_model._remember(self.division_id, partner)
-            if mapping.relation_id:
-                return mapping.relation_id
-            answer = self._post_new(client, mapping, 'asked_at', 'crm/Accounts', values)
-            guid = wire.as_guid(answer.get('ID'))
-            if not guid:
-                raise MalformedAnswer(self.env._("Exact answered without a relation."))
-            self._log_attempt('relation', 'done', partner.display_name)
-        # What the refresh has read since this transaction began, only a new one sees.
-        self._commit_half()
-        try:
-            return self._keep_relation(partner, guid, values)
-        except UniqueViolation:
-            # The refresh read it in this very moment.
-            self.env.cr.rollback()
-            return self._keep_relation(partner, guid, values)
-
-    def _keep_relation(self, partner, guid, values):
-        """A relation in Exact is a fact, whatever becomes of this document."""
-        relation = self.env['exact.relation']._adopt(self.division_id, guid, values)
-        self.env['exact.partner.mapping']._remember(self.division_id, partner, relation)
-        self._commit_half()
-        return relation
-
-    def _find_remote_relation(self, client, values, *, was_asked):
-        """A relation that came into Exact after the last refresh, or in an attempt without answer.
-
-        Only what identifies a party counts: its VAT or chamber of commerce number, or a card that
-        says the very same as ours.
-
-        :param bool was_asked: Exact was asked for this relation before, by whichever document.
-        """
-        terms = [
-            odata.eq(name, values[name])
-            for name in ('VATNumber', 'ChamberOfCommerce', 'Name') if values.get(name)
-        ]
-        rows = client.get(
-            'crm/Accounts', filter=' or '.join(terms),
-            select=['ID', 'Name', 'VATNumber', 'ChamberOfCommerce', 'Email', 'Postcode', 'City'],
-        )
-        if (self.overrides or {}).get('create_relation'):
-            # The person saw the relations that there were, and wants none of them.
-            seen = set(self.env['exact.relation'].with_context(active_test=False).search([
-                ('division_id', '=', self.division_id.id),
-                ('exact_guid', 'in', [wire.as_guid(row['ID']) for row in rows]),
-            ]).mapped('exact_guid'))
-            rows = [row for row in rows if wire.as_guid(row['ID']) not in seen]
-        for row in rows:
-            for name in ('VATNumber', 'ChamberOfCommerce'):
-                if values.get(name) and wire.as_text(row.get(name)) == values[name]:
-                    return wire.as_guid(row['ID'])
-        place = ('Email', 'Postcode', 'City')
-        if not was_asked and not any(values.get(name) for name in place):
-            # A name alone is no identity; only after a lost answer it is likely to be our own.
-            return ''
-        for row in rows:
-            if all(
-                wire.as_text(row.get(name)) == (values.get(name) or '')
-                for name in ('Name', *place)
-            ):
-                return wire.as_guid(row['ID'])
-        return ''
-
-    def _fit_relation(self, client, relation, kind):
-        """Let a linked relation be what the document needs: customer, supplier or both."""
-        values = {}
-        if kind == 'sale' and not relation.is_customer:
-            values['Status'] = 'C'
-        if kind == 'purchase' and not relation.is_supplier:
-            values['IsSupplier'] = True
-        if not values:
-            return
-        self._commit_half()
-        client.put('crm/Accounts', relation.exact_guid, values)
-        relation.write({
-            'status': values.get('Status', relation.status),
-            'is_supplier': values.get('IsSupplier', relation.is_supplier),
-        })
-        self._log_attempt('relation', 'done', relation.display_name)
 
     # === DOCUMENTS === #
 

@@ -26,6 +26,7 @@ from .exact_error_text import describe
 from .exact_export_queue import BUSY
 from .exact_facts import line_taxes
 from .exact_note import note
+from .exact_relation_match import RELATION_QUESTIONS
 
 _logger = logging.getLogger(__name__)
 
@@ -345,7 +346,7 @@ class ExactExport(models.Model):
             'journal_missing': {'mapping_missing_journal'},
             'account_missing': {'mapping_missing_account', 'line_without_account'},
             'vat_code_missing': {'mapping_missing_tax', 'several_taxes'},
-            'relation_missing': {'no_partner', 'relation_ambiguous', 'relation_same_name'},
+            'relation_missing': {'no_partner', *RELATION_QUESTIONS},
             'period_unknown': {'period_unknown'},
             'period_closed': {'period_ask', 'no_open_period'},
             'no_lines': {'nothing_to_book'},

@@ -7,6 +7,7 @@ from odoo.tools.translate import LazyTranslate
 
 from .exact_division_mapping import MAPPING_MODELS
 from .exact_note import note, shown
+from .exact_relation import number_label
 from .exact_sync_resources import HOURLY
 
 _lt = LazyTranslate(__name__)
@@ -35,6 +36,12 @@ SENTENCES = {
     # Relations
     'relation_ambiguous': _lt("Several relations of Exact could be %(partner)s: %(relations)s. Choose one."),
     'relation_same_name': _lt("Exact has a relation with the name of %(partner)s: %(relations)s. Link it, or create a new relation."),
+    'relation_same_iban': _lt("Exact has a relation with the bank account of %(partner)s: %(relations)s. Link it, or create a new relation."),
+    'relation_same_chamber': _lt("Exact has a relation with the chamber of commerce number of %(partner)s, of another register perhaps: %(relations)s. Link it, or create a new relation."),
+    'relation_contradicts': _lt("%(partner)s may be %(relation)s of Exact, but the %(field)s differs: %(ours)s in Odoo, %(theirs)s in Exact. Link it all the same, or create a new relation."),
+    'relation_taken_away': _lt("%(partner)s was unlinked from %(relations)s by hand, which has the same number. Link it again, or create a new relation."),
+    'relation_left_out': _lt("%(partner)s has no %(field)s in Exact: it would not take “%(value)s”. Add it there if it is needed."),
+    'relation_shortened': _lt("Of %(partner)s, the %(field)s has more than the %(limit)s characters that Exact takes: it is shortened there."),
     'relation_new': _lt("%(partner)s is new in Exact: a relation is created."),
     # Exact's own rules, by the codes of booking.rules
     'division_differs': _lt("The document was built for administration %(meant)s, not for %(division)s."),
@@ -263,8 +270,9 @@ def sentence(env, code, params):
     if template is None:
         return env._("Exact would not take it (%(code)s).", code=code)
     values = {key: shown(env, value) for key, value in (params or {}).items()}
-    if code == 'read_back':
-        values['field'] = field_label(env, values.get('field', ''))
+    if 'field' in values:
+        label = number_label if code.startswith('relation_') else field_label
+        values['field'] = label(env, values['field'])
     text = template._translate(env.lang or 'en_US')
     with contextlib.suppress(KeyError, ValueError):
         text = text % values

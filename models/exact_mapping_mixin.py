@@ -424,13 +424,18 @@ class ExactMappingMixin(models.AbstractModel):
 
     # === ACTIONS === #
 
-    def _accept(self):
+    def _acceptable_in_bulk(self):
+        """The rows whose suggestions may be taken over without a look at each."""
+        return self
+
+    def _accept(self, *, in_bulk=False):
         """Take over the suggestions that still fit.
 
+        :param in_bulk: nobody looked at each of them.
         :return: the rows that were mapped by it.
         """
         accepted = self.browse()
-        for mapping in self:
+        for mapping in self._acceptable_in_bulk() if in_bulk else self:
             if mapping.state not in ('suggested', 'broken') or not mapping._is_suggested():
                 continue
             if any(
@@ -446,9 +451,13 @@ class ExactMappingMixin(models.AbstractModel):
         return accepted
 
     def action_accept(self):
-        """Accept the suggestions of the selected rows."""
+        """Accept the suggestions of the selected rows; of several at once those that need no look
+        at each."""
+        return self._accept_and_tell(in_bulk=len(self) > 1)
+
+    def _accept_and_tell(self, *, in_bulk):
         self.check_access('write')
-        done = len(self._accept())
+        done = len(self._accept(in_bulk=in_bulk))
         return self._accepted_notification(
             done, len(self.filtered(lambda mapping: mapping.state != 'mapped')),
         )
@@ -481,7 +490,7 @@ class ExactMappingMixin(models.AbstractModel):
         waiting = self.search([
             ('state', '!=', 'mapped'), ('company_id', 'in', self.env.companies.ids),
         ])
-        return waiting.action_accept()
+        return waiting._accept_and_tell(in_bulk=True)
 
     def action_look_for_new(self):
         """Add rows for what is used in Odoo since, and suggest anew; of the open companies."""

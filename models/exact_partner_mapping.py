@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .exact_relation_match import own_number
-from .exact_sync_resources import match_key
+from ..booking.party import meet
+from .exact_relation import number_label
+from .exact_relation_match import RelationPool, known_party
 
 
 class ExactPartnerMapping(models.Model):
@@ -26,6 +27,9 @@ class ExactPartnerMapping(models.Model):
         check_company=True, domain="[('parent_id', '=', False)]",
     )
     vat = fields.Char(related='partner_id.vat', string="VAT Number")
+    company_registry = fields.Char(
+        related='partner_id.company_registry', string="Chamber of Commerce Number",
+    )
     relation_id = fields.Many2one(
         'exact.relation', string="Relation in Exact", ondelete='restrict', index=True,
         tracking=True, domain="[('division_id', '=', division_id), ('is_blocked', '=', False)]",
@@ -33,17 +37,96 @@ class ExactPartnerMapping(models.Model):
     asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for a relation that it may have made.",
     )
+    pending_account_id = fields.Many2one(
+        'res.partner.bank', ondelete='set null', readonly=True,
+        help="Bank account that the relation, which was made here, is yet to be given in Exact.",
+    )
+    account_asked_at = fields.Datetime(
+        readonly=True, help="When Exact was asked for a bank account that it may have made.",
+    )
     suggested_relation_id = fields.Many2one(
         'exact.relation', string="Suggestion", ondelete='set null', readonly=True,
     )
+    contradiction = fields.Char(
+        compute='_compute_contradiction',
+        help="Numbers of the partner and of the relation that differ: somebody has to say whether "
+             "they are one party.",
+    )
 
-    _partner_uniq = models.UniqueIndex(
-        '(division_id, partner_id)', "The partner has a row already.",
+    # A constraint, not an index: Odoo's merge of contacts looks for constraints.
+    _partner_unique = models.Constraint(
+        'UNIQUE(division_id, partner_id)', "The partner has a row already.",
     )
 
     @api.model
     def _state_depends(self):
         return [*super()._state_depends(), 'relation_id.is_blocked']
+
+    @api.depends('partner_id.vat', 'partner_id.company_registry', 'relation_id',
+                 'suggested_relation_id')
+    @api.depends_context('lang')
+    def _compute_contradiction(self):
+        for mapping in self:
+            # sudo: numbers of master data are no secret to whoever may see the mapping.
+            mapping_sudo = mapping.sudo()
+            relation_sudo = mapping_sudo.relation_id or mapping_sudo.suggested_relation_id
+            if not relation_sudo or not mapping_sudo.partner_id:
+                mapping.contradiction = False
+                continue
+            ours = known_party(
+                mapping_sudo.partner_id, mapping_sudo.division_id._home_country(),
+            )
+            mapping.contradiction = "; ".join(
+                self.env._(
+                    "%(field)s %(ours)s in Odoo, %(theirs)s in Exact",
+                    field=number_label(self.env, name), ours=own, theirs=their,
+                )
+                for name, own, their in meet(ours, relation_sudo._party()).contradictions
+            ) or False
+
+    # === CRUD === #
+
+    def write(self, vals):
+        before = {
+            mapping: mapping.relation_id for mapping in self
+        } if 'relation_id' in vals else {}
+        result = super().write(vals)
+        for mapping, relation in before.items():
+            if relation and mapping.relation_id != relation:
+                relation._part_from(mapping.partner_id)
+            if mapping.relation_id:
+                mapping.relation_id._join_with(mapping.partner_id)
+        return result
+
+    def unlink(self):
+        links = [
+            (mapping.partner_id, mapping.relation_id) for mapping in self if mapping.relation_id
+        ] if not self.env.context.get('exact_keeps_together') else []
+        result = super().unlink()
+        for partner, relation in links:
+            relation._part_from(partner)
+        return result
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mappings = super().create(vals_list)
+        for mapping in mappings.filtered('relation_id'):
+            mapping.relation_id._join_with(mapping.partner_id)
+        return mappings
+
+    # === ACCEPT === #
+
+    def _acceptable_in_bulk(self):
+        """Only what a number proves: a name, a bank account, and what contradicts itself, or was
+        taken away by hand, needs a person who looks at it."""
+        accepted = self.browse()
+        for division, mappings in self.grouped('division_id').items():
+            known = self._find_relations(division, mappings.partner_id)
+            accepted |= mappings.filtered(lambda mapping, known=known: (
+                mapping.partner_id in known
+                and known[mapping.partner_id].key == mapping.suggested_relation_id.id
+            ))
+        return accepted
 
     @api.model
     def _remember(self, division, partner, relation=None):
@@ -75,53 +158,38 @@ class ExactPartnerMapping(models.Model):
     def _find_suggestions(self, division):
         """The one relation that a partner can be; of several none is suggested."""
         known = self._find_relations(division, self.partner_id)
-        return {
-            mapping: ({'relation_id': min(relation_ids)}, reason)
-            for mapping in self
-            for relation_ids, reason in [known.get(mapping.partner_id, ((), ''))]
-            if len(relation_ids) == 1
-        }
+        found = {}
+        for mapping in self:
+            choice = known.get(mapping.partner_id)
+            if not choice:
+                continue
+            relation_ids = [choice.key] if choice.key else list(choice.candidates)
+            relation = self.env['exact.relation'].browse(relation_ids)
+            if len(relation) == 1 and not relation.is_blocked:
+                reason = choice.reason if choice.key else (
+                    choice.candidates[relation.id].reasons[0]
+                )
+                found[mapping] = ({'relation_id': relation.id}, reason)
+        return found
 
     @api.model
-    def _find_relations(self, division, partners, *, with_blocked=False):
-        """The relations that partners can be: by what identifies one, then by the whole name.
+    def _find_relations(self, division, partners):
+        """The relations that partners are, or can be; a blocked one still says who a partner is.
 
-        :param bool with_blocked: a blocked relation still says who a partner is.
-        :return: {partner: (ids of relations, reason)}; who is not known is not in it.
+        :return: {partner: booking.party.Choice of ids of relations}; who is not known is not in it.
         """
-        places = {
-            'vat': ('exact.relation', 'vat_key', lambda partner: {own_number(partner, 'vat')}),
-            'chamber_of_commerce': (
-                'exact.relation', 'chamber_key',
-                lambda partner: {own_number(partner, 'company_registry')},
-            ),
-            'iban': (
-                'exact.relation.bank', 'iban_key',
-                lambda partner: {match_key(bank.acc_number) for bank in partner.bank_ids},
-            ),
-            'same_name': (
-                'exact.relation', 'name', lambda partner: {(partner.name or '').strip()},
-            ),
+        home = division._home_country()
+        parties = {partner: known_party(partner, home) for partner in partners}
+        pool = RelationPool(division)
+        pool.add_by_number(parties.values())
+        found = pool.choose(parties)
+        # Who is certain by a number needs no hints.
+        rest = {
+            partner: known for partner, known in parties.items()
+            if partner not in found or not found[partner].key
         }
-        found, left = {}, partners
-        for reason, (model, field, keys_of) in places.items():
-            keys = {partner: keys_of(partner) - {'', False} for partner in left}
-            wanted = set().union(*keys.values())
-            if not wanted:
-                continue
-            known = {}
-            for record in self.env[model].search([
-                ('division_id', '=', division.id), (field, 'in', list(wanted)),
-            ]):
-                relation = record.relation_id if model == 'exact.relation.bank' else record
-                if with_blocked or not relation.is_blocked:
-                    known.setdefault(record[field], set()).add(relation.id)
-            for partner in left:
-                relation_ids = set().union(*(known.get(key, set()) for key in keys[partner]))
-                if relation_ids:
-                    found[partner] = (relation_ids, reason)
-            left -= self.env['res.partner'].union(*found)
-        return found
+        pool.add_by_hint(rest.values())
+        return {**found, **pool.choose(rest)}
 
     def _find_previous(self, division):
         """Nothing: relations are numbered by each administration for itself."""
@@ -148,8 +216,9 @@ class ExactPartnerMapping(models.Model):
         partners = self.env['res.partner'].browse(
             partner_id for (partner_id,) in rows if partner_id
         )
-        known = self._find_relations(division, partners)
-        return {'partner_id': self.env['res.partner'].union(*known)}
+        return {
+            'partner_id': self.env['res.partner'].union(*self._find_relations(division, partners)),
+        }
 
     def _describe_reason(self, reason, target):
         if target is not None and reason == 'vat' and target.vat_number:
@@ -165,10 +234,9 @@ class ExactPartnerMapping(models.Model):
         stops = self.filtered(lambda mapping: mapping.state == 'broken')
         for division, mappings in (self - stops).grouped('division_id').items():
             known = self._find_relations(division, mappings.partner_id)
-            for mapping in mappings:
-                relation_ids, reason = known.get(mapping.partner_id, ((), ''))
-                if reason == 'same_name' or len(relation_ids) > 1:
-                    stops |= mapping
+            stops |= mappings.filtered(lambda mapping, known=known: (
+                mapping.partner_id in known and not known[mapping.partner_id].key
+            ))
         if not stops:
             return False
         return SQL(

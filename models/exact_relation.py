@@ -1,4 +1,36 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
+
+from ..booking.party import party
+
+
+def identity_keys(country, vat_number, chamber_of_commerce):
+    """What a relation is found by, from what Exact says of it.
+
+    :return: values of `vat_key` and `chamber_key`; False for what identifies nobody.
+    """
+    known = party(country=country, vat=vat_number, chamber=chamber_of_commerce)
+    return {
+        'vat_key': known.vat.key if known.vat else False,
+        'chamber_key': known.chamber or False,
+    }
+
+
+def number_label(env, name):
+    """What is known of a party, as a person calls it."""
+    labels = {
+        'name': env._("name"),
+        'street': env._("street"),
+        'street2': env._("second line of the street"),
+        'postcode': env._("postcode"),
+        'city': env._("city"),
+        'email': env._("e-mail address"),
+        'phone': env._("phone number"),
+        'website': env._("website"),
+        'vat': env._("VAT number"),
+        'chamber_of_commerce': env._("chamber of commerce number"),
+        'iban': env._("bank account"),
+    }
+    return labels.get(name, name)
 
 
 class ExactRelation(models.Model):
@@ -42,11 +74,39 @@ class ExactRelation(models.Model):
     bank_ids = fields.One2many(
         'exact.relation.bank', 'relation_id', string="Bank Accounts", readonly=True,
     )
+    parted_partner_ids = fields.Many2many(
+        'res.partner', 'exact_relation_parted_partner_rel', string="Parted From", readonly=True,
+        help="Partners that somebody has unlinked from this relation: none is linked to it again "
+             "but by hand.",
+    )
 
     @api.depends('status')
     def _compute_is_customer(self):
         for relation in self:
             relation.is_customer = relation.status == 'C'
+
+    def _part_from(self, partner):
+        """Somebody took the link with a partner away: it does not come back by itself."""
+        # sudo: relations are the mirror's, this is ours.
+        self.sudo().parted_partner_ids = [Command.link(partner.id)]
+
+    def _join_with(self, partner):
+        """A partner is linked again."""
+        relations_sudo = self.sudo()
+        if partner in relations_sudo.parted_partner_ids:
+            relations_sudo.parted_partner_ids = [Command.unlink(partner.id)]
+
+    def _party(self, accounts=()):
+        """Who it is, in the terms of the one rule for that.
+
+        :param accounts: its bank accounts, where they matter.
+        :rtype: booking.party.Party
+        """
+        self.ensure_one()
+        return party(
+            country=self.country_code, vat=self.vat_key, chamber=self.chamber_key,
+            accounts=accounts, name=self.name,
+        )
 
 
 class ExactRelationBank(models.Model):

@@ -12,12 +12,13 @@ Ways of reading:
 `WHOLE`: no sync twin and few rows: read whole, compared, only differences written.
 """
 
-import re
 from datetime import timedelta
 
 from odoo.tools import LazyTranslate
 
+from ..booking.party_numbers import bank_account
 from ..exact_api import MalformedAnswer, odata, wire
+from .exact_relation import identity_keys
 
 _lt = LazyTranslate(__name__)
 
@@ -32,8 +33,8 @@ SIX_HOURLY = timedelta(hours=6)
 
 
 def match_key(value):
-    """A VAT number, chamber of commerce number or IBAN without what people add to it."""
-    return re.sub(r'[^A-Z0-9]', '', (value or '').upper()) or False
+    """A bank account without what people add to it; False for what identifies nobody."""
+    return bank_account(value) or False
 
 
 def text(value):
@@ -478,9 +479,8 @@ class Relations(Resource):
             'status': choice(row['Status'], 'ASPC'),
             'is_supplier': boolean(row['IsSupplier']),
             'vat_number': vat_number,
-            'vat_key': match_key(vat_number),
             'chamber_of_commerce': chamber,
-            'chamber_key': match_key(chamber),
+            **identity_keys(text(row['Country']), vat_number, chamber),
             'country_code': text(row['Country']),
             'email': text(row['Email']),
             'street': text(row['AddressLine1']),

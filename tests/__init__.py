@@ -29,3 +29,4 @@ from . import test_export_change, test_export_edges, test_export_once, test_expo
 from . import test_export_rules, test_export_typed
 from . import test_closed_periods, test_known_before, test_refusals
 from . import test_export_edits, test_export_proof, test_vat_dates
+from . import test_relations

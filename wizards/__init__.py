@@ -2,6 +2,7 @@ from . import (
     exact_export_document_wizard,
     exact_export_wizard,
     exact_link_wizard,
+    exact_partner_merge,
     exact_period_wizard,
     exact_undo_wizard,
 )

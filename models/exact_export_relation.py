@@ -1,0 +1,398 @@
+"""Relations of the documents that are sent: the one that Exact has, or a new one.
+
+Who is who is decided by `booking.party`, for what Exact was asked as for what is mirrored. Where it
+is not certain, what was found is mirrored and the document is checked anew: the check asks.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..booking import fit_text
+from ..booking.party import choose, is_same_card, party
+from ..booking.party_numbers import bank_account, compact, is_iban
+from ..exact_api import Forbidden, MalformedAnswer, OutcomeUnknown, Rejected, odata, wire
+from .exact_booking_builder import Problem, stand_in
+from .exact_clock import may_still_come
+from .exact_error_text import describe
+from .exact_note import note, told
+from .exact_relation_match import known_party, own_text
+
+RELATION_RESOURCE = 'crm/Accounts'
+_BANK_ACCOUNTS = 'crm/BankAccounts'
+_SELECT = [
+    'ID', 'Code', 'Name', 'Status', 'IsSupplier', 'VATNumber', 'ChamberOfCommerce', 'Country',
+    'Email', 'Postcode', 'City', 'Blocked',
+]
+# So long a partner that Exact refused is not asked for again unless somebody edits it, or retries.
+REFUSED_FOR = timedelta(hours=1)
+
+
+class RelationQuestion(Exception):  # noqa: N818  the name says what happened
+    """Exact has relations that a partner may be: a person has to say."""
+
+
+class RelationRefused(Rejected):
+    """Exact does not take `partner` as a relation."""
+
+    def __init__(self, partner, error):
+        super().__init__(
+            error.args[0], kinds=error.kinds, status=error.status, messages=error.messages,
+            resource=error.resource, method=error.method,
+        )
+        self.partner = partner
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === RELATIONS === #
+
+    def _ensure_relations(self, client, booking):
+        """Make the relations that the booking still has stand-ins for.
+
+        :return: the booking with real relations.
+        """
+        wanted = {booking.relation} | {line.relation for line in booking.lines}
+        # What the check found is there; only the rest can be a stand-in.
+        known = self.relation_id
+        missing = wanted - {'', known.exact_guid}
+        if missing:
+            booking, known = self._make_relations(client, booking, missing)
+        if known:
+            self._fit_relation(client, known, booking.kind)
+            if known != self.relation_id:
+                self.relation_id = known
+        return booking
+
+    def _make_relations(self, client, booking, missing):
+        """Put real relations in the place of stand-ins.
+
+        :param missing: GUIDs that the booking names and that may be stand-ins
+        :return: (booking, relation of the entry)
+        """
+        move = self.move_id
+        partners = (
+            move.commercial_partner_id
+            | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
+        )
+        real = {}
+        for partner in partners:
+            if stand_in(partner.id) in missing:
+                self._commit_half()
+                relation = self._create_relation(client, partner, booking.kind)
+                real[stand_in(partner.id)] = relation.exact_guid
+        booking = replace(
+            booking,
+            relation=real.get(booking.relation, booking.relation),
+            lines=tuple(
+                replace(line, relation=real.get(line.relation, line.relation))
+                for line in booking.lines
+            ),
+        )
+        return booking, self.env['exact.relation'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', booking.relation),
+        ], limit=1) if booking.relation else self.env['exact.relation']
+
+    def _create_relation(self, client, partner, kind):
+        """The relation of a partner: one made meanwhile, one that Exact has, or a new one."""
+        mapping_model = self.env['exact.partner.mapping']
+        mapping = mapping_model.search([
+            ('division_id', '=', self.division_id.id), ('partner_id', '=', partner.id),
+        ], limit=1)
+        if mapping.relation_id:
+            self._bring_bank_account(client, mapping)
+            return mapping.relation_id
+        values, omissions = self.division_id._relation_body(partner, kind)
+        row = self._find_remote_relation(
+            client, partner, values, was_asked=bool(mapping.asked_at),
+        )
+        if row:
+            self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
+            return self._keep_relation(partner, row)
+        if may_still_come(mapping.asked_at, fields.Datetime.now()):
+            raise OutcomeUnknown("the relation may be there without being seen yet")
+        # Somebody may have made its row during the call.
+        self._commit_half()
+        mapping = mapping_model._remember(self.division_id, partner)
+        if mapping.relation_id:
+            return mapping.relation_id
+        try:
+            answer = self._post_new(client, mapping, 'asked_at', RELATION_RESOURCE, values)
+        except Rejected as error:
+            raise RelationRefused(partner, error) from error
+        guid = wire.as_guid(answer.get('ID'))
+        if not guid:
+            raise MalformedAnswer(self.env._("Exact answered without a relation."))
+        self._log_attempt('relation', 'done', partner.display_name)
+        self._name_omissions(partner, omissions)
+        if kind == 'purchase':
+            mapping.pending_account_id = self._own_account(partner)
+        relation = self._keep_relation(partner, {**values, 'ID': guid})
+        self._bring_bank_account(client, mapping)
+        return relation
+
+    def _keep_relation(self, partner, row):
+        """A relation in Exact is a fact, whatever becomes of this document.
+
+        :param row: what Exact was told of it, or told, in its property names.
+        """
+        # What the refresh has read since this transaction began, only a new one sees.
+        self._commit_half()
+        try:
+            return self._adopt_relation(partner, row)
+        except UniqueViolation:
+            # The refresh read it in this very moment.
+            self.env.cr.rollback()
+            return self._adopt_relation(partner, row)
+
+    def _adopt_relation(self, partner, row):
+        relation = self.env['exact.relation']._adopt(
+            self.division_id, wire.as_guid(row['ID']), row,
+        )
+        self.env['exact.partner.mapping']._remember(self.division_id, partner, relation)
+        self._commit_half()
+        return relation
+
+    def _find_remote_relation(self, client, partner, values, *, was_asked):
+        """A relation that came into Exact after the last refresh, or in an attempt without answer.
+
+        :param values: what Exact would be told of it.
+        :param bool was_asked: Exact was asked for this relation before, by whichever document.
+        :return: its row, None if there is none
+        :raise RelationQuestion: some may be it
+        """
+        ours = replace(
+            known_party(partner, self.division_id._home_country()), place=_place(values),
+        )
+        rows = {
+            wire.as_guid(row['ID']): row
+            for row in client.get(
+                RELATION_RESOURCE, select=_SELECT, filter=' or '.join(_terms(ours, partner)),
+            )
+        }
+        relation_model = self.env['exact.relation']
+        known = relation_model.with_context(active_test=False).search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', 'in', list(rows)),
+        ]) if rows else relation_model
+        wants_new = bool((self.overrides or {}).get('create_relation'))
+        if wants_new:
+            # The person saw the relations that there were, and wants none of them.
+            rows = {
+                guid: row for guid, row in rows.items() if guid not in known.mapped('exact_guid')
+            }
+        # sudo: who was parted from whom is decided for everybody
+        parted = known.filtered(
+            lambda relation: partner in relation.sudo().parted_partner_ids,
+        ).mapped('exact_guid')
+        theirs = {guid: _row_party(row) for guid, row in rows.items()}
+        choice = choose(ours, theirs.items(), parted)
+        if choice.key:
+            return rows[choice.key]
+        cards = [
+            guid for guid in choice.candidates
+            if guid not in parted and is_same_card(ours, theirs[guid], was_asked=was_asked)
+        ]
+        if len(cards) == 1:
+            return rows[cards[0]]
+        # A name alone is no reason to ask: a namesake is somebody else more often than not.
+        asked = [
+            guid for guid, verdict in choice.candidates.items()
+            if set(verdict.reasons) - {'same_name'}
+        ]
+        if asked and not wants_new:
+            self._commit_half()
+            for guid in asked:
+                relation_model._adopt(self.division_id, guid, rows[guid])
+            raise RelationQuestion
+        return None
+
+    def _check_anew(self):
+        """What Exact has is known here now, and is what the check asks about."""
+        self._log_attempt('relation', 'later', note('attempt/may_be_known'))
+        self.write({'state': 'proposed', 'next_try': False})
+        self._trigger_worker()
+
+    def _fit_relation(self, client, relation, kind):
+        """Let a linked relation be what the document needs: customer, supplier or both."""
+        values = {}
+        if kind == 'sale' and not relation.is_customer:
+            values['Status'] = 'C'
+        if kind == 'purchase' and not relation.is_supplier:
+            values['IsSupplier'] = True
+        if not values:
+            return
+        self._commit_half()
+        client.put(RELATION_RESOURCE, relation.exact_guid, values)
+        relation.write({
+            'status': values.get('Status', relation.status),
+            'is_supplier': values.get('IsSupplier', relation.is_supplier),
+        })
+        self._log_attempt('relation', 'done', relation.display_name)
+
+    # === WHAT IS NICE TO HAVE === #
+
+    def _name_omissions(self, partner, omissions):
+        """What Exact would not take of a new relation, once, where it was made."""
+        self._add_findings({self: [
+            Problem(
+                'relation_shortened' if omission.limit else 'relation_left_out', 'informs',
+                {
+                    'partner': partner.display_name, 'field': omission.field,
+                    'value': omission.text, 'limit': omission.limit,
+                },
+                ('res.partner', partner.id),
+            )
+            for omission in omissions
+        ]})
+
+    def _own_account(self, partner):
+        """The bank account of a new supplier: that of the bill, else the first that is trusted,
+        else the first.
+
+        :return: `res.partner.bank`
+        """
+        own = partner.bank_ids
+        chosen = self.move_id.partner_bank_id & own
+        return chosen or own.filtered('allow_out_payment')[:1] or own[:1]
+
+    def _bring_bank_account(self, client, mapping):
+        """Give a relation that was made here the bank account of its partner, if Exact has it not.
+
+        It is nice to have: what Exact says no to is named, and the document goes on.
+        """
+        bank = mapping.pending_account_id
+        if not bank:
+            return
+        number = bank_account(bank.acc_number)
+        relation = mapping.relation_id
+        if not is_iban(number):
+            self._leave_account_out(mapping, '')
+            return
+        rows = client.get(
+            _BANK_ACCOUNTS, select=['ID', 'BankAccount', 'IBAN'],
+            filter=odata.eq('Account', odata.guid(relation.exact_guid)),
+        )
+        there = {
+            bank_account(wire.as_text(row[name]))
+            for row in rows for name in ('BankAccount', 'IBAN')
+        }
+        if number not in there:
+            if may_still_come(mapping.account_asked_at, fields.Datetime.now()):
+                raise OutcomeUnknown("the bank account may be there without being seen yet")
+            body = {'Account': relation.exact_guid, 'BankAccount': number, 'Main': True}
+            if bank.bank_bic:
+                body['BICCode'] = compact(bank.bank_bic)
+            if bank.acc_holder_name:
+                body['BankAccountHolderName'] = fit_text(bank.acc_holder_name, 50)
+            try:
+                self._post_new(client, mapping, 'account_asked_at', _BANK_ACCOUNTS, body)
+            except (Rejected, Forbidden) as error:
+                self._leave_account_out(mapping, " ".join(error.messages) or describe(error))
+                return
+        mapping.write({'pending_account_id': False, 'account_asked_at': False})
+        self._commit_half()
+
+    def _leave_account_out(self, mapping, words):
+        partner, bank = mapping.partner_id, mapping.pending_account_id
+        self._add_findings({self: [Problem(
+            'relation_left_out', 'informs',
+            {
+                'partner': partner.display_name, 'field': 'iban', 'value': bank.acc_number,
+                'words': words,
+            },
+            ('res.partner', partner.id),
+        )]})
+        mapping.write({'pending_account_id': False, 'account_asked_at': False})
+        self._commit_half()
+
+    # === REFUSED === #
+
+    def _relation_refused(self, error):
+        """Exact does not take a partner as a relation: its other documents wait for the same person
+        and do not ask again.
+
+        :param RelationRefused error:
+        """
+        partner = error.partner
+        message = describe(error)
+        self._log_attempt('relation', 'refused', message)
+        self.answer = "\n".join(error.messages) or told(self.env, message)
+        problem = Problem(
+            'refused_partner', params={'name': partner.display_name, 'words': self.answer},
+            target=('res.partner', partner.id),
+        )
+        self._set_findings([problem])
+        self.state = 'refused'
+        others = self.search(Domain([
+            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
+            ('pending_action', '=', False),
+            ('move_id.line_ids.partner_id', 'child_of', partner.id),
+        ])).filtered(lambda export: stand_in(partner.id) in export._relations_named())
+        others._log_attempt(
+            'check', 'refused', note(f'finding/{problem.code}', **problem.params),
+        )
+        others._set_all_findings({other: [problem] for other in others})
+        others.write({'state': 'refused', 'next_try': False})
+
+    def _relations_named(self):
+        """GUIDs of relations, and stand-ins, that the booking names."""
+        booking = self.booking or {}
+        return {
+            booking.get('relation'), *(line.get('relation') for line in booking.get('lines', ())),
+        }
+
+    @api.model
+    def _refused_partners(self, division):
+        """Partners that Exact has just refused as relations, as long as nobody edited them.
+
+        :return: {id of a partner: parameters of the finding}
+        """
+        findings = self.env['exact.finding'].search([
+            ('division_id', '=', division.id), ('code', '=', 'refused_partner'),
+            ('export_id.state', 'in', ['blocked', 'refused']),
+            ('create_date', '>', fields.Datetime.now() - REFUSED_FOR),
+        ])
+        partners = self.env['res.partner'].browse(findings.mapped('res_id')).exists()
+        written = {partner.id: partner.write_date for partner in partners}
+        return {
+            finding.res_id: finding.params for finding in findings
+            if finding.res_id in written and written[finding.res_id] <= finding.create_date
+        }
+
+
+def _terms(ours, partner):
+    """What a relation is looked for in Exact, where numbers are written in many ways."""
+    numbers = {
+        'VATNumber': (ours.vat, own_text(partner, 'vat')),
+        'ChamberOfCommerce': (ours.chamber, own_text(partner, 'company_registry')),
+    }
+    for name, (number, written) in numbers.items():
+        if not number:
+            continue
+        forms = {number} if isinstance(number, str) else {*number.keys, number.text}
+        yield from (
+            odata.eq(name, form) for form in sorted({*forms, compact(written), fit_text(written)})
+            if form
+        )
+    if ours.name:
+        yield odata.eq('Name', ours.name)
+
+
+def _row_party(row):
+    """Who a relation is by a row of crm/Accounts."""
+    return party(
+        country=wire.as_text(row.get('Country')), vat=wire.as_text(row.get('VATNumber')),
+        chamber=wire.as_text(row.get('ChamberOfCommerce')), name=wire.as_text(row.get('Name')),
+        place=_place(row),
+    )
+
+
+def _place(values):
+    return tuple(
+        wire.as_text(values.get(name)) or '' for name in ('Email', 'Postcode', 'City')
+    )
