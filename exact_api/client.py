@@ -39,6 +39,8 @@ WITHOUT_DIVISION = ('current/Me', 'system/Users')
 # The words of a gateway in front of Exact, whatever the body says.
 GATEWAY_STATUSES = (408, 502, 503, 504)
 READING = 'GET'
+# What tells one row from another, or which entry it belongs to.
+ROW_KEYS = ('ID', 'EntryID')
 # For a whole call, whatever comes in between; see `timeout` for a silence.
 WHOLE_CALL = 90
 # As many as a day has calls (D), and rows at once that a list in memory may have.
@@ -145,10 +147,15 @@ class ExactClient:
                 raise TooMuch("too many rows", limit='pages', resource=resource, method=READING)
         return rows[:top]
 
-    def pages(self, resource, *, select, filter=None, orderby=None, top=None, params=None):
+    def pages(
+        self, resource, *, select, filter=None, orderby=None, top=None, params=None, whole=True,
+    ):
         """Give the pages one by one, a list of rows each; each is called for when it is asked for.
 
         A page has up to 60 rows, below `bulk/` and `sync/` up to 1,000 (D). Parameters as of `get`.
+
+        :param bool whole: whether each row must have its key, and gets None for what else was
+            selected and is missing; False for who looks at each row itself
         """
         query = {'$select': _names(select)}
         if filter:
@@ -159,7 +166,8 @@ class ExactClient:
             query['$top'] = int(top)
         for name, value in (params or {}).items():
             query[name] = value if isinstance(value, str) else odata.literal(value)
-        return self._follow(resource, self._url(resource, query), top)
+        names = query['$select'].split(',') if whole else []
+        return self._follow(resource, self._url(resource, query), top, names)
 
     def get_by_key(self, resource, key, *, select):
         """Return one record as a dict, None if there is none.
@@ -175,7 +183,7 @@ class ExactClient:
             raise MalformedAnswer("not a record", resource=resource, method=READING)
         return row or None
 
-    def _follow(self, resource, url, top):
+    def _follow(self, resource, url, top, names):
         seen, count, progress = set(), 0, _Progress()
         while url:
             seen.add(url)
@@ -189,7 +197,7 @@ class ExactClient:
                 limit = progress.limit_of(rows)
                 if limit:
                     raise TooMuch("no end", limit=limit, resource=resource, method=READING)
-            yield rows
+            yield [_whole(row, names, resource) for row in rows]
 
     def _check_link(self, url, seen, resource):
         """Refuse a link to the next page that leads to another host, or back.
@@ -327,6 +335,10 @@ class ExactClient:
             now = self._clock()
             limits = RateLimits.from_headers(response.headers, now)
             retry_at, scope = limits.blocked_until(response.headers, now)
+            if limits == RateLimits():
+                # No window is used up, so it is this resource alone that waits: Exact's own lock
+                # after too many errors may look like this (nobody has shown one), or a proxy's
+                scope = 'error_fuse'
             raise RateLimited(retry_at=retry_at, scope=scope, **where)
         raise _refused(response, where)
 
@@ -428,6 +440,17 @@ def _page(body, resource):
     ):
         raise MalformedAnswer("not a list of records", resource=resource, method=READING)
     return rows, link or None
+
+
+def _whole(row, names, resource):
+    """Return the row with all that was selected.
+
+    Without its key nobody could say what it is; what else is missing is nothing, as null is.
+    """
+    for key in ROW_KEYS:
+        if key in names and not row.get(key):
+            raise MalformedAnswer(f"a row without {key}", resource=resource, method=READING)
+    return {**dict.fromkeys(names), **row}
 
 
 def _single(body):

@@ -17,6 +17,7 @@ from ..exact_api import (
     ExactClient,
     ExactError,
     Forbidden,
+    MalformedAnswer,
     NeedsReconnect,
     OAuth,
     RateLimited,
@@ -882,6 +883,8 @@ class ExactConnection(models.Model):
         )
         if not rows:
             raise Forbidden("Exact does not say who we are")
+        if not wire.as_int(rows[0]['CurrentDivision']):
+            raise MalformedAnswer("no CurrentDivision", resource='current/Me', method='GET')
         return rows[0]
 
     def _write_me(self, me):
@@ -920,26 +923,17 @@ class ExactConnection(models.Model):
             division.code: division
             for division in divisions_sudo.search([('connection_id', '=', self.id)])
         }
-        seen = set()
+        seen, broken = set(), 0
         for row in rows:
-            code = wire.as_int(row['Code'])
+            try:
+                code, values = self._division_values(row, currencies)
+            except MalformedAnswer as error:
+                broken += 1
+                _logger.warning(
+                    "Exact connection %s: an administration cannot be read: %s", self.id, error,
+                )
+                continue
             seen.add(code)
-            status = wire.as_int(row.get('Status'))
-            values = {
-                'name': wire.as_text(row.get('Description')) or str(code),
-                'owner_name': wire.as_text(row.get('CustomerName')) or False,
-                'country_code': wire.as_text(row.get('Country')) or False,
-                'vat_number': wire.as_text(row.get('VATNumber')) or False,
-                'currency_id': currencies.search(
-                    [('name', '=', wire.as_text(row.get('Currency')))], limit=1,
-                ).id,
-                'exact_status': str(status) if status in (0, 1, 2) else False,
-                'unreachable_reason': False,
-                'active': status != 2,
-            }
-            if 'DivisionMoveDate' in row:
-                move_date = wire.as_utc(row['DivisionMoveDate'])
-                values['move_date'] = move_date.replace(tzinfo=None) if move_date else False
             division = known.get(code)
             if not division:
                 divisions_sudo.create({'connection_id': self.id, 'code': code, **values})
@@ -954,6 +948,8 @@ class ExactConnection(models.Model):
                 division.write(changed)
             if 'unreachable_reason' in changed:
                 division._go_on()
+        if broken:
+            return  # which one it was, nobody knows: none is gone
         gone = divisions_sudo.union(
             *(division for code, division in known.items() if code not in seen),
         )
@@ -961,6 +957,30 @@ class ExactConnection(models.Model):
         gone.filtered(lambda division: not division.company_id).write(
             {'active': False, 'unreachable_reason': 'gone'},
         )
+
+    def _division_values(self, row, currencies):
+        """Return (number, values) of an administration.
+
+        :raise MalformedAnswer: if the row cannot be read
+        """
+        code, status = wire.as_int(row.get('Code')), wire.as_int(row.get('Status'))
+        if not code:
+            raise MalformedAnswer("no Code")
+        values = {
+            'name': wire.as_text(row.get('Description')) or str(code),
+            'owner_name': wire.as_text(row.get('CustomerName')) or False,
+            'country_code': wire.as_text(row.get('Country')) or False,
+            'vat_number': wire.as_text(row.get('VATNumber')) or False,
+            'currency_id': currencies.search(
+                [('name', '=', wire.as_text(row.get('Currency')))], limit=1,
+            ).id,
+            'exact_status': str(status) if status in (0, 1, 2) else False,
+            'unreachable_reason': False,
+            'active': status != 2,
+        }
+        if row.get('DivisionMoveDate'):
+            values['move_date'] = wire.as_utc(row['DivisionMoveDate']).replace(tzinfo=None)
+        return code, values
 
     def _probe_division(self, me):
         """Return the number of the administration whose rights matter most."""

@@ -384,7 +384,7 @@ class ExactDivision(models.Model):
             params = {'$skiptoken': odata.guid(cursor.page_key)}
         return client.pages(
             resource.endpoint, select=resource.select,
-            filter=odata.all_of(*terms) if terms else None, params=params,
+            filter=odata.all_of(*terms) if terms else None, params=params, whole=False,
         )
 
     def _sync_page(self, resource, cursor, page, extra):

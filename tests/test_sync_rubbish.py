@@ -1,6 +1,7 @@
 """What no healthy Exact sends: one row or one resource is hit and named, all others come in."""
 
 import json
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
@@ -249,3 +250,41 @@ class TestSyncRubbish(SyncCase):
             self._run()
         self.assertEqual(self._cursor('journal').state, 'error')
         self.assertOthersDone('journal')
+
+    # === FROM EXACT ITSELF: the simulator does what a broken gateway does === #
+
+    def fault(self, kind, **options):
+        self.simulator.faults.add(kind, times=None, **options)
+        self.addCleanup(self.simulator.faults.clear)
+
+    def test_a_pause_of_ten_years_is_an_hour_of_one_resource(self):
+        endpoint = RESOURCES['journal'].endpoint
+        self.fault(
+            'status', status=429, resource=f'^{endpoint}$', headers={'Retry-After': '315360000'},
+        )
+        self.division._start_sync()
+        self._run()
+        cursor = self._cursor('journal')
+        self.assertEqual(cursor.state, 'waiting')
+        self.assertLessEqual(cursor.next_at, fields.Datetime.now() + timedelta(hours=1, seconds=1))
+        self.assertOthersDone('journal')
+        self.simulator.faults.clear()
+        with self.division._client('master') as client:
+            self.assertTrue(client.get('financial/GLAccounts', select=['ID'], top=1))
+
+    def test_a_packed_bomb_keeps_no_other_resource(self):
+        self.fault('gzip_bomb', size=100, resource=f"^{RESOURCES['journal'].endpoint}$")
+        self.division._start_sync()
+        self._run()
+        self.assertEqual(self._cursor('journal').state, 'error')
+        self.assertIn("larger than", self._cursor('journal').message)
+        self.assertOthersDone('journal')
+
+    def test_endless_pages_keep_no_other_resource(self):
+        self.fault('endless', resource=f"^{RESOURCES['gl_account'].endpoint}$")
+        self.division._start_sync()
+        self._run()
+        self.assertEqual(self._cursor('gl_account').state, 'error')
+        self.assertIn("no end", self._cursor('gl_account').message)
+        self.assertEqual(self._calls().count(RESOURCES['gl_account'].endpoint), 2)
+        self.assertOthersDone('gl_account')

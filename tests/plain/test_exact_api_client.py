@@ -230,7 +230,8 @@ def test_pages_are_followed_as_given_in_both_envelopes(fake, client):
 
 
 def test_one_call_per_page(fake, client):
-    fake.will(Answer(body={'d': {'results': [{}], '__next': f'{fake.url}/api/v1/x'}}))
+    row = {'ID': GUID}
+    fake.will(Answer(body={'d': {'results': [row], '__next': f'{fake.url}/api/v1/x'}}))
     next(client.pages('crm/Accounts', select=['ID']))
     assert len(fake.requests) == 1
 
@@ -254,8 +255,11 @@ def test_a_link_to_another_host_is_refused_before_the_page_is_used(fake, client,
 
 
 def test_pages_that_go_round_in_circles_end(fake, client):
-    link = {'d': {'results': [{}], '__next': f'{fake.url}/api/v1/1234567/crm/Accounts?a'}}
-    fake.will(Answer(body=link), Answer(body=link))
+    first, second = (
+        {'d': {'results': [{'ID': key}], '__next': f'{fake.url}/api/v1/1234567/crm/Accounts?a'}}
+        for key in 'ab'
+    )
+    fake.will(Answer(body=first), Answer(body=second))
     with pytest.raises(MalformedAnswer, match="circles"):
         client.get('crm/Accounts', select=['ID'])
     assert len(fake.requests) == 2
@@ -451,10 +455,12 @@ DAY = {
     (MINUTE | DAY, 86400, 'day'),
     (MINUTE | DAY | {'X-RateLimit-Remaining': '7'}, 120, 'minute'),
     (MINUTE | {'X-RateLimit-Minutely-Remaining': '3'}, 120, 'minute'),
-    ({'Retry-After': '90'}, 90, 'minute'),
-    ({'Retry-After': 'Thu, 01 Jan 2026 00:01:30 GMT'}, 90, 'minute'),
-    ({'Retry-After': 'soon'}, 60, 'minute'),
-    ({}, 60, 'minute'),
+    # No window is named: the resource alone
+    ({'Retry-After': '90'}, 90, 'error_fuse'),
+    ({'Retry-After': 'Thu, 01 Jan 2026 00:01:30 GMT'}, 90, 'error_fuse'),
+    ({'Retry-After': 'soon'}, 60, 'error_fuse'),
+    ({'Retry-After': '315360000'}, 3600, 'error_fuse'),
+    ({}, 60, 'error_fuse'),
     ({'X-RateLimit-Remaining': '0'}, 60, 'day'),
     # It has passed by our clock, so Exact's is behind, nobody knows how far
     (MINUTE | {'X-RateLimit-Minutely-Reset': '1767225500000'}, 60, 'minute'),

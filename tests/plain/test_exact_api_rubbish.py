@@ -16,6 +16,7 @@ from exact_api_fake import GUID, NOW, Answer, Clock, Fake
 
 from exact_api import (
     ExactClient,
+    MalformedAnswer,
     OAuth,
     OutcomeUnknown,
     RateLimits,
@@ -301,9 +302,16 @@ def test_a_drip_of_the_token_endpoint_ends(serve):
 
 
 def test_a_bomb_of_the_token_endpoint_is_not_unpacked(fake):
-    fake.will(Answer(body=bomb(40 * MEGABYTE), headers={'Content-Encoding': 'gzip'}))
-    with pytest.raises(OutcomeUnknown):
-        OAuth(fake.url, 'an-app', 'a-secret', 'https://odoo.example.com').exchange('code')
+    fake.will(Answer(body=bomb(100 * MEGABYTE), headers={'Content-Encoding': 'gzip'}))
+    oauth = OAuth(fake.url, 'an-app', 'a-secret', 'https://odoo.example.com')
+    tracemalloc.start()
+    try:
+        with pytest.raises(OutcomeUnknown):
+            oauth.exchange('code')
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * MEGABYTE, f"{peak / MEGABYTE:.0f} MB"
 
 
 # === PAGES === #
@@ -331,7 +339,7 @@ def endless(rows_of, limit=2000):
 def test_pages_that_bring_nothing_new_end(fake, client, rows_of, calls):
     fake.will(*endless(rows_of, 50))
     with pytest.raises(TooMuch) as caught:
-        client.get('crm/Accounts', select=['ID'])
+        client.get('crm/Accounts', select=['Name'])
     assert (caught.value.limit, caught.value.resource) == ('progress', 'crm/Accounts')
     assert len(fake.requests) == calls
 
@@ -353,6 +361,28 @@ def test_there_are_no_more_pages_than_a_day_has_calls(fake, client, monkeypatch)
     with pytest.raises(TooMuch) as caught:
         client.get('crm/Accounts', select=['ID'])
     assert (caught.value.limit, len(fake.requests)) == ('pages', 20)
+
+
+# === ROWS === #
+
+
+def test_what_is_missing_in_a_row_is_nothing(fake, client):
+    fake.will(Answer(body={'d': [{'ID': '1', 'More': 1}, {'ID': '2', 'Name': "B"}]}))
+    assert client.get('crm/Accounts', select=['ID', 'Name']) == [
+        {'ID': '1', 'Name': None, 'More': 1}, {'ID': '2', 'Name': "B"},
+    ]
+
+
+@pytest.mark.parametrize('row', [{'Name': "A"}, {'ID': None, 'Name': "A"}, {'ID': '', 'Name': "A"}])
+def test_a_row_without_its_key_is_no_record(fake, client, row):
+    """Who looks something up must not take it for "not there" and make it once more."""
+    fake.will(Answer(body={'d': [{'ID': '1', 'Name': "B"}, row]}))
+    with pytest.raises(MalformedAnswer) as caught:
+        client.get('crm/Accounts', select=['ID', 'Name'])
+    assert caught.value.resource == 'crm/Accounts'
+    fake.will(Answer(body={'d': [row]}))
+    [page] = client.pages('crm/Accounts', select=['ID', 'Name'], whole=False)
+    assert page == [row]
 
 
 # === PAUSES === #
