@@ -229,6 +229,23 @@ class TestInstalments(ExactProofCase):
             self.assertBooked(move)
             self.assertFalse({'instalments'} & self.codes(move.exact_export_id))
 
+    def test_bill_and_credit_note_in_parts(self):
+        bill = self.document(
+            'in_invoice', [(1000, self.tax_in_21)], invoice_payment_term_id=self.parts.id,
+        )
+        refund = self.document(
+            'out_refund', [(1000, self.tax_21)], invoice_payment_term_id=self.parts.id,
+        )
+        self.export(bill | refund)
+        for move, first in ((bill, "363.00"), (refund, "-363.00")):
+            with self.subTest(move=move.move_type):
+                self.assertBooked(move)
+                finding = move.exact_export_id.finding_ids.filtered(
+                    lambda one: one.code == 'instalments',
+                )
+                self.assertIn(f"in parts: {first} on", finding.message)
+                self.assertEqual(move.exact_export_id.term_ids.mapped('amount'), [1210])
+
     def test_foreign_currency(self):
         usd = self.env.ref('base.USD')
         usd.active = True
