@@ -38,6 +38,7 @@
         'wizards/exact_link_wizard_views.xml',
         'wizards/exact_undo_wizard_views.xml',
         'wizards/exact_period_wizard_views.xml',
+        'wizards/exact_accept_wizard_views.xml',
         # Views of Odoo's own models, which use the wizards
         'views/account_move_views.xml',
         'views/report_invoice.xml',

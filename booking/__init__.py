@@ -16,6 +16,7 @@ from .compare import (
 from .deferrals import LinePeriod, has_deferral
 from .difference import Difference
 from .entry import KINDS, Booking, Line, Tranche, from_dict, is_ledger_only, is_money, to_dict
+from .files import MAX_FILE, File, cut_name, free_name
 from .fingerprint import fingerprint
 from .identity import (
     amount_of,
@@ -78,6 +79,7 @@ __all__ = [
     'INFORMS',
     'KINDS',
     'LIMITS',
+    'MAX_FILE',
     'READ_FIELDS',
     'REASONS',
     'UNPROVED',
@@ -89,6 +91,7 @@ __all__ = [
     'Condition',
     'Difference',
     'Facts',
+    'File',
     'Finding',
     'GlFacts',
     'JournalCandidate',
@@ -121,6 +124,7 @@ __all__ = [
     'codes_on',
     'compare',
     'computed_vat',
+    'cut_name',
     'difference_line',
     'differs_in_size_only',
     'discount_date',
@@ -128,6 +132,7 @@ __all__ = [
     'fingerprint',
     'fit_reference',
     'fit_text',
+    'free_name',
     'from_dict',
     'general_description',
     'has_amount_of',

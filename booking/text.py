@@ -13,6 +13,7 @@ LIMITS = {
     'description': 60,
     'line_description': 60,
     'notes': 4000,
+    'file_name': 100,
 }
 
 _ELLIPSIS = '…'

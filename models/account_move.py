@@ -540,29 +540,6 @@ class AccountMove(models.Model):
         self.ensure_one()
         return (line.name or self.ref or self.name or '').split('\n')[0], ''
 
-    def _exact_files(self):
-        """Files that travel to Exact with this document.
-
-        :return: list of (file name, bytes)
-        """
-        self.ensure_one()
-        # sudo: attachments of a document belong to it, whoever uploaded them.
-        move_sudo = self.sudo()
-        if self.is_sale_document(include_receipts=True):
-            document = move_sudo._get_invoice_legal_documents('pdf')
-            if document:
-                return [(document['filename'], document['content'])]
-            report = self.env['ir.actions.report'].sudo()
-            content, _kind = report._render_qweb_pdf('account.account_invoices', self.ids)
-            return [(self._get_invoice_report_filename(), content)]
-        attachments = self.env['ir.attachment'].sudo().search([
-            ('res_model', '=', 'account.move'), ('res_id', '=', self.id), ('res_field', '=', False),
-            ('mimetype', 'in', [
-                'application/pdf', 'application/xml', 'text/xml', 'image/jpeg', 'image/png',
-            ]),
-        ], order='id')
-        return [(attachment.name, attachment.raw or b'') for attachment in attachments]
-
     # === ACTIONS === #
 
     def _exact_refusals(self):

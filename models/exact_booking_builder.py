@@ -53,6 +53,7 @@ class Built:
     :param sources: per booked line (move line id, what chose the ledger), in the booking's order.
     :param entry_date: the date that the entry has in Exact, which decides its VAT.
     :param closed_period: (model, id) of the period that it would be booked in, if that is closed.
+    :param vat_codes: every VAT code of the division by its code.
     :param new_relation: the partner that has no relation yet; the booking then carries a stand-in.
     """
 
@@ -63,6 +64,7 @@ class Built:
     new_relations: dict = field(default_factory=dict)
     closed_period: tuple[str, int] | None = None
     entry_date: date | None = None
+    vat_codes: dict = field(default_factory=dict)
 
     @property
     def blocks(self):
@@ -187,7 +189,7 @@ class BookingBuilder:
             'booked_period', likewise, is where it was moved to, 'own_period' that it was not.
         :rtype: Built
         """
-        built = Built(move)
+        built = Built(move, vat_codes=self.vat_codes)
         overrides = overrides or {}
         kind = self._kind(move, overrides)
         ledger_only = is_ledger_only(kind)

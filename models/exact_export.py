@@ -25,6 +25,13 @@ BOOKED_STATES = ('sent', 'verified', 'changed')
 # States in which a person can still take the document back without asking Exact.
 UNSENT_STATES = ('proposed', 'to_approve', 'ready', 'blocked', 'refused')
 
+# Findings on files. They are kept with the proof of the entry, whatever else is found, until the
+# files are looked at again.
+FILE_CODES = (
+    'attachment_empty', 'attachment_too_large', 'attachment_link', 'attachment_inline',
+    'attachment_refused', 'attachment_kept', 'files_behind',
+)
+
 
 class ExactExport(models.Model):
     """The life of one document in one division: what was sent, as which entry, with which proof."""
@@ -576,7 +583,9 @@ class ExactExport(models.Model):
 
         :param problems_by_export: {export: list of `Problem`}
         """
-        self.env['exact.finding'].search([('export_id', 'in', self.ids)]).unlink()
+        self.env['exact.finding'].search([
+            ('export_id', 'in', self.ids), ('code', 'not in', FILE_CODES),
+        ]).unlink()
         self._add_findings(problems_by_export)
 
     def _add_findings(self, problems_by_export):

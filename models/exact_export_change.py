@@ -344,7 +344,7 @@ class ExactExport(models.Model):
         ]
 
     def _do_update(self, client):
-        """Bring the entry in line with the document: changed properties only, or anew."""
+        """Bring the entry in line with the document, then its files."""
         if self._settle_reversal(client):
             return
         if may_still_come(self.line_asked_at, fields.Datetime.now()):
@@ -353,19 +353,52 @@ class ExactExport(models.Model):
         division = self.division_id
         builder = BookingBuilder(division, self.move_id, link=True)
         one = builder.build(self.move_id, self._choices())
+        if self.move_id.state == 'posted' and self._is_as_sent(one):
+            # Nothing but files: neither a closed period nor a processed entry is in their way.
+            self._still_equal()
+        elif not self._update_entry(client, builder, one):
+            return
+        self._bring_changed_files(client, from_dict(self.booking))
+        self.write({'pending_action': self._next_action('update')})
+        self._log_attempt('update', 'done')
+
+    def _is_as_sent(self, one):
+        """Whether a built document says what the entry was sent as."""
+        old = from_dict(self.booking)
+        return bool(one.booking) and not changes(old, replace(one.booking, document=old.document))
+
+    def _still_equal(self):
+        """The entry needs no change. Verified is what was read back, not what was meant once more:
+        what was not proved is read back now."""
+        values = {'document_written_at': self.move_id.write_date}
+        if self.state != 'verified':
+            self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
+            values |= {
+                'state': 'sent', 'has_difference': False, 'difference_ids': False,
+                'next_try': False, 'replacing_since': False,
+            }
+        self.write(values)
+
+    def _update_entry(self, client, builder, one):
+        """Bring the entry in line with the document: changed properties only, or anew.
+
+        :return: whether the entry is as the document says; else it comes anew, or cannot be updated
+        """
+        division = self.division_id
         problems = self._problems(division, one, division._booking_facts(builder, [one]))
+        problems += self._einvoice_problems({self: one}).get(self, [])
         if any(problem.severity == 'blocks' for problem in problems):
             self._set_findings(problems)
             self._give_up_action('update')
-            return
+            return False
         old = from_dict(self.booking)
-        new = replace(one.booking, document=self.document_guid or '')
+        new = replace(one.booking, document=old.document)
         try:
             new = self._ensure_relations(client, new)
         except RelationQuestion:
             # What Exact has is known here now: it is asked about with the next look.
             self.next_try = fields.Datetime.now() + timedelta(minutes=1)
-            return
+            return False
         line_guids = self._line_guids(client, old)
         what = plan(
             old, new, entry_id=self.exact_guid, line_ids=line_guids,
@@ -405,7 +438,7 @@ class ExactExport(models.Model):
                 'line_asked_at': False, 'replacing_since': False, 'next_try': False, **document,
             })
             self._log_attempt('update', 'done', note('attempt/deleted_anew'))
-            return
+            return False
         if what.header:
             client.put(resource(new), self.exact_guid, what.header)
             if what.header.keys() & DUE_PROPERTIES:
@@ -420,14 +453,15 @@ class ExactExport(models.Model):
         # Exact may give the lines new ids: reading back learns them.
         self.entry_line_ids.unlink()
         self.write({
-            **values, 'booking': to_dict(new), 'state': 'sent',
-            'pending_action': self._next_action('update'), 'replacing_since': False,
+            **values, 'booking': to_dict(new), 'state': 'sent', 'replacing_since': False,
             # What the entry is now, as if it had been sent so at once
             'payload': self._as_text(self._body(new)),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
             'line_asked_at': False,
         })
-        self._log_attempt('update', 'done')
+        # A fact, whatever becomes of the files.
+        self._commit_half()
+        return True
 
     def _line_guids(self, client, booking):
         """Ids of the lines in Exact, in the order in which we sent them."""
@@ -498,6 +532,9 @@ class ExactExport(models.Model):
             values['state'] = 'changed'
         else:
             values['document_written_at'] = self.move_id.write_date
+        if not differences and self.state in BOOKED_STATES and self._files_differ():
+            # Files follow by themselves: they say nothing that a person has to decide about.
+            values['pending_action'] = 'update'
         if self.state == 'changed' and not differences:
             # Verified is what was read back, not what was meant once more.
             values |= {'state': 'sent', 'has_difference': False, 'next_try': False}

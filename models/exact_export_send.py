@@ -3,8 +3,6 @@
 A claim is committed before anything is sent, and what Exact answered before anything else happens.
 """
 
-import base64
-import hashlib
 import json
 import logging
 import time
@@ -33,24 +31,18 @@ from ..exact_api import (
     OutcomeUnknown,
     RateLimited,
     Rejected,
-    odata,
     wire,
 )
 from .exact_booking_builder import Problem
 from .exact_clock import ceil
 from .exact_error_text import DIVISION_REASONS, describe
+from .exact_export_files import DOCUMENT_RESOURCES
 from .exact_export_relation import RELATION_RESOURCE, RelationQuestion, RelationRefused
 from .exact_export_worker import plain_text
 from .exact_note import note
 
 _logger = logging.getLogger(__name__)
 
-# Documents are never larger in Exact.
-MAX_ATTACHMENT = 25 * 1024 * 1024
-# The document and its file are sent before the entry, and the relation before both.
-_DOCUMENTS = 'documents/Documents'
-_ATTACHMENTS = 'documents/DocumentAttachments'
-DOCUMENT_RESOURCES = (_DOCUMENTS, _ATTACHMENTS)
 # Exports that are looked for together.
 SEND_BATCH = 200
 # Seconds after which another division has its turn.
@@ -350,200 +342,3 @@ class ExactExport(models.Model):
             'has_difference': False,
         })
         self._log_attempt('entry', 'done', str(self.entry_number or ''))
-
-    # === DOCUMENTS === #
-
-    def _ensure_document(self, client, booking):
-        """Send the files of the document, each once.
-
-        :return: GUID of the document in Exact; '' without files.
-        """
-        if not self.division_id.send_documents:
-            # Files were switched off. What Exact took before that, answered or not, stays ours.
-            if self.document_step and not self.document_guid:
-                self._commit_half()
-                self.document_guid = self._lost_document(client)
-            return self.document_guid or ''
-        files, problems = self._files()
-        if problems:
-            kept = [
-                Problem(
-                    f.code, f.severity, f.params, (f.res_model, f.res_id) if f.res_model else None,
-                )
-                for f in self.finding_ids if f.code not in ('attachment_too_large', 'pdf_failed')
-            ]
-            self._set_findings(kept + problems)
-        if not files and not self.document_guid:
-            return ''
-        if not self.document_guid:
-            # Kept before the call: which state of a file it was, should the answer be lost.
-            self.document_step = {name: {'version': version} for name, _content, version in files}
-        self._commit_half()
-        if not self.document_guid:
-            self._create_document(client, booking)
-            known = {}
-        else:
-            known = self._known_attachments(client)
-        self._bring_files(client, files, known)
-        return self.document_guid
-
-    def _create_document(self, client, booking):
-        """Make the document in Exact that the files belong to, or find that of a lost answer."""
-        division = self.division_id
-        # Subject: what a person looks for in Exact; with the relation it is also our key.
-        subject = self.move_id.name
-        guid = ''
-        relation = self._document_relation(booking)
-        if self.attempt_count > 1:
-            guid = self._find_remote_document(client, subject, relation)
-        if not guid:
-            body = {
-                'Subject': subject,
-                'Type': (
-                    division.sale_document_type if booking.kind == 'sale'
-                    else division.purchase_document_type
-                ),
-                'DocumentDate': booking.entry_date,
-            }
-            if relation:
-                body['Account'] = relation
-            guid = wire.as_guid(client.post(_DOCUMENTS, body).get('ID'))
-            if not guid:
-                raise MalformedAnswer(self.env._("Exact answered without a document."))
-        self.document_guid = guid
-        self._commit_half()
-
-    def _known_attachments(self, client):
-        """Files that the document has in Exact, by their names.
-
-        :return: {name: GUID}
-        """
-        step = self.document_step or {}
-        known = {name: file['id'] for name, file in step.items() if file.get('id')}
-        if self.attempt_count > 1:
-            rows = client.get(
-                _ATTACHMENTS, select=['ID', 'FileName'],
-                filter=odata.eq('Document', odata.guid(self.document_guid)),
-            )
-            known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
-        return known
-
-    def _bring_files(self, client, files, known):
-        """Let the document in Exact have these files as they are now.
-
-        :param files: of `_files`
-        :param known: {name: GUID} of what it has
-        """
-        step = dict(self.document_step or {})
-        # What others have put there is theirs.
-        for name in (set(known) & set(step)) - {name for name, _content, _version in files}:
-            # Taken off the document since.
-            self._delete(client, _ATTACHMENTS, known[name])
-            step.pop(name, None)
-        for name, content, version in files:
-            is_same = step.get(name, {}).get('version') == version
-            if name in known and is_same:
-                step[name] = {'id': known[name], 'version': version}
-                continue
-            if name in known:
-                # Exact's attachments cannot be changed, only made anew.
-                self._delete(client, _ATTACHMENTS, known[name])
-            if not is_same:
-                step[name] = {'version': version}
-                self.document_step = step
-                self._commit_half()
-            answer = client.post(_ATTACHMENTS, {
-                'Document': self.document_guid, 'FileName': name, 'Attachment': content,
-            })
-            step[name] = {'id': wire.as_guid(answer.get('ID')), 'version': version}
-            self.document_step = dict(step)
-            self._commit_half()
-
-    @api.model
-    def _document_relation(self, booking):
-        """Whose document it is: the relation of the entry, or the one that its lines name."""
-        named = {line.relation for line in booking.lines} - {''}
-        return booking.relation or (named.pop() if len(named) == 1 else '')
-
-    def _lost_document(self, client):
-        """A document that came into Exact without our learning its id, before it was withdrawn.
-
-        Only one of our relation, made since the export was asked for: any other is somebody else's.
-
-        :return: its GUID, '' if there is none
-        """
-        relation = self.relation_id.exact_guid
-        may_be_there = self.document_step or (
-            self.attempt_count and self.division_id.send_documents
-        )
-        if not may_be_there or not relation:
-            return ''
-        return self._find_remote_document(
-            client, self.name, relation, since=self.create_date - timedelta(minutes=5),
-        )
-
-    def _learn_document(self, client):
-        """Of an entry that was looked up, its file is known only by what Exact's entry names: ours
-        is what bears our number and our user made, any other is somebody else's.
-        """
-        guid = json.loads(self.read_back or '{}').get('document')
-        if not guid or self.document_guid or self.is_linked:
-            return
-        user_guid = self.division_id.connection_id.sudo().exact_user_guid
-        rows = client.get(
-            _DOCUMENTS, select=['ID', 'Subject', 'Creator'],
-            filter=odata.eq('ID', odata.guid(guid)),
-        )
-        if any(
-            wire.as_text(row['Subject']) == self.name
-            and (not user_guid or wire.as_guid(row['Creator']) == user_guid)
-            for row in rows
-        ):
-            self.document_guid = guid
-
-    def _find_remote_document(self, client, subject, relation, since=None):
-        terms = [odata.eq('Subject', subject)]
-        if relation:
-            terms.append(odata.eq('Account', odata.guid(relation)))
-        rows = client.get(
-            _DOCUMENTS, select=['ID', 'Subject', 'Created'],
-            filter=odata.all_of(*terms),
-        )
-        guids = [
-            wire.as_guid(row['ID']) for row in rows
-            if since is None or wire.as_utc(row['Created']).replace(tzinfo=None) >= since
-        ]
-        # An entry that stays in Exact keeps the document of its own export.
-        taken = set(self.search([
-            ('document_guid', 'in', guids), ('id', '!=', self.id),
-        ]).mapped('document_guid'))
-        return next((guid for guid in reversed(guids) if guid not in taken), '')
-
-    def _files(self):
-        """Files that travel with the document.
-
-        :return: ([(file name, content in base64 as text, what tells its states apart)], problems)
-        """
-        files, problems, names = [], [], set()
-        for title, raw in self.move_id._exact_files():
-            title = wire.file_name(title or '')
-            # Exact's attachments are told apart by their names: two scans may share one.
-            name, number = title, 1
-            while name in names:
-                number += 1
-                stem, dot, extension = title.rpartition('.')
-                name = f"{stem} ({number}).{extension}" if dot else f"{title} ({number})"
-            if len(raw) > MAX_ATTACHMENT:
-                problems.append(Problem('attachment_too_large', 'warns', {
-                    'name': name, 'size': f"{len(raw) / 1024 / 1024:.0f}",
-                }))
-                continue
-            names.add(name)
-            # A page that is printed anew is never the same to the byte; what it shows is.
-            version = self.fingerprint if self.kind == 'sale' else hashlib.sha256(raw).hexdigest()
-            files.append((name, self._encoded(raw), version))
-        return files, problems
-
-    @api.model
-    def _encoded(self, raw):
-        return base64.b64encode(raw).decode('ascii')

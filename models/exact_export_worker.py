@@ -283,9 +283,10 @@ class ExactExport(models.Model):
             export: one.booking for export, one in built.items() if one.booking
         })
         ids = self._ids_in_exact(division, built.values())
+        deviating = self._einvoice_problems(built)
         all_problems = {}
         for export, one in built.items():
-            problems = export._problems(division, one, facts)
+            problems = export._problems(division, one, facts) + deviating.get(export, [])
             blocked = any(problem.severity == 'blocks' for problem in problems)
             export.write({
                 # What somebody else may have booked is looked at before anything is sent.

@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.tools.translate import LazyTranslate
 
 from .exact_division_mapping import MAPPING_MODELS
+from .exact_einvoice_text import einvoice_values
 from .exact_note import note, shown
 from .exact_relation import number_label
 from .exact_sync_resources import HOURLY
@@ -123,6 +124,12 @@ SENTENCES = {
     'general_vat': _lt("The VAT lines are booked on their ledger without a VAT code; check the VAT return in Exact."),
     # Documents
     'attachment_too_large': _lt("The file %(name)s (%(size)s MB) is larger than the 25 MB that Exact takes; it is not sent."),
+    'attachment_empty': _lt("The file %(name)s is empty; it is not sent."),
+    'attachment_link': _lt("%(name)s is a link to a page on the web (%(url)s) and no file; it is not sent."),
+    'attachment_inline': _lt("The picture %(name)s stands in the text of a message; it is not sent. Is it the receipt, then attach it to the document."),
+    'attachment_refused': _lt("Exact does not take the file %(name)s; it is not sent."),
+    'attachment_kept': _lt("Exact keeps the file %(name)s, which is out of date: %(message)s"),
+    'files_behind': _lt("The files in Exact are not those of the document: %(message)s Update once more."),
     'pdf_failed': _lt("The PDF could not be made: %(reason)s"),
     # When the money is due
     'instalments': _lt("The document is due in parts: %(own)s. An entry in Exact has one due date: %(exact)s. Who sees to the open items in Exact has to know."),
@@ -131,6 +138,13 @@ SENTENCES = {
     'discount_differs': _lt("The document gives %(own_percentage)s discount until %(own)s, Exact gives %(exact_percentage)s until %(exact)s (payment condition %(condition)s). Map the payment term to another condition."),
     'surcharge_in_exact': _lt("The payment condition %(condition)s adds a credit surcharge of %(exact_percentage)s in Exact; the document has none. Map the payment term to another condition."),
     'payment_reference_left_out': _lt("The payment reference “%(text)s” has more than the %(limit)s characters that Exact takes; it is not sent."),
+    # The e-invoice that a bill came with
+    'einvoice_currency': _lt("The e-invoice %(file)s is in %(meant)s, the bill in %(found)s. Correct the bill, or accept the difference."),
+    'einvoice_total': _lt("The e-invoice %(file)s comes to %(meant)s, the bill to %(found)s. Correct the bill, or accept the difference."),
+    'einvoice_vat': _lt("The e-invoice %(file)s has VAT of %(meant)s, the bill %(found)s. Correct the bill, or accept the difference."),
+    'einvoice_category': _lt("The e-invoice %(file)s says %(meant)s of %(amount)s%(lines)s; the bill has %(found)s. Correct the bill, or accept the difference."),
+    'einvoice_accepted': _lt("%(user)s accepted on %(date)s that the bill differs from its e-invoice: %(reason)s"),
+    'einvoice_unreadable': _lt("The file %(file)s cannot be read as an e-invoice: the bill was not compared with it."),
     # What Exact said
     'refused': _lt("Exact refused it: %(message)s"),
     'refused_part': _lt("Exact does not take %(target)s for this document. Put it right in Exact, or choose another for %(name)s."),
@@ -194,6 +208,8 @@ BUTTONS = {
     'exact.connection': _lt("Open the Connection"),
     'exact.journal.period': _lt("See the Period"),
 }
+# What of its e-invoice a bill says otherwise; a person may accept it.
+EINVOICE_CODES = ('einvoice_currency', 'einvoice_total', 'einvoice_vat', 'einvoice_category')
 # The same where the record alone does not say what is to be done with it.
 CODE_BUTTONS = {
     'period_ask': _lt("Choose the Period"),
@@ -201,6 +217,7 @@ CODE_BUTTONS = {
     'refused_number': _lt("Compare and Link"),
     'refused_exists': _lt("Compare and Link"),
     'booked_twice': _lt("Open in Exact"),
+    **dict.fromkeys(EINVOICE_CODES, _lt("Accept the Difference")),
 }
 # What may be an entry that Exact has already.
 LINK_CODES = ('refused_number', 'refused_exists')
@@ -273,6 +290,8 @@ def sentence(env, code, params):
     if 'field' in values:
         label = number_label if code.startswith('relation_') else field_label
         values['field'] = label(env, values['field'])
+    if code.startswith('einvoice_'):
+        values |= einvoice_values(env, params or {})
     text = template._translate(env.lang or 'en_US')
     with contextlib.suppress(KeyError, ValueError):
         text = text % values
@@ -411,6 +430,13 @@ class ExactFinding(models.Model):
         model, res_id = self.res_model or 'account.move', self.res_id or self.move_id.id
         if self.code == 'period_ask':
             return self._choose_period()
+        if self.code in EINVOICE_CODES:
+            return {
+                **self.env['ir.actions.act_window']._for_xml_id(
+                    'account_exact.exact_accept_wizard_action',
+                ),
+                'context': {'default_export_id': self.export_id.id},
+            }
         if model == 'exact.journal.period':
             return self._see_period()
         if model == 'res.partner' and not self.env.user.has_group('account.group_account_manager'):

@@ -83,6 +83,7 @@ MODELS = {
     'exact.entry': ENGINE,
     'exact.finding': ENGINE,
     'exact.finding.group': ENGINE,
+    'exact.accepted.difference': ENGINE,
     # Wizards
     'exact.export.document.wizard': OWN,
     'exact.export.document.wizard.line': OWN,
@@ -91,6 +92,7 @@ MODELS = {
     'exact.link.wizard': OWN,
     'exact.link.wizard.line': OWN,
     'exact.period.wizard': OWN,
+    'exact.accept.wizard': OWN,
     'exact.undo.wizard': OWN,
     'exact.undo.wizard.line': OWN,
 }
@@ -154,6 +156,7 @@ METHODS = {
     },
     'exact.link.wizard': {'action_link': {'invoicer'}, 'action_book_beside': {'invoicer'}},
     'exact.period.wizard': {'action_apply': {'invoicer'}},
+    'exact.accept.wizard': {'action_accept': {'invoicer'}},
     'exact.undo.wizard': {'action_undo': {'invoicer'}},
     'account.move': {
         'action_exact_export': INVOICERS,
@@ -162,6 +165,7 @@ METHODS = {
         'action_exact_update': INVOICERS,
         'action_exact_create_new': INVOICERS,
         'action_exact_keep_both': INVOICERS,
+        'action_exact_accept_difference': INVOICERS,
         'action_exact_retry': INVOICERS,
         'action_exact_fix': READERS,
         'action_exact_open': READERS,
@@ -235,6 +239,11 @@ class TestSecurity(ExactExportCase):
                 'exact_guid': '00000000-0000-4000-8000-000000000001',
             }),
             ('exact.token.refresh', {'connection_id': cls.connection.id}),
+            ('exact.accepted.difference', {
+                'division_id': cls.division.id, 'move_id': cls.move.id, 'differences': [],
+                'reason': "x", 'user_id': cls.people['invoicer'].id,
+                'accepted_at': '2026-01-15 12:00:00',
+            }),
         ):
             owner = next(iter(values))
             if not cls.env[model].sudo().search_count([(owner, '=', values[owner])]):
@@ -267,6 +276,10 @@ class TestSecurity(ExactExportCase):
         wizard('exact.undo.wizard', exact_move_ids=cls.move.ids)
         wizard(
             'exact.period.wizard', default_finding_id=cls.stuck.exact_export_id.finding_ids[:1].id,
+        )
+        wizard(
+            'exact.accept.wizard', default_export_id=cls.stuck.exact_export_id.id,
+            default_reason="x",
         )
         # What is found in Exact is the engine's to write, for the person
         for model, values in (

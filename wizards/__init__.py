@@ -1,4 +1,5 @@
 from . import (
+    exact_accept_wizard,
     exact_export_document_wizard,
     exact_export_wizard,
     exact_link_wizard,
