@@ -184,11 +184,11 @@ class ExactExport(models.Model):
                     'Attachment': self._encoded(raw),
                 })
             except Rejected as error:
-                if not _NOT_THE_FILE.isdisjoint(error.kinds):
+                if not error.messages or not _NOT_THE_FILE.isdisjoint(error.kinds):
                     raise
                 # One file that Exact does not take keeps no entry from being booked; and it is
                 # not asked again for the same file.
-                words = " ".join(error.messages) or describe(error)
+                words = " ".join(error.messages)
                 step[name] = {**step[name], 'refused': words}
                 problems.append(self._refused_file(title, words))
             else:

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from odoo.tests import tagged
 from odoo.tools.pdf import PdfFileWriter
 
-from odoo.addons.account_exact.exact_api import odata, wire
+from odoo.addons.account_exact.exact_api import ExactClient, Rejected, odata, wire
 from odoo.addons.account_exact.models.exact_export import FILE_CODES
 
 from .export_common import ExactExportCase
@@ -130,18 +130,26 @@ class TestExportFiles(FilesCase):
         bill = self.bill()
         self.attach(bill, 'good.pdf', b'%PDF good')
         self.attach(bill, 'odd.xyz', b'odd')
-        self.simulator.faults.add('status', method='POST', resource=FILES, status=400, skip=1)
+        post = ExactClient.post
+
+        def picky(client, resource, body):
+            if resource == FILES and body['FileName'] == 'odd.xyz':
+                asked.append(body)
+                raise Rejected(messages=["Niet toegestaan: Bestandsnaam"], status=500)
+            return post(client, resource, body)
+
+        asked = []
+        self.patch(ExactClient, 'post', picky)
         self.export(bill)
         self.assertBooked(bill)
         self.assertEqual(list(self.files(bill)), ['good.pdf'])
         self.assertEqual(self.told(bill), {'odd.xyz': 'attachment_refused'})
-        posts = self.requests('POST', FILES)
         bill.ref = "another reference"
         self.work()
         bill.action_exact_update()
         self.work()
         self.assertBooked(bill)
-        self.assertEqual(self.requests('POST', FILES), posts)
+        self.assertEqual(len(asked), 1)
         self.assertEqual(self.told(bill), {'odd.xyz': 'attachment_refused'})
 
     # === BY E-MAIL === #

@@ -429,25 +429,30 @@ class TestRefusals(RefusalCase):
                     self.assertEqual(finding.code, code)
                     self.says(finding, text, words)
 
-    def test_file_that_exact_cannot_read_is_named_before_the_entry_is_sent(self):
+    def test_file_that_exact_cannot_read_is_named_and_stops_no_entry(self):
         self.division.send_documents = True
         move = self.invoice()
         words = "Error converting value to type 'Byte[]'"
         self.answers(
             move, Rejected(messages=[words], status=400), 'documents/DocumentAttachments')
+        self.assertBooked(move)
+        export = move.exact_export_id
+        [name] = export.document_step
+        [finding] = export.finding_ids.filtered(lambda one: one.code == 'attachment_refused')
+        self.assertEqual(finding.severity, 'informs')
+        self.says(finding, f"Exact does not take the file {name}; it is not sent.", words)
+
+    def test_what_is_no_word_of_exact_leaves_no_file_out(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        self.answers(move, Rejected(status=400), 'documents/DocumentAttachments')
         export = move.exact_export_id
         self.assertEqual(export.state, 'refused')
-        [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
-        self.assertEqual(finding.code, 'refused_file')
-        self.says(
-            finding, "Exact could not read a file of this document. Take the file off, then retry.",
-            words,
-        )
         self.assertFalse(export.asked_at)
-        self.division.send_documents = False
         move.action_exact_retry()
         self.work()
         self.assertBooked(move)
+        self.assertTrue(all(file.get('id') for file in export.document_step.values()))
 
     def test_each_dimension_leads_to_its_own_analytic_account(self):
         """One line with all three, each of another plan."""
