@@ -30,11 +30,13 @@ start_lane() {
     CHILDREN+=("$LANE")
 }
 
-# How far a lane is: pytest's last percentage, else its last line.
+# How far a lane is: pytest's last percentage, else its last line; while pytest has not yet filled one, that it is there.
 progress() {
-    local percent
-    percent=$(grep -o '\[ *[0-9]*%\]$' "$RUN/$1.out" | tail -n 1 | tr -d '[] ') || true
-    printf '%s %s' "$1" "${percent:-$(tail -n 1 "$RUN/$1.out" | cut -c1-60)}"
+    local said
+    said=$(grep -o '\[ *[0-9]*%\]$' "$RUN/$1.out" | tail -n 1 | tr -d '[] ') || true
+    [[ -n $said ]] || said=$(tail -n 1 "$RUN/$1.out" | cut -c1-60)
+    [[ $said =~ [^.,sxFEu]|^$ ]] || said="first tests"
+    printf '%s %s' "$1" "$said"
 }
 
 # end_lane NAME STATUS WATCHED: says what came of it; all of it if anything failed that nobody saw.
