@@ -19,6 +19,7 @@ from . import (
     test_security_text,
     test_sync,
     test_sync_rubbish,
+    test_synced,
     test_token,
     test_token_reconnect,
     test_token_workers,

@@ -1,4 +1,5 @@
 import os
+import unittest
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
@@ -10,6 +11,10 @@ from odoo.tools import SQL
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 from odoo.addons.account_exact.models.exact_connection import BASE_URL_PARAMETER
 
+# For tests that need more than 20 s of an idle machine and cannot be split
+takes_long = unittest.skipUnless(
+    os.environ.get('ACCOUNT_EXACT_ALL_TESTS'), "takes long: scripts/test --all runs it",
+)
 CLIENT_ID = 'demo-client-id'
 CLIENT_SECRET = 'demo-client-secret'
 DIVISION = 1234567

@@ -49,9 +49,9 @@ run_pytest_odoo() {
 
 # In shares odoo-1, odoo-2 of what was not named: two databases, two processes.
 stage_odoo() {
-    local started=$SECONDS rc=0 targets=() left_out=() folder
+    local started=$SECONDS rc=0 targets=() left_out=() folder SYNCED=''
     stage_database "$1"
-    SYNCED=$CACHE/installed/exact_synced_$(synced_name)
+    [[ -n $fresh ]] || SYNCED=$CACHE/installed/exact_synced_$(synced_name)
     if [[ -n ${files[odoo]} ]]; then
         mapfile -t targets <<< "${files[odoo]%$'\n'}"
     else
