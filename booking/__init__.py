@@ -48,7 +48,6 @@ from .rules import (
     is_closed,
     next_open_period,
     period_of,
-    reference_key,
 )
 from .split import Share, split_line
 from .suggest import (
@@ -61,7 +60,6 @@ from .suggest import (
     PaymentCandidate,
     Suggestion,
     Tax,
-    likeness,
     suggest_account,
     suggest_by_name,
     suggest_journal,
@@ -146,7 +144,6 @@ __all__ = [
     'is_money',
     'is_reversal_of',
     'is_rounding',
-    'likeness',
     'line_resource',
     'match_lines',
     'misfits',
@@ -158,7 +155,6 @@ __all__ = [
     'period_of',
     'plan',
     'read_entry',
-    'reference_key',
     'reference_of',
     'resource',
     'rounded',

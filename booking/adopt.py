@@ -13,6 +13,7 @@ from .compare import ReadEntry, compare
 from .difference import Difference
 from .entry import Booking, is_ledger_only
 from .identity import is_equal, is_identity, reference_of
+from .likeness import bare
 
 # How an entry was found, the surest first.
 EQUAL, REFERENCE, DATE = 'equal', 'reference', 'date'
@@ -103,11 +104,6 @@ def link_differences(booking: Booking, entry: ReadEntry | None) -> tuple[Differe
         difference for difference in compare(booking, entry)
         if is_identity(booking, difference) and difference.field not in ('journal', 'your_ref')
     )
-
-
-def bare(reference: str) -> str:
-    """A reference as people see it who type it anew: without case, blanks and punctuation."""
-    return ''.join(char for char in reference.casefold() if char.isalnum())
 
 
 def _fits(how, booking, entry, unknown):

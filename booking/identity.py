@@ -60,6 +60,15 @@ def carries_reference(booking: Booking, read: ReadEntry) -> bool:
     return any(has_reference(line.description, reference) for line in read.lines)
 
 
+def booked_amount(booking: Booking) -> Decimal:
+    """What a booking comes to, to be compared with others of its kind: its total; of entries on
+    ledgers their debits, negative if the first line is a credit."""
+    if not is_ledger_only(booking.kind):
+        return booking.total
+    rows = _rows(booking)
+    return _debits(rows) * _side(rows)
+
+
 def has_amount_of(booking: Booking, amount: Decimal) -> bool:
     """Whether an entry of this amount (see `amount_of`) comes to as much as the booking."""
     if not is_ledger_only(booking.kind):

@@ -100,8 +100,6 @@ class Facts:
     :param journals: by code; likewise vat_codes, cost_centers and cost_units (code -> active).
     :param gl_accounts: by lower-case GUID; likewise relations and projects (GUID -> active).
     :param closed: (journal code, year, period); '' as journal closes it for all.
-    :param references: other entries that are there: (kind, relation GUID, reference as sent) ->
-        anything that names the entry. Compared without regard to case.
     :param known_numbers: (journal code, entry number) already in use.
     :param decimals: of the currency of the entry.
     :param currencies: codes of those that the division has.
@@ -121,18 +119,10 @@ class Facts:
     closed: AbstractSet[tuple[str, int, int]] = frozenset()
     relations: Mapping[str, RelationFacts] | None = None
     payment_conditions: AbstractSet[str] | None = None
-    references: Mapping[tuple[str, str, str], object] = field(default_factory=dict)
     known_numbers: AbstractSet[tuple[str, int]] = frozenset()
     decimals: int = 2
     currencies: AbstractSet[str] | None = None
     unread: AbstractSet[str] = frozenset()
-
-
-def reference_key(kind: str, relation: str, reference: str) -> tuple[str, str, str]:
-    """Under which `Facts.references` finds an entry: sales of any relation share their numbers,
-    suppliers number each for themselves."""
-    relation = relation.strip().lower() if kind == 'purchase' else ''
-    return (kind, relation, fit_reference(reference).casefold())
 
 
 def period_of(periods: Iterable[Period], day: dt.date) -> Period | None:
@@ -289,10 +279,6 @@ def _check_references(booking, facts):
         if reference != booking.your_ref:
             yield Finding(INFORMS, 'reference_cleaned',
                           {'reference': booking.your_ref, 'sent': reference})
-        key = reference_key(booking.kind, booking.relation, reference)
-        if key in facts.references:
-            yield Finding(BLOCKS, 'reference_duplicate',
-                          {'reference': reference, 'entry': facts.references[key]})
     yield from _check_length('payment_reference_too_long',
                              fit_reference(booking.payment_reference),
                              LIMITS['payment_reference'])

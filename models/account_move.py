@@ -160,7 +160,7 @@ class AccountMove(models.Model):
                 for finding in export.finding_ids
             )
             move.exact_may_withdraw = export.state in UNSENT_STATES
-            move.exact_is_double = export.state in BOOKED_STATES and export.is_double
+            move.exact_is_double = export.may_keep_both
 
     @api.depends('exact_state', 'state')
     @api.depends_context('lang', 'tz', 'uid')
@@ -650,9 +650,9 @@ class AccountMove(models.Model):
         return self._exact_reload(self.env._("The document is checked and sent again."))
 
     def action_exact_keep_both(self):
-        """Leave the entry that somebody else booked beside that of the document."""
+        """Say that what seems to be this document once more, in Odoo or in Exact, is another."""
         self._exact_living_exports().action_keep_both()
-        return self._exact_reload(self.env._("Both entries are kept in Exact."))
+        return self._exact_reload(self.env._("Both are kept."))
 
     def action_exact_fix(self):
         self.ensure_one()
@@ -720,7 +720,13 @@ class AccountMove(models.Model):
         }
 
     def action_exact_refresh(self):
-        """Look again: the page shows what the worker has done meanwhile."""
+        """Look again: the page shows what the worker has done meanwhile; and of what is booked,
+        Exact is asked in the background whether somebody changed it there."""
+        if self.env.user.has_group('account.group_account_invoice'):
+            # sudo: people need no right on the administration of a document that they may see.
+            self.sudo().exact_export_id.filtered(
+                lambda export: export.state in BOOKED_STATES,
+            ).division_id._look_soon()
         return {'type': 'ir.actions.client', 'tag': 'soft_reload'}
 
     @api.model

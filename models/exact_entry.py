@@ -2,7 +2,8 @@
 
 An accountant may have typed a bill first; a restored backup has forgotten what was sent. Exact has
 no key that would refuse the second entry, so its journals are looked through: what was changed
-since the last look, in one call for up to 1,000 ledger lines. The same look proves what was sent.
+since the last look, in one call for up to 1,000 ledger lines, however many documents wait and
+however their numbers are written. The same look proves what was sent. (When: `exact_export_look`.)
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.misc import format_date, formatLang
 
@@ -22,15 +24,21 @@ from ..booking import (
     read_entry,
     reference_of,
 )
-from ..booking.adopt import bare
+from ..booking.likeness import (
+    ASK,
+    DOUBLE,
+    REVERSAL,
+    Traits,
+    bare,
+    grade,
+    traits_of,
+)
 from ..exact_api import odata, wire
 from .exact_booking_builder import stand_in
 from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor
 from .exact_export import BOOKED_STATES
 from .exact_sync import modified_since
 
-# Before anything is sent, the journals must have been looked through within this time.
-LOOK_AGAIN = timedelta(minutes=10)
 # A look goes this far back behind the last change that was seen: changes of one moment may become
 # visible one after the other. Each second of it reads again what was booked in it.
 LOOK_OVERLAP = timedelta(seconds=30)
@@ -50,7 +58,7 @@ JOURNAL_KINDS = {
     '20': 'sale', '21': 'sale', '22': 'purchase', '23': 'purchase', '90': 'general',
 }
 # Findings that name entries of others and ask which it is.
-WHICH_CODES = ('entry_exists', 'several_entries')
+WHICH_CODES = ('entry_exists', 'several_entries', 'number_taken')
 # Transaction.Type of sales and purchase entries and their credit notes.
 INVOICE_TYPES = (20, 21, 30, 31)
 
@@ -75,7 +83,12 @@ class ExactEntry(models.Model):
     reference = fields.Char(readonly=True)
     reference_key = fields.Char(
         compute='_compute_reference_key', store=True, precompute=True,
-        help="The reference without case, blanks and punctuation.",
+        help="The reference without case, blanks, punctuation and leading zeros.",
+    )
+    is_unnamed = fields.Boolean(
+        readonly=True,
+        help="A sales or purchase entry without a number of its own: what stands as its reference "
+             "is its description.",
     )
     relation_guid = fields.Char(readonly=True)
     move_id = fields.Many2one(
@@ -98,6 +111,7 @@ class ExactEntry(models.Model):
     )
     _reference_idx = models.Index('(division_id, reference)')
     _reference_key_idx = models.Index('(division_id, reference_key)')
+    _relation_idx = models.Index('(division_id, relation_guid, date)')
 
     @api.depends('reference')
     def _compute_reference_key(self):
@@ -115,12 +129,11 @@ class ExactEntry(models.Model):
             )
 
     def unlink(self):
-        keys, divisions = self.mapped('reference_key'), self.division_id
+        divisions = self.division_id
         result = super().unlink()
         # Gone from Exact, or found to be a document's own: nobody is to look at it any more.
         self.env['exact.export'].search([
             ('division_id', 'in', divisions.ids), ('is_double', '=', True),
-            ('reference_key', 'in', keys),
         ])._tell_doubles()
         return result
 
@@ -134,24 +147,25 @@ class ExactEntry(models.Model):
             and self.year in (0, booking.year)
         )
 
-    def _may_be_of(self, booking, kinds, *, of_any=False):
-        """Whether the entry may be this booking's, typed by somebody who took another journal of
-        the kind, or other punctuation.
+    def _traits(self, meant, kinds, *, is_ours):
+        """What the entry is known by, to be compared with a document.
 
+        :param Traits meant: the document's
         :param kinds: kind of document of each journal, by its code
-        :param of_any: the relation is yet to be made, so it can be any
+        :param is_ours: see `Traits`
         """
         self.ensure_one()
-        return (
-            self.reference_key == bare(booking.your_ref)
-            and self._is_in_kind_of(booking, kinds)
-            and (of_any or self.relation_guid == (booking.relation or self.relation_guid))
-            # Numbers of others that are alike are many, where nobody says whose it is.
-            and (
-                not of_any or self.reference == booking.your_ref or self._has_amount_of(booking)
-            )
-            # Who starts to number anew each year uses each number once a year. 0 is not known.
-            and self.year in (0, booking.year)
+        sign = -1 if meant.kind == 'purchase' else 1
+        return Traits(
+            kind=kinds.get(self.journal_code, self.journal_code),
+            reference=self.reference or '',
+            parties=frozenset({self.relation_guid or ''}) - {''},
+            amount=sign * self._amount(),
+            currency=self.currency_code or '',
+            days=frozenset({self.date}) - {False},
+            year=self.year,
+            is_named=not self.is_unnamed,
+            is_ours=is_ours,
         )
 
     def _is_in_kind_of(self, booking, kinds):
@@ -185,7 +199,7 @@ class ExactExport(models.Model):
 
     reference_key = fields.Char(
         compute='_compute_reference_key', store=True, index='btree_not_null',
-        help="The reference without case, blanks and punctuation.",
+        help="The reference without case, blanks, punctuation and leading zeros.",
     )
 
     @api.depends('reference')
@@ -194,17 +208,6 @@ class ExactExport(models.Model):
             export.reference_key = bare(export.reference or '') or False
 
     # === LOOKING THROUGH THE JOURNALS === #
-
-    @api.model
-    def _look_is_due(self, division):
-        """Whether entries may have come into Exact that nobody here has seen."""
-        queue = self.env['exact.export.queue']._of(division)
-        return (
-            not queue.looked_at or queue.looked_at < fields.Datetime.now() - LOOK_AGAIN
-            # A backup of some minutes ago remembers a look, but not what was sent since.
-            or queue.looked_in != queue._present_database()
-            or not queue.looked_since or self._look_from(division) < queue.looked_since
-        )
 
     @api.model
     def _look_from(self, division):
@@ -252,7 +255,10 @@ class ExactExport(models.Model):
             queue.looked_until = until if until < now else max([*changed, position])
             self._commit()
         result = self._look_further_back(division, client) | result
-        queue.looked_at = now
+        queue.write({
+            'looked_at': now,
+            'look_at': queue.look_at and queue.look_at > now and queue.look_at,
+        })
         # What was seen is a fact before anything is checked: a check may fail and be taken back.
         self._commit()
         self._check_proposed(division)
@@ -364,6 +370,7 @@ class ExactExport(models.Model):
                 'entry_number': entry.entry_number or 0,
                 'journal_code': entry.journal,
                 'reference': reference_of(entry),
+                'is_unnamed': entry.type in INVOICE_TYPES and not bare(entry.your_ref),
                 'relation_guid': entry.relation,
                 'date': entry.entry_date,
                 'year': entry.year or 0,
@@ -382,27 +389,44 @@ class ExactExport(models.Model):
                     'division_id': division.id, 'exact_guid': entry.entry_id, **values,
                     'created_at': floor(entry.created), 'creator_guid': entry.creator,
                 })
-        keys.update((entry_model.create(new) | changed).mapped('reference_key'))
-        keys.discard(False)
-        if not keys:
+        seen = entry_model.create(new) | changed
+        if not seen:
             return
-        may_be = [('division_id', '=', division.id), ('reference_key', 'in', list(keys))]
-        self.search([*may_be, ('state', '=', 'ready')]).write({'state': 'proposed'})
-        self.search([*may_be, ('state', 'in', BOOKED_STATES)])._tell_doubles()
+        keys.update(seen.mapped('reference_key'))
+        keys.discard(False)
+        mine = Domain('division_id', '=', division.id)
+        may_be = Domain('reference_key', 'in', list(keys))
+        dated = seen.filtered(lambda note: note.relation_guid and note.date)
+        if dated:
+            # Typed without its number, it is known by whose it is and by its day.
+            may_be |= (
+                Domain('relation_id.exact_guid', 'in', dated.mapped('relation_guid'))
+                & Domain('move_id.invoice_date', 'in', dated.mapped('date'))
+            )
+        self.search(mine & may_be & Domain('state', '=', 'ready')).write({'state': 'proposed'})
         if changed:
-            # Somebody has mended what people were asked about.
-            self._ask_anew(division, keys)
+            # Somebody has mended what people were told or asked about.
+            may_be |= Domain('is_double', '=', True)
+            self._ask_anew(division, keys, set(changed.mapped('exact_guid')))
+        self.search(mine & may_be & Domain('state', 'in', BOOKED_STATES))._tell_doubles()
 
     @api.model
-    def _ask_anew(self, division, keys=None):
+    def _ask_anew(self, division, keys=None, guids=()):
         """Look again at what may be in Exact already: something has changed there.
 
         :param keys: of the references that are concerned, all if None
+        :param guids: of the entries that are concerned
         """
-        self.env['exact.finding']._release([
+        findings = self.env['exact.finding'].search([
             ('division_id', '=', division.id), ('code', 'in', WHICH_CODES),
-            *([('export_id.reference_key', 'in', list(keys))] if keys is not None else []),
+            ('export_id.state', 'in', ['blocked', 'refused']),
         ])
+        if keys is not None:
+            findings = findings.filtered(
+                lambda finding: finding.export_id.reference_key in keys
+                or set(finding.params.get('guids', ())) & set(guids),
+            )
+        findings._release([('id', 'in', findings.ids)])
 
     def _questions(self):
         """The findings that ask which entry is the document's."""
@@ -432,34 +456,82 @@ class ExactExport(models.Model):
         :param bookings: {export: Booking}
         :return: {export: exact.entry}; exports without any are left out
         """
-        by_key, by_move = (defaultdict(self.env['exact.entry'].browse) for _index in range(2))
-        keys = {bare(booking.your_ref) for booking in bookings.values()} - {''}
-        moves = self.browse(export.id for export in bookings).move_id
-        for entry in self.env['exact.entry'].search([
-            ('division_id', '=', division.id),
-            '|', ('reference_key', 'in', list(keys)), ('move_id', 'in', moves.ids),
-        ]):
-            by_key[entry.reference_key] |= entry
+        return {
+            export: self.env['exact.entry'].union(*found)
+            for export, found in self._graded(division, bookings).items()
+        }
+
+    @api.model
+    def _graded(self, division, bookings):
+        """Entries of others that may be what these exports book, and what they are of it.
+
+        :param bookings: {export: Booking}
+        :return: {export: {exact.entry: Grade}}, of a note that is kept for the export None as its
+            grade; exports without any are left out
+        """
+        by_key, by_day, by_move = (
+            defaultdict(self.env['exact.entry'].browse) for _index in range(3)
+        )
+        exports = self.browse(export.id for export in bookings)
+        for note in self.env['exact.entry'].search(Domain('division_id', '=', division.id) & (
+            Domain('reference_key', 'in', list({
+                bare(booking.your_ref) for booking in bookings.values()
+            } - {''}))
+            | Domain('move_id', 'in', exports.move_id.ids)
+            # Somebody typed it without its number, or we have none.
+            | Domain('relation_guid', 'in', list({
+                booking.relation for booking in bookings.values()
+            } - {''}))
+            & Domain('date', 'in', list({
+                day for export, booking in bookings.items()
+                for day in export._days(booking) if day
+            }))
+        )):
+            by_key[note.reference_key] |= note
+            by_day[note.relation_guid, note.date] |= note
             # It stood for this document once, or most likely does, whatever its reference is now.
-            by_move[entry.move_id] |= entry
+            by_move[note.move_id] |= note
         if not by_key:
             return {}
-        kinds = division._journal_kinds()
+        kinds, made_here = division._journal_kinds(), division._is_made_here()
         result = {}
         for export, booking in bookings.items():
-            apart = export._booked_beside()
-            of_any = booking.relation == stand_in(export.move_id.commercial_partner_id.id)
-            found = by_key[bare(booking.your_ref)].filtered(
-                lambda entry, booking=booking, apart=apart, of_any=of_any: (
-                    entry.exact_guid not in apart
-                    and entry._may_be_of(booking, kinds, of_any=of_any)
-                ),
-            ) | by_move[export.move_id].filtered(
-                lambda entry, apart=apart: entry.exact_guid not in apart,
-            )
-            if found:
-                result[export] = found
+            apart, move = export._booked_beside(), export.move_id
+            kept = by_move[move]
+            meant = export._traits(booking)
+            notes = by_key[bare(booking.your_ref)].union(*(
+                by_day[booking.relation, day] for day in meant.days
+            ))
+            graded = {
+                note: None if note in kept else grade(meant, note._traits(
+                    meant, {booking.journal: meant.kind, **kinds},
+                    is_ours=made_here(note.creator_guid, note.created_at),
+                )) for note in (notes | kept) if note.exact_guid not in apart
+            }
+            # Journal entries may be typed with their lines the other way round.
+            wanted = (DOUBLE, ASK) if booking.relation else (DOUBLE, ASK, REVERSAL)
+            graded = {
+                note: one for note, one in graded.items() if one is None or one.what in wanted
+            }
+            if graded:
+                result[export] = graded
         return result
+
+    def _days(self, booking):
+        """The days that somebody may have dated the document, who typed it."""
+        self.ensure_one()
+        return booking.entry_date, booking.own_date, self.move_id.invoice_date or None
+
+    def _traits(self, booking):
+        """What the document is known by, to be compared with entries of Exact."""
+        self.ensure_one()
+        move = self.move_id
+        # The relation is yet to be made, so it can be any.
+        of_any = booking.relation == stand_in(move.commercial_partner_id.id)
+        return traits_of(
+            booking, () if of_any else (booking.relation,), days=self._days(booking),
+            reference=move._exact_supplier_reference() if booking.kind == 'purchase' else None,
+        )
 
     def _look_for_unnamed(self, division, client):
         """Read what our own user made when Exact was asked for these, and that nothing names any
@@ -570,6 +642,27 @@ class ExactDivision(models.Model):
             ('division_id', '=', self.id), ('journal_type', 'in', LOOKED_THROUGH),
         ])
         return sorted({journal.code for journal in mapped | journals})
+
+    def _is_made_here(self):
+        """Tell which entries that nobody knows here were made from here: by the user of our
+        connection, or in the time of which a restored backup has forgotten what was sent.
+
+        :return: function of the GUID of a user of Exact and a moment
+        """
+        self.ensure_one()
+        # sudo: who the user of the connection is in Exact, is no secret of its tokens.
+        user_guid = self.connection_id.sudo().exact_user_guid
+        queue = self.env['exact.export.queue'].sudo()._of(self)
+
+        def is_made_here(creator_guid, created_at):
+            if user_guid and creator_guid:
+                return creator_guid == user_guid
+            return bool(queue.forgotten_until and created_at) and (
+                queue.forgotten_since - CLOCKS_DIFFER <= created_at
+                <= queue.forgotten_until + CLOCKS_DIFFER
+            )
+
+        return is_made_here
 
     def _journal_kinds(self):
         """Kind of document of each journal that is looked through, by its code."""

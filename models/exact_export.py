@@ -24,6 +24,8 @@ ENDED_STATES = ('undone', 'superseded', 'deleted')
 BOOKED_STATES = ('sent', 'verified', 'changed')
 # States in which a person can still take the document back without asking Exact.
 UNSENT_STATES = ('proposed', 'to_approve', 'ready', 'blocked', 'refused')
+# Of the choices of a person, what says of entries and documents that they are others.
+ANSWERS = ('book_beside', 'beside_documents')
 
 # Findings on files. They are kept with the proof of the entry, whatever else is found, until the
 # files are looked at again.
@@ -516,12 +518,23 @@ class ExactExport(models.Model):
         retried = again.filtered(lambda export: export.state in unsent)
         if retried:
             values = {'state': 'proposed', 'next_try': False, 'user_id': self.env.user.id}
-            if overrides is not None:
-                values['overrides'] = overrides
             retried.write(values)
+            if overrides is not None:
+                for export in retried:
+                    # What a person has answered is not asked again, whatever is chosen otherwise.
+                    export.overrides = {**export._answers(), **overrides} or False
         created = self._create_once(new)
         (created | retried)._trigger_worker()
         return created | again
+
+    def _answers(self):
+        """Of the choices for this export, the answers to what people were asked.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        choices = self.overrides or {}
+        return {name: choices[name] for name in ANSWERS if name in choices}
 
     @api.model
     def _create_once(self, vals_list):

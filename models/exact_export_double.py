@@ -7,6 +7,7 @@ second entry. It is seen with the next look, and then people are told.
 from odoo import api, models
 
 from ..booking import from_dict
+from ..booking.likeness import ASK, DOUBLE
 from .exact_booking_builder import Problem
 from .exact_export import BOOKED_STATES
 
@@ -42,20 +43,46 @@ class ExactExport(models.Model):
         )
         result = {}
         for division, exports in booked.grouped('division_id').items():
-            noted = {key for [key] in self.env['exact.entry']._read_group([
-                ('division_id', '=', division.id),
-                ('reference_key', 'in', exports.mapped('reference_key')),
-            ], ['reference_key'])}
-            exports = exports.filtered(lambda export, noted=noted: export.reference_key in noted)
+            exports = exports._perhaps_noted(division)
             exports.fetch(['booking'])
             bookings = {export: from_dict(export.booking) for export in exports}
-            for export, entries in self._suspects(division, bookings).items():
-                entries = entries.filtered(lambda entry, booking=bookings[export]: (
-                    entry._has_amount_of(booking) and not entry._is_reversal_of(booking)
+            for export, graded in self._graded(division, bookings).items():
+                entries = self.env['exact.entry'].union(*(
+                    entry for entry, one in graded.items()
+                    if export._is_once_more(bookings[export], entry, one)
                 ))
                 if entries:
                     result[export] = entries
         return result
+
+    def _perhaps_noted(self, division):
+        """Those of which an entry of others carries the number, or the relation and the day."""
+        note_model = self.env['exact.entry']
+        keys = {key for [key] in note_model._read_group([
+            ('division_id', '=', division.id),
+            ('reference_key', 'in', self.mapped('reference_key')),
+        ], ['reference_key'])}
+        days = {
+            (note.relation_guid, note.date) for note in note_model.search_fetch([
+                ('division_id', '=', division.id),
+                ('relation_guid', 'in', self.relation_id.mapped('exact_guid')),
+                ('date', 'in', self.move_id.mapped('invoice_date')),
+            ], ['relation_guid', 'date'])
+        }
+        return self.filtered(
+            lambda export: export.reference_key in keys
+            or (export.relation_id.exact_guid, export.move_id.invoice_date) in days,
+        )
+
+    @api.model
+    def _is_once_more(self, booking, entry, graded):
+        """Whether an entry is the same as what is booked.
+
+        :param Grade graded: of the entry; None of one that is kept for the document
+        """
+        if graded is None:
+            return entry._has_amount_of(booking) and not entry._is_reversal_of(booking)
+        return graded.what == DOUBLE or graded == (ASK, 'unnamed')
 
     def _tell_doubles(self):
         """Say of which of these Exact has another entry, and take back what is no longer so."""

@@ -55,6 +55,10 @@ class ExactExportQueue(models.Model):
     looked_at = fields.Datetime(
         readonly=True, help="When the journals in Exact were last looked through.",
     )
+    look_at = fields.Datetime(
+        readonly=True,
+        help="When the journals are looked through once more, though nothing else is to be sent.",
+    )
     looked_in = fields.Char(readonly=True, help="The database that was there at that time.")
     looked_until = fields.Datetime(
         readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
@@ -192,16 +196,20 @@ class ExactExport(models.Model):
             """,
             self._due_now_sql(),
         ))
-        return self.env['exact.division'].browse(row[0] for row in rows)
+        # Who waits with documents goes before who has a look to take, and nothing else.
+        due = self.env['exact.division'].browse(row[0] for row in rows)
+        return due | self._divisions_to_look_at()
 
     @api.model
     def _due_rows(self):
-        """(state, pending action, number, attempts) of what the workers could do now: it changes
-        with each step that is done.
+        """(state, pending action, number, attempts, which) of what the workers could do now, and
+        the divisions that they could look at: it changes with each step that is done.
         """
-        return self.env.execute_query(SQL(
+        looks = [('look', division.id) for division in self._divisions_to_look_at()]
+        return looks + self.env.execute_query(SQL(
             """
-            SELECT export.state, export.pending_action, COUNT(*), SUM(export.attempt_count)
+            SELECT export.state, export.pending_action, COUNT(*), SUM(export.attempt_count),
+                   SUM(export.id)
               FROM exact_export export
               JOIN exact_division division ON division.id = export.division_id
               JOIN exact_connection connection ON connection.id = division.connection_id

@@ -35,7 +35,7 @@ from .exact_booking_builder import Problem, stand_in
 from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor, may_still_come, naive
 from .exact_error_text import describe
 from .exact_export import BOOKED_STATES
-from .exact_export_worker import CHECK_BATCH, plain_text
+from .exact_export_worker import plain_text
 from .exact_note import day, money, note, several, value as as_param
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
@@ -148,8 +148,11 @@ class ExactExport(models.Model):
                 export._settle_doubt(same)
 
     def _booked_beside(self):
-        """GUIDs of entries of which a person said that they are not this document's."""
-        return set((self.overrides or {}).get('book_beside', ()))
+        """GUIDs of entries of which a person said that they are not this document's, whenever."""
+        return {
+            guid for export in self.move_id.exact_export_ids
+            for guid in (export.overrides or {}).get('book_beside', ())
+        }
 
     def _read_failed(self, action, error):
         """Nobody foresaw it: a person is told, and Exact is asked again later, not each turn."""
@@ -299,6 +302,13 @@ class ExactExport(models.Model):
     def _ask_which(self, found):
         """Entries that may be this document's, or another's: a person looks at them."""
         code = 'several_entries' if len(found) > 1 else 'entry_exists'
+        booking = from_dict(self.booking)
+        if booking.kind == 'sale' and not self.asked_at and all(
+            carries_reference(booking, entry)
+            and booking.relation not in ('', entry.relation, stand_in(self.partner_id.id))
+            for entry in found
+        ):
+            code = 'number_taken'
         notes = self._noted(found)
         # What was most likely sent from here, or carries the reference in another line only, is not
         # found by the reference of its note: nothing is sent before a person has answered.
@@ -307,6 +317,7 @@ class ExactExport(models.Model):
             lambda note: note.exact_guid in came or note.reference_key != self.reference_key,
         ).move_id = self.move_id
         self._set_findings([Problem(code, params={
+            'reference': booking.your_ref,
             'entries': several(self._entry_note(entry) for entry in found),
             'guids': [entry.entry_id for entry in found],
         }, target=('exact.entry', notes[:1].id))])
@@ -461,32 +472,22 @@ class ExactExport(models.Model):
     def _verify_sent(self, division, client):
         """Read back what was sent and compare all of it.
 
-        Many entries are read by what changed in the journals, up to 1,000 lines with one call; few,
-        and those that the journals do not show as meant, by their ids.
+        What was sent since the last look is read by what changed in the journals, up to 1,000 lines
+        with one call; what was sent before, and what they do not show as meant, by its ids.
 
         :return: whether time ran out before all were compared
         """
-        sent = self._due(
-            division,
-            [
-                ('state', '=', 'sent'), ('has_difference', '=', False),
-                ('pending_action', '=', False),
-            ],
-            order='id',
-        )
+        sent = self._due_for_reading(division)
+        queue = self.env['exact.export.queue']._of(division)
+        if queue.looked_at and any(
+            not export.is_linked and export.sent_at and export.sent_at >= queue.looked_at
+            for export in sent
+        ):
+            # One call for however many, that tells what others have booked meanwhile, too.
+            self._look(division, client)
+            sent = self._due_for_reading(division)
         if sent:
             self._read_open_items(division, client, sent)
-        if len(sent) > READ_BATCH:
-            entries = self._look_through_journals(division, client)
-            for batch in sent._batches(CHECK_BATCH):
-                batch = batch.filtered(lambda export: export.exact_guid in entries)
-                batch._compare_each(batch._completed(client, entries), is_final=False)
-                if not self._commit():
-                    return True
-            now = fields.Datetime.now()
-            sent = sent.filtered(lambda export: export.state == 'sent' and not (
-                export.next_try and export.next_try > now
-            ))
         for batch in sent._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
             # What was learned of the lines outlasts what the comparison meets.
@@ -496,6 +497,13 @@ class ExactExport(models.Model):
             if not self._commit():
                 return True
         return False
+
+    @api.model
+    def _due_for_reading(self, division):
+        """What Exact has booked, and has not been read back."""
+        return self._due(division, [
+            ('state', '=', 'sent'), ('has_difference', '=', False), ('pending_action', '=', False),
+        ], order='id')
 
     def _compare_each(self, entries, *, is_final=True):
         """Compare these; one document's trouble is no other's."""

@@ -68,14 +68,15 @@ class ExactExport(models.Model):
 
         :return: whether time ran out before the queue was empty
         """
-        started, tried = time.monotonic(), set()
+        started, tried, looked_for = time.monotonic(), set(), set()
         # A batch at a time: the queue may be long, and a turn ends with the minute's calls.
         while ready_ids := [
             export_id for export_id in self._next_ready(division, tried) if export_id not in tried
         ]:
-            if self._look_is_due(division):
+            if not looked_for.issuperset(ready_ids):
                 # What is in Exact already is not booked once more.
-                self._look_through_journals(division, client)
+                self._look_before_sending(division, client)
+                looked_for = set(self._next_ready(division, tried))
                 continue
             for export_id in ready_ids:
                 if division.hold:

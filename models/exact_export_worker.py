@@ -146,7 +146,7 @@ class ExactExport(models.Model):
         more = self._check_proposed(division)
         self._recheck_changed(division)
         closed = division.connection_id.sudo().state != 'connected' or division.unreachable_reason
-        if closed or not self._due_in(division):
+        if closed or not (self._due_in(division) or self._divisions_to_look_at(division)):
             return more
         with division._client() as client:
             self._resolve_uncertain(division, client)
@@ -157,6 +157,7 @@ class ExactExport(models.Model):
             if not division.hold:
                 more |= self._do_pending(division, client)
                 more |= self._send_ready(division, client)
+            self._look_if_due(division, client)
             if not more or self._verify_first(division):
                 # With many at once: the next turn sends on, a call for each turn's few is a waste.
                 more |= self._verify_sent(division, client)
@@ -284,8 +285,9 @@ class ExactExport(models.Model):
         })
         ids = self._ids_in_exact(division, built.values())
         deviating = self._einvoice_problems(built)
-        all_problems = {}
+        all_problems, others_now = {}, self.browse()
         for export, one in built.items():
+            before = export.fingerprint
             problems = export._problems(division, one, facts) + deviating.get(export, [])
             blocked = any(problem.severity == 'blocks' for problem in problems)
             export.write({
@@ -297,8 +299,12 @@ class ExactExport(models.Model):
                 **(export._booking_values(one, ids) if one.booking else {}),
             })
             all_problems[export] = problems
+            if before and before != export.fingerprint:
+                others_now |= export
         self._set_all_findings(all_problems)
         self._keep_lines(built, ids)
+        if others_now:
+            others_now._release_same()
 
     @api.model
     def _problems(self, division, one, facts):

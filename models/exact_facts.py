@@ -12,9 +12,7 @@ from ..booking.rules import (
     JournalFacts,
     LineTax,
     RelationFacts,
-    reference_key,
 )
-from .exact_export import ENDED_STATES
 from .exact_tax_mapping import tax_factors
 
 
@@ -22,13 +20,15 @@ class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
     def _booking_facts(self, builder, built):
-        """Facts for one batch, in a query per kind of master data.
+        """Facts for one batch, in a query per kind of master data. What is in Odoo twice is noted
+        among the problems of the documents.
 
         :param BookingBuilder builder: of the batch.
         :param built: list of `Built` of the batch.
         :rtype: Facts
         """
         self.ensure_one()
+        self._find_same(built)
         domain = [('division_id', '=', self.id)]
 
         def rows(model, fields):
@@ -86,7 +86,6 @@ class ExactDivision(models.Model):
             closed=builder.closed.keys(),
             relations=self._relation_facts(built),
             payment_conditions={r['code'] for r in rows('exact.payment.condition', ['code'])},
-            references=self._known_references(built),
             currencies=currencies,
             unread=unread,
         )
@@ -125,23 +124,6 @@ class ExactDivision(models.Model):
                 is_supplier=relation.is_supplier,
                 blocked=relation.is_blocked,
             )
-        return result
-
-    def _known_references(self, built):
-        """References of other documents that this division has got from here already."""
-        wanted = {one.booking.your_ref for one in built if one.booking}
-        own_moves = {one.move.id for one in built}
-        result = {}
-        for export in self.env['exact.export'].search([
-            ('division_id', '=', self.id), ('reference', 'in', list(wanted)),
-            ('state', 'not in', ENDED_STATES), ('exact_guid', '!=', False),
-        ]):
-            if export.move_id.id in own_moves:
-                continue
-            key = reference_key(
-                export.kind, export.relation_id.exact_guid or '', export.reference or '',
-            )
-            result[key] = export.display_name
         return result
 
 

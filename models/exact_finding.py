@@ -71,7 +71,9 @@ SENTENCES = {
     'reference_missing': _lt("There is no reference. Exact needs one to find the entry again: fill in the bill reference."),
     'reference_too_long': _lt("The reference “%(text)s” has %(length)s characters; Exact takes %(limit)s. Shorten it."),
     'reference_cleaned': _lt("The reference is sent as “%(sent)s”."),
-    'reference_duplicate': _lt("%(reference)s of this relation has been exported already (%(entry)s)."),
+    'reference_duplicate': _lt("%(document)s carries the same number, %(reference)s (%(date)s, %(amount)s). Correct the reference of the one that has it by mistake; or keep both."),
+    'same_document': _lt("%(document)s is the same: %(reference)s of %(date)s, %(amount)s. It is booked once. Cancel this one; or keep both, if they are two."),
+    'perhaps_same': _lt("%(document)s may be the same: of the same partner, day and amount (%(date)s, %(amount)s), and one of the two has no number. Cancel the one that is too many; or keep both, if they are two."),
     'payment_reference_too_long': _lt("The payment reference “%(text)s” has %(length)s characters; Exact takes %(limit)s."),
     'description_shortened': _lt("A description is shortened to the %(limit)s characters that Exact takes."),
     'number_out_of_range': _lt("The number %(number)s is too large for Exact."),
@@ -180,6 +182,7 @@ SENTENCES = {
     'missing_entry': _lt("The entry cannot be read back from Exact yet."),
     'several_entries': _lt("Exact has several entries that could be this document: %(entries)s. Compare them, and link the right one."),
     'entry_exists': _lt("Exact has this already, perhaps: %(entries)s. Compare, then link it or book beside it."),
+    'number_taken': _lt("Exact has the number %(reference)s for another customer: %(entries)s. It was sent from here, and is not known here any more, as after a restored backup. Give this document another number, or book it beside that entry."),
     'booked_twice': _lt("Exact has this twice: as entry %(number)s of this document, and as %(entries)s, which somebody else booked. Delete one of them in Exact, then retry; or keep both."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),
     'deleted_in_exact': _lt("Somebody deleted the entry in Exact."),
@@ -193,6 +196,8 @@ SENTENCES = {
     'undo_refused': _lt("Exact keeps the entry: %(message)s Reverse it instead."),
 }
 
+# What names another document of Odoo and asks whether it is the same.
+SAME_CODES = ('same_document', 'perhaps_same', 'reference_duplicate')
 # Label of the button that leads to what is to be fixed.
 BUTTONS = {
     'account.account': _lt("Map the Ledger"),
@@ -218,6 +223,7 @@ CODE_BUTTONS = {
     'refused_exists': _lt("Compare and Link"),
     'booked_twice': _lt("Open in Exact"),
     **dict.fromkeys(EINVOICE_CODES, _lt("Accept the Difference")),
+    **dict.fromkeys(SAME_CODES, _lt("Open the Other")),
 }
 # What may be an entry that Exact has already.
 LINK_CODES = ('refused_number', 'refused_exists')
@@ -266,7 +272,7 @@ def cause(code, params, res_model, res_id):
     """What findings have in common that one fix solves: the record to fix, else Exact's words, else
     what is wrong."""
     params = params or {}
-    if res_model and res_model != 'account.move':
+    if res_model and (res_model != 'account.move' or code in SAME_CODES):
         # What is mended at an administration says which of its things it is.
         own = params.get('currency') if res_model == 'exact.division' else ''
         return f'{code} {res_model},{res_id} {own or ""}'.strip()

@@ -28,7 +28,7 @@ from . import (
 from . import test_export, test_export_faults, test_export_lines, test_export_switches
 from . import test_export_change, test_export_edges, test_export_files, test_export_once
 from . import test_einvoice, test_export_overtaken
-from . import test_export_rules, test_export_typed
+from . import test_export_look, test_export_rules, test_export_same, test_export_typed
 from . import test_closed_periods, test_known_before, test_refusals
 from . import test_export_edits, test_export_proof, test_vat_dates
 from . import test_relations

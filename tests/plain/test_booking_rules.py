@@ -22,7 +22,6 @@ from booking import (
     check,
     next_open_period,
     period_of,
-    reference_key,
 )
 
 D = Decimal
@@ -65,10 +64,6 @@ FACTS = Facts(
         'b': RelationFacts('Blocked', blocked=True),
     },
     payment_conditions={'30'},
-    references={
-        reference_key('sale', 'anyone', 'INV/9'): 26700009,
-        reference_key('purchase', 'r1', 'F-1'): 26600001,
-    },
     known_numbers={('70', 26700001)},
 )
 
@@ -126,8 +121,6 @@ HEADER = [
     ({'your_ref': ' '}, 'reference_missing', 'blocks'),
     ({'your_ref': 'R' * 31}, 'reference_too_long', 'blocks'),
     ({'your_ref': 'A  B'}, 'reference_cleaned', 'informs'),
-    ({'your_ref': 'inv/9'}, 'reference_duplicate', 'blocks'),
-    ({'kind': 'purchase', 'journal': '60', 'your_ref': 'f-1'}, 'reference_duplicate', 'blocks'),
     ({'payment_reference': 'R' * 31}, 'payment_reference_too_long', 'blocks'),
     ({'description': 'x' * 61}, 'description_shortened', 'informs'),
     ({'invoice_number': 2**31}, 'number_out_of_range', 'blocks'),

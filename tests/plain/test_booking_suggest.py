@@ -17,7 +17,6 @@ from booking import (
     PaymentCandidate,
     Tax,
     VatCode,
-    likeness,
     suggest_account,
     suggest_by_name,
     suggest_journal,
@@ -25,7 +24,7 @@ from booking import (
     suggest_vat,
     vat_fits,
 )
-from booking.suggest import THRESHOLD, tokens
+from booking.suggest import THRESHOLD, likeness, tokens
 
 D = Decimal
 HIGH, LOW = D('0.21'), D('0.09')

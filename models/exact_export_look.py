@@ -1,0 +1,99 @@
+"""When Exact's journals are looked through: before anything is sent, some minutes after, and each
+hour, so that what somebody else has typed or changed there is known though nothing is exported.
+"""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .exact_export_worker import CHECK_BATCH
+from .exact_sync_resources import HOURLY
+
+# After what was sent: what crossed it is visible by then, and whoever types the pile of the day is
+# through with the next bill.
+LOOK_AFTER = timedelta(minutes=5)
+# The reading of the hour, and of Refresh, with which the journals are looked through as well: it
+# tells of entries that are gone, they tell of those that were changed.
+READ_BEFORE = 'deleted'
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    @api.model
+    def _divisions_to_look_at(self, divisions=None):
+        """Divisions whose journals are due for a look, whatever else waits; one query for all.
+
+        :param divisions: only of these
+        """
+        now = fields.Datetime.now()
+        self.env['exact.export.queue'].flush_model()
+        self.env['exact.cursor'].flush_model(['resource', 'last_success_at'])
+        self.env['exact.division'].flush_model(['company_id', 'unreachable_reason'])
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT division.id
+              FROM exact_export_queue queue
+              JOIN exact_division division ON division.id = queue.division_id
+              JOIN exact_connection connection ON connection.id = division.connection_id
+         LEFT JOIN exact_cursor reading
+                ON reading.division_id = division.id AND reading.resource = %(resource)s
+             WHERE division.company_id IS NOT NULL AND connection.state = 'connected'
+               AND division.unreachable_reason IS NULL AND %(which)s
+               AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
+               -- The first look is that of the first export.
+               AND queue.looked_until IS NOT NULL
+               AND (
+                    queue.look_at <= %(now)s
+                    OR COALESCE(queue.looked_at, queue.looked_until) <= %(hour_ago)s
+                    OR reading.last_success_at > COALESCE(queue.looked_at, queue.looked_until)
+               )
+          ORDER BY queue.served_at NULLS FIRST, division.id
+            """,
+            now=now, hour_ago=now - HOURLY, resource=READ_BEFORE,
+            which=SQL("division.id = ANY(%s)", divisions.ids) if divisions else SQL("TRUE"),
+        ))
+        return self.env['exact.division'].browse(row[0] for row in rows)
+
+    @api.model
+    def _look_before_sending(self, division, client):
+        """Ask Exact what came into its journals since the last look: one question for all that is
+        about to be sent. And have it asked once more when what crosses that is visible.
+        """
+        self._look(division, client)
+        queue = self.env['exact.export.queue']._of(division)
+        queue.look_at = fields.Datetime.now() + LOOK_AFTER
+        self._commit_half()
+
+    @api.model
+    def _look_if_due(self, division, client):
+        """Look through the journals because it is time, not because something is sent."""
+        if self._divisions_to_look_at(division):
+            self._look(division, client)
+
+    @api.model
+    def _look(self, division, client):
+        """Look through the journals, and call proved what they show as it was meant."""
+        entries = self._look_through_journals(division, client)
+        sent = self._due_for_reading(division).filtered(lambda export: export.exact_guid in entries)
+        if sent:
+            self._read_open_items(division, client, sent)
+        for batch in sent._batches(CHECK_BATCH):
+            batch._compare_each(batch._completed(client, entries), is_final=False)
+            self._commit()
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    def _sync_complete(self, resource, cursor):
+        result = super()._sync_complete(resource, cursor)
+        if resource.key == READ_BEFORE and self.env['exact.export']._divisions_to_look_at(self):
+            self.env['exact.export']._enqueue(self)
+        return result
+
+    def _look_soon(self):
+        """Have Exact asked what was changed or deleted there, as often as people may ask."""
+        granted, _moment = self._take_refresh()
+        granted._wake_sync('', 'Delete')
