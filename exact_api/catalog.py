@@ -49,12 +49,18 @@ class Refusal(NamedTuple):
     :param words: the sentence as Exact wrote it.
     :param part: what of the entry it is about, a key of PARTS; '' if it does not say.
     :param period: (year, number) that it names, None without.
+    :param amount: the difference that it names, as Exact wrote it: 'EUR -0,01'; '' without.
+    :param entry_number: of an entry that is there already, None if it does not say.
+    :param journal: of that entry, '' likewise.
     """
 
     kind: ErrorKind
     words: str
     part: str = ''
     period: tuple[int, int] | None = None
+    amount: str = ''
+    entry_number: int | None = None
+    journal: str = ''
 
 
 UNKNOWN = ErrorKind('unknown', 'unknown')
@@ -90,6 +96,69 @@ _TABLE = [
     ('not_base64', 'data', STOP, {
         "to type 'Byte[]'": 'picqer issue 178',
     }),
+    ('not_in_balance', 'data', PERSON, {
+        "niet in evenwicht": 'support.spend.cloud, export; help.humanwave.nl 4000069730',
+        "out of balance": 'support.spend.cloud, export',
+        "not in balance": 'inferred',
+        "niet in balans": 'inferred',
+    }),
+    ('year_unknown', 'state', EXACT, {
+        "Unknown: Financial year": 'support.streamtime.net 48698',
+        "Unknown: Fiscal year": 'support.simplicate.nl 6717960',
+        "Onbekend: Boekjaar": 'inferred',
+    }),
+    ('cost_center_link', 'config', EXACT, {
+        "Ongeldig: Kostenplaatskoppeling": 'reported by users of such links',
+        "Invalid: Cost center link": 'inferred',
+        "Invalid: Cost centre link": 'inferred',
+    }),
+    ('blocked', 'config', EXACT, {
+        "Geblokkeerd:": 'reported by users of such links; www.wefact.be, Grootboekrekeningtype',
+        "Blocked:": 'inferred',
+        "is geblokkeerd": 'inferred',
+        "is blocked": 'inferred',
+    }),
+    ('vat_amount_not_allowed', 'config', PERSON, {
+        "Btw-bedrag is niet toegestaan": 'help.bookingexperts.com 8802106',
+        "Niet toegestaan: Btw-bedrag": 'inferred',
+        "Not allowed: VAT amount": 'inferred',
+        "VAT amount is not allowed": 'inferred',
+    }),
+    ('currency_not_allowed', 'config', PERSON, {
+        "Niet toegestaan: Valuta": 'inferred',
+        "Not allowed: Currency": 'inferred',
+    }),
+    ('rate_not_allowed', 'config', PERSON, {
+        "Niet toegestaan: Wisselkoers": 'help.declaree.com 115000137884',
+        "Not allowed: Exchange rate": 'inferred',
+    }),
+    ('rate_missing', 'config', EXACT, {
+        "Verplicht: Wisselkoers": 'inferred',
+        "Mandatory: Exchange rate": 'inferred',
+    }),
+    ('document_type', 'config', PERSON, {
+        "Document type not allowed": 'documentatie.onfact.be, foutcodes',
+        "Not allowed: Document type": 'inferred',
+        "Niet toegestaan: Documenttype": 'inferred',
+        "Documenttype niet toegestaan": 'inferred',
+    }),
+    ('control_account', 'config', EXACT, {
+        "klantenrekening van deze relatie": 'helpdesk.informat.be 360000640040',
+        "Ongeldig: Verzamelrekening": 'inferred',
+        "Invalid: Accounts receivable account": 'inferred',
+        "Invalid: Accounts payable account": 'inferred',
+    }),
+    ('condition_missing', 'config', PERSON, {
+        "Verplicht: Betalingsconditie": (
+            'support.coachview.net 11000028736; help.declaree.com 115000137884'
+        ),
+        "Mandatory: Payment condition": 'support.coachview.net 103000037956',
+    }),
+    # Of a credit note: the administration wants the other style
+    ('amount', 'data', PERSON, {
+        "Ongeldig: Bedrag": 'reported by users of such links',
+        "Invalid: Amount": 'inferred',
+    }),
     ('mandatory', 'data', PERSON, {
         "Verplicht:": 'picqer issue 325; support.coachview.net 11000028736',
         "Mandatory:": 'picqer issue 325',
@@ -109,7 +178,8 @@ _TABLE = [
     }),
     ('vat_percentage', 'config', PERSON, {
         "Ongeldig: Btw-percentage": 'support.simplicate.nl 6717960',
-        "Invalid: VAT percentage": 'inferred',
+        "Invalid: VAT percentage": 'support.simplicate.nl 6717960',
+        "Btw-percentage is niet toegestaan": 'www.wefact.be 876',
     }),
     ('vat_code_not_allowed', 'config', PERSON, {
         "Niet toegestaan: Btw-code": 'help.bookingexperts.com 8802106',
@@ -126,6 +196,9 @@ _TABLE = [
     ('duplicate_number', 'duplicate', STOP, {
         "In gebruik: Boekstuknummer": 'support.bookzo.nl 22000241848',
         "In use: Entry number": 'inferred',
+        "Boekstuknummer in gebruik": 'documentatie.onfact.be, foutcodes',
+        "Already exists - Entry number": 'support.streamtime.net 48698',
+        "Bestaat reeds - Boekstuknummer": 'inferred',
     }),
     ('duplicate_code', 'duplicate', STOP, {
         "Gegeven bestaat reeds": 'picqer issues 432, 416',
@@ -195,6 +268,7 @@ PARTS = {
     'project': ("Project",),
     'payment_condition': ("Betalingsconditie", "Payment condition", "PaymentCondition"),
     'relation': ("Relatie", "Klant", "Leverancier", "Account", "Customer", "Supplier"),
+    'currency': ("Valuta", "Currency"),
     'period': ("Periode", "Period", "Boekjaar", "Financial year"),
     'entry_number': ("Boekstuknummer", "Entry number", "EntryNumber"),
     'reference': ("Uw ref.", "Your ref.", "YourRef"),
@@ -223,6 +297,14 @@ _PART_WORDS = sorted(
     key=lambda pair: -len(pair[0]),
 )
 _PERIOD = re.compile(r'\b(\d{4})\s*-\s*(\d{1,3})\b')
+# "Verschil: EUR -0,01", "difference: EUR -0.01", or the amount alone after the colon.
+_AMOUNT = re.compile(
+    r'(?:verschil|difference|evenwicht|balance|balans):\s*([A-Z]{3}\s*)?(-?\d[\d.,]*)',
+    re.IGNORECASE,
+)
+# "Already exists - Entry number: 26700001, Journal: 700"
+_ENTRY_NUMBER = re.compile(r'(?:boekstuknummer|entry\s+number)\s*:?\s*(\d{1,10})\b', re.IGNORECASE)
+_JOURNAL = re.compile(r'(?:dagboek|journal)\s*:\s*(\w{1,10})\b', re.IGNORECASE)
 
 
 def kind_of(code):
@@ -237,7 +319,15 @@ def understand(message):
     about = text.partition(':')[2].strip()
     part = next((part for word, part in _PART_WORDS if about.startswith(word)), '')
     period = _PERIOD.search(message) if kind.code == 'period_closed' else None
-    return Refusal(kind, message, part, period and (int(period[1]), int(period[2])))
+    amount = _AMOUNT.search(message) if kind.code == 'not_in_balance' else None
+    number = journal = None
+    if kind.code == 'duplicate_number':
+        number, journal = _ENTRY_NUMBER.search(message), _JOURNAL.search(message)
+    return Refusal(
+        kind, message, part, period and (int(period[1]), int(period[2])),
+        amount=' '.join(' '.join(amount.groups('')).split()) if amount else '',
+        entry_number=number and int(number[1]), journal=journal[1] if journal else '',
+    )
 
 
 def classify(status, messages):

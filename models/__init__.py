@@ -52,6 +52,7 @@ from . import (
     exact_finding,
     exact_finding_release,
     exact_einvoice,
+    exact_export_holding,
     exact_division_budget,
     account_move,
     account_move_files,

@@ -518,6 +518,12 @@ class ExactExport(models.Model):
         retried = again.filtered(lambda export: export.state in unsent)
         if retried:
             values = {'state': 'proposed', 'next_try': False, 'user_id': self.env.user.id}
+            if not automatic:
+                # Who asks for one asks for what it waits with, or it would be held with that again.
+                others = retried.sudo(False)._with_the_same_cause().sudo() - retried
+                others = others.filtered(lambda export: export.state in ('blocked', 'refused'))
+                others.write({'state': 'proposed', 'next_try': False})
+                others._trigger_worker()
             retried.write(values)
             if overrides is not None:
                 for export in retried:

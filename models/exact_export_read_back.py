@@ -347,6 +347,10 @@ class ExactExport(models.Model):
             ('division_id', '=', self.division_id.id), ('reference', '=', self.reference),
         ]).filtered(lambda entry: entry._is_of(from_dict(self.booking))).unlink()
         self._log_attempt('look_up', 'done', note('attempt/not_there'))
+        if self._is_said_to_be_there():
+            # Exact said otherwise: not asked for once more before a person has looked.
+            self.write({'state': 'refused', 'next_try': False})
+            return
         if not self.asked_at or self._may_try_again():
             self.write({'state': 'ready', 'next_try': False})
             return

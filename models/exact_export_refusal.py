@@ -4,55 +4,74 @@ Exact names a kind of thing ("Ongeldige referentie: Btw-code"), never which one.
 has of that kind is found from the lines that were sent, so that a person is led to its mapping.
 """
 
-from collections import defaultdict
+import re
+from typing import NamedTuple
 
 from odoo import models
-from odoo.fields import Domain
 
 from ..booking import from_dict
-from ..exact_api import Forbidden, Rejected
+from ..exact_api import Forbidden, NotFound, Rejected
 from ..exact_api.catalog import LATER, kind_of, understand
 from .exact_booking_builder import Problem, account_name
 from .exact_error_text import describe
 from .exact_export_worker import MAX_ATTEMPTS
-from .exact_note import note, told
+from .exact_note import told
 
 # How often Exact may report a problem of its own before a person is told (facts: twice more).
 TRANSIENT_ATTEMPTS = 3
 # A document with more candidates than this tells nobody where to look; it is shown itself then.
 MAX_CANDIDATES = 5
-# Kinds of refusals -> (code of the finding, part of the entry). Without a part it is the one that
-# the sentence names; without that, the document itself is to be looked at.
-_FINDINGS = {
-    'vat_percentage': ('refused_vat_percentage', 'vat_code'),
-    'vat_code_not_allowed': ('refused_vat_of_journal', 'journal'),
-    'gl_account_type': ('refused_account_type', 'gl_account'),
-    'journal_type': ('refused_journal_type', 'journal'),
-    'customer_type': ('refused_customer', 'relation'),
-    'supplier_type': ('refused_supplier', 'relation'),
-    'mandatory': ('refused_mandatory', ''),
-    'duplicate_number': ('refused_number', 'document'),
-    'duplicate_code': ('refused_exists', 'document'),
-    'already_processed': ('refused_processed', 'document'),
-    'financial_year': ('refused_year', 'document'),
-    'opening_balance': ('refused_balance', 'document'),
-    'not_base64': ('refused_file', 'document'),
+
+
+class Meaning(NamedTuple):
+    """What becomes of one kind of refusal.
+
+    :param code: of the finding.
+    :param part: of the entry, whose record is to be mended (a key of `_candidates_...`); '' for the
+        one that the sentence names, else 'document'.
+    :param shares: name of the part (`booking.holding`) by which others would meet the same; '' for
+        what is this document's alone.
+    """
+
+    code: str
+    part: str = 'document'
+    shares: str = ''
+
+
+_MEANINGS = {
+    'vat_percentage': Meaning('refused_vat_percentage', 'vat_code'),
+    'vat_code_not_allowed': Meaning('refused_vat_of_journal', 'journal', 'journal_vat'),
+    'vat_amount_not_allowed': Meaning('refused_vat_amount', 'vat_code', 'vat_amount'),
+    'gl_account_type': Meaning('refused_account_type', 'gl_account', 'gl_account'),
+    'journal_type': Meaning('refused_journal_type', 'journal', 'journal'),
+    'customer_type': Meaning('refused_customer', 'relation', 'relation'),
+    'supplier_type': Meaning('refused_supplier', 'relation', 'relation'),
+    'control_account': Meaning('refused_relation_account', 'relation', 'relation'),
+    'currency_not_allowed': Meaning('refused_currency_of_journal', 'journal', 'journal_currency'),
+    'rate_not_allowed': Meaning('refused_rate_of_journal', 'journal', 'journal_currency'),
+    'rate_missing': Meaning('refused_rate_missing', 'division', 'currency'),
+    'year_unknown': Meaning('refused_year_unknown', 'division', 'year'),
+    'cost_center_link': Meaning(
+        'refused_cost_center_link', 'cost_center', 'cost_center_link',
+    ),
+    'condition_missing': Meaning(
+        'refused_condition_missing', 'payment_term', 'no_payment_condition',
+    ),
+    'document_type': Meaning('refused_document_type', 'division', 'kind'),
+    'mandatory': Meaning('refused_mandatory', ''),
+    'not_in_balance': Meaning('refused_not_in_balance'),
+    'duplicate_number': Meaning('refused_number'),
+    'duplicate_code': Meaning('refused_exists'),
+    'already_processed': Meaning('refused_processed'),
+    'financial_year': Meaning('refused_year'),
+    'opening_balance': Meaning('refused_balance'),
+    'not_base64': Meaning('refused_file'),
 }
 
 # What is said of an entry that Exact has already.
 _DUPLICATES = {'duplicate_number', 'duplicate_code'}
-# What Exact says of a journal it says to every document of it.
-_OF_THE_JOURNAL = {'refused_journal', 'refused_journal_type', 'refused_vat_of_journal'}
-# And what it says of one of these to every document that has it: finding -> field of our lines.
-# (The percentage of a VAT code is another one at another date.)
-_OF_THE_LINES = {
-    'refused_vat_code': 'vat_code_id',
-    'refused_gl_account': 'gl_account_id',
-    'refused_account_type': 'gl_account_id',
-    'refused_cost_center': 'cost_center',
-    'refused_cost_unit': 'cost_unit',
-    'refused_project': 'project_id',
-}
+# A property that Exact does not take: `Type` of a credit note, in the other style than it wants.
+_READ_ONLY_TYPE = re.compile(r"\bType\b.*\b(read-?only|alleen[- ]lezen)\b", re.IGNORECASE)
 
 
 class ExactExport(models.Model):
@@ -75,8 +94,19 @@ class ExactExport(models.Model):
         problems = self._refusal_problems(error, step)
         self._set_findings(problems)
         self._learn_relation(error)
+        if step == 'entry' and any(
+            understand(words).kind.code in _DUPLICATES for words in error.messages
+        ):
+            # Somebody has booked it, perhaps: looked up at once, and not asked for again unasked.
+            self.write({'state': 'uncertain', 'asked_at': False, 'next_try': False})
+            return
         self.state = 'refused'
         self._spare_others(problems)
+
+    def _is_said_to_be_there(self):
+        """Whether Exact refused this for being there already, under its number or as a whole."""
+        codes = {_MEANINGS[kind].code for kind in _DUPLICATES}
+        return bool(codes & set(self.finding_ids.mapped('code')))
 
     def _refusal_problems(self, error, step='entry'):
         """What a refusal asks of people, a problem for each of Exact's sentences and each record
@@ -88,6 +118,9 @@ class ExactExport(models.Model):
         self.ensure_one()
         if isinstance(error, Forbidden):
             problems = [self._forbidden_problem(error)]
+            if step == 'entry':
+                # No entry of this kind is taken from us.
+                problems[0].params['shared'] = ['kind', self.kind, '']
         elif isinstance(error, Rejected) and error.messages:
             problems = [
                 problem
@@ -96,6 +129,8 @@ class ExactExport(models.Model):
             ]
         else:
             problems = [Problem('refused', params={'message': describe(error)})]
+            if step == 'entry' and isinstance(error, NotFound):
+                problems[0].params['shared'] = ['kind', self.kind, '']
         return problems
 
     def _forbidden_problem(self, error):
@@ -114,7 +149,7 @@ class ExactExport(models.Model):
 
     def _sentence_problems(self, refusal, step):
         """The problems that one sentence of Exact stands for."""
-        words, code, part = refusal.words, refusal.kind.code, refusal.part
+        words, code = refusal.words, refusal.kind.code
         if step == 'relation' and self.partner_id:
             return [Problem(
                 'refused_partner', params={'name': self.partner_id.display_name, 'words': words},
@@ -122,35 +157,74 @@ class ExactExport(models.Model):
             )]
         if code == 'period_closed' and self.booking:
             return [self._period_problem(refusal)]
+        if self._is_about_its_style(refusal):
+            return [self._problem('refused_credit_note_style', (
+                ('exact.division', self.division_id.id), '', '',
+            ), refusal, 'credit_note')]
         if code in _DUPLICATES and self.exact_guid:
             # Of an entry that is ours already this is nothing to compare and link.
             code = 'unknown'
-        if code == 'invalid_reference':
-            known = self._candidates(part) if part else []
-            if not known:
-                return [Problem(
-                    'refused_reference', params={'words': words},
-                    target=('exact.division', self.division_id.id),
-                )]
-            code = f'refused_{part}'
-        elif code in _FINDINGS:
-            code, always = _FINDINGS[code]
-            known = self._candidates(always or part)
-            if code == 'refused_account_type':
-                known = self._narrowed_by_type(known)
-        else:
-            # New words: they are shown as they are, and the one record that they can mean.
-            known = self._candidates(part) if part else []
-            if len(known) != 1:
-                return [Problem('refused', params={'message': words})]
-            code = 'refused_part'
+        meaning, known = self._meaning_of(code, refusal)
+        if not meaning:
+            return [Problem('refused', params={'message': words})]
         return [
-            Problem(code, params={'name': name, 'target': meant, 'words': words}, target=target)
-            for target, name, meant in known
-        ] or [Problem(
-            code, params={'name': '', 'target': '', 'words': words},
-            target=('account.move', self.move_id.id),
+            self._problem(meaning.code, candidate, refusal, meaning.shares) for candidate in known
+        ] or [self._problem(
+            meaning.code, (('account.move', self.move_id.id), '', ''), refusal, meaning.shares,
         )]
+
+    def _meaning_of(self, code, refusal):
+        """What a kind of refusal stands for here, and what of this document it can mean.
+
+        :return: (`Meaning`, candidates); no meaning where it is only known in Exact's words.
+        """
+        part = refusal.part
+        meaning = _MEANINGS.get(code)
+        if meaning:
+            known = self._candidates(meaning.part or part)
+            if code == 'gl_account_type':
+                known = self._narrowed_by_type(known)
+            return meaning, known
+        known = self._candidates(part) if part else []
+        if code == 'invalid_reference':
+            if known:
+                return Meaning(f'refused_{part}', part, part), known
+            return Meaning('refused_reference'), [
+                (('exact.division', self.division_id.id), '', ''),
+            ]
+        if code == 'blocked' and known:
+            return Meaning('refused_blocked', part, part), known
+        # New words: they are shown as they are, and the one record that they can mean.
+        return (Meaning('refused_part', part, part) if len(known) == 1 else None), known
+
+    def _problem(self, code, candidate, refusal, shares):
+        """One problem, with what other documents would meet as well.
+
+        :param candidate: as of `_candidates`
+        """
+        target, name, meant = candidate
+        booking = from_dict(self.booking) if self.booking else None
+        params = {'name': name, 'target': meant, 'words': refusal.words}
+        if booking:
+            params |= {
+                'currency': booking.currency, 'date': str(booking.entry_date),
+                'year': booking.year, 'journal': booking.journal,
+            }
+        if refusal.kind.code == 'not_in_balance':
+            params['difference'] = refusal.amount or "?"
+        if refusal.entry_number:
+            params |= {'number': refusal.entry_number, 'journal': refusal.journal}
+        part = self._shared_part(shares)
+        if part:
+            params['shared'] = list(part)
+        return Problem(code, params=params, target=target)
+
+    def _is_about_its_style(self, refusal):
+        """Whether a credit note was refused since the administration wants the other style."""
+        booking = from_dict(self.booking) if self.booking else None
+        return bool(booking and booking.is_refund) and (
+            refusal.kind.code == 'amount' or bool(_READ_ONLY_TYPE.search(refusal.words))
+        )
 
     def _period_problem(self, refusal):
         """A closed period that no check could find, or that is not all that Exact refused."""
@@ -214,6 +288,20 @@ class ExactExport(models.Model):
     def _candidates_journal(self):
         journal = self.move_id.journal_id
         yield ('account.journal', journal.id), journal.display_name, self.journal_id.display_name
+
+    def _candidates_division(self):
+        division = self.division_id
+        yield ('exact.division', division.id), division.display_name, division.display_name
+
+    def _candidates_currency(self):
+        if self.booking:
+            division, code = self.division_id, from_dict(self.booking).currency
+            yield ('exact.division', division.id), division.display_name, code
+
+    def _candidates_payment_term(self):
+        """The term of the document, else who could have a condition of its own."""
+        found = list(self._candidates_payment_condition())
+        return found or self._candidates_relation()
 
     def _candidates_payment_condition(self):
         term = self.move_id.invoice_payment_term_id
@@ -282,82 +370,6 @@ class ExactExport(models.Model):
         (self | same)._trigger_worker()
         return True
 
-    def _spare_others(self, problems):
-        """What other documents would meet as well is not tried with each of them: Exact takes few
-        errors an hour. They are told the same, so that one fix releases all.
-        """
-        spared = defaultdict(list)
-        waiting = Domain([
-            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
-            ('pending_action', '=', False),
-        ])
-        for problem in problems:
-            others = self.search(waiting & self._having_the_same(problem, problems))
-            for export in others:
-                spared[export].append(problem)
-            others._log_attempt(
-                'check', 'refused', note(f'finding/{problem.code}', **problem.params),
-            )
-        if spared:
-            others = self.browse().union(*spared)
-            others._set_all_findings(spared)
-            others.write({'state': 'refused', 'next_try': False})
-
-    def _having_the_same(self, problem, problems):
-        """Domain of the exports that a refusal is about as well: none where it may be this
-        document's alone, or where this document has several things that Exact can mean.
-        """
-        if problem.code in _OF_THE_JOURNAL:
-            domain = Domain('journal_id', '=', self.journal_id.id) & Domain(
-                'move_id.journal_id', '=', self.move_id.journal_id.id,
-            )
-            if problem.code == 'refused_vat_of_journal':
-                domain &= Domain('line_ids.vat_code_id', '!=', False)
-            return domain
-        meant = [
-            one for one in problems
-            if (one.code, one.params.get('words')) == (problem.code, problem.params.get('words'))
-        ]
-        model, res_id = problem.target or (None, None)
-        if meant != [problem] or model in (None, 'account.move') or not self.booking:
-            return Domain.FALSE
-        booking = from_dict(self.booking)
-        if problem.code == 'refused_payment_condition':
-            return Domain('move_id.invoice_payment_term_id', '=', res_id)
-        if problem.code == 'refused_relation':
-            relations = {booking.relation, *(line.relation for line in booking.lines)} - {''}
-            if relations != {self.relation_id.exact_guid}:
-                return Domain.FALSE
-            return Domain('relation_id', '=', self.relation_id.id) & Domain(
-                'move_id.commercial_partner_id', '=', res_id,
-            )
-        field = _OF_THE_LINES.get(problem.code, '')
-        name = field.removesuffix('_id')
-        if not field or len({getattr(line, name) for line in booking.lines} - {''}) != 1:
-            return Domain.FALSE
-        return self._having_the_line(field, model, res_id)
-
-    def _having_the_line(self, field, model, res_id):
-        """Domain of the exports with a line that has what this document's lines have in a field, by
-        the same record of Odoo that is to be mended.
-        """
-        lines = self.line_ids.filtered(field)
-        values = lines.mapped(field)
-        same = Domain(field, 'in', values if isinstance(values, list) else values.ids)
-        if field == 'gl_account_id':
-            chosen_by = set(lines.mapped('chosen_by'))
-            if 'override' in chosen_by:
-                return Domain.FALSE
-            same &= Domain('chosen_by', 'in', list(chosen_by))
-        source = {
-            'account.tax': 'move_line_id.tax_ids',
-            'account.account': 'move_line_id.account_id',
-            'account.analytic.account': 'move_line_id.analytic_distribution',
-        }.get(model)
-        if source:
-            same &= Domain(source, 'in', [res_id])
-        return Domain('line_ids', 'any', same)
-
     def _learn_relation(self, error):
         """A relation that is no customer or supplier any more is made one by the next attempt."""
         kinds = getattr(error, 'kinds', ())
@@ -397,8 +409,10 @@ class ExactExport(models.Model):
     def _with_the_same_cause(self):
         """These exports, and all that wait for the same records to be mended."""
         findings = self.finding_ids.filtered(
-            lambda finding: finding.severity == 'blocks'
-            and finding.res_model not in (False, 'account.move')
+            lambda finding: finding.severity == 'blocks' and (
+                finding.res_model not in (False, 'account.move')
+                or (finding.params or {}).get('shared')
+            )
         )
         return self | findings._waiting_for_the_same()._allowed()
 

@@ -305,6 +305,7 @@ class ExactExport(models.Model):
         self._keep_lines(built, ids)
         if others_now:
             others_now._release_same()
+        self.filtered(lambda export: export.state == 'ready')._hold_with_refused(division)
 
     @api.model
     def _problems(self, division, one, facts):

@@ -176,6 +176,19 @@ SENTENCES = {
     'refused_scope': _lt("The app may not do this in Exact: the scope %(scope)s is missing. Add it in the Exact App Center, then connect again."),
     'refused_right': _lt("The Exact user may not do this (%(resource)s). Give the user the right in Exact, or see whether the licence of the administration includes it."),
     'refused_licence': _lt("The licence of the administration does not include this. Ask Exact to add it."),
+    'refused_blocked': _lt("%(target)s is blocked in Exact. Release it there, or choose another for %(name)s."),
+    'refused_currency': _lt("Exact does not know the currency %(currency)s. Add it there, then press Refresh Now on the administration."),
+    'refused_currency_of_journal': _lt("The journal %(target)s takes no %(currency)s in Exact. Allow other currencies there, or map %(name)s to another journal."),
+    'refused_rate_of_journal': _lt("The journal %(target)s takes no exchange rate of your own in Exact. Allow it there, or map %(name)s to another journal."),
+    'refused_rate_missing': _lt("Exact has no exchange rate for %(currency)s on %(date)s. Enter one there, then retry."),
+    'refused_year_unknown': _lt("Exact has no financial year for %(date)s. Add it there (Master Data, Period-date Table), then press Refresh Now on the administration."),
+    'refused_cost_center_link': _lt("Exact does not take the cost centre %(target)s with the ledger of its line. Link them there, or map the analytic account %(name)s to another."),
+    'refused_vat_amount': _lt("Exact takes no VAT amount with the VAT code %(target)s. Map the tax %(name)s to a code of the type “excluding”."),
+    'refused_relation_account': _lt("The relation %(target)s has a receivable or payable account of its own in Exact, another than that of the journal. Change it there, or book %(name)s in a journal with that account."),
+    'refused_condition_missing': _lt("Neither the document nor the relation nor the administration has a payment condition in Exact. Map the payment term, give the relation one, or set a default in Exact (Settings, Financial)."),
+    'refused_document_type': _lt("Exact does not take documents of this type from the connected user. Choose another type for the administration, or connect with a user who may add documents (not one of an accountant's portal)."),
+    'refused_not_in_balance': _lt("The entry is not in balance in Exact (%(difference)s): it computes other VAT than the document has. Compare the VAT of the lines, or set a ledger for calculation differences in Exact (Settings, Financial)."),
+    'refused_credit_note_style': _lt("Exact does not take credit notes as they are sent. Choose the other style of credit notes for the administration; they go out then."),
     'refused_again': _lt("Exact reported a problem of its own %(count)s times. Retry later; if it stays, ask Exact."),
     'read_back': _lt("Exact booked something else: %(field)s is %(found)s instead of %(meant)s."),
     'credit_note_type': _lt("Exact booked the credit note as an invoice with negative amounts. Choose the other style of credit notes for the administration, then undo this export and export again."),
@@ -254,7 +267,9 @@ BOOKED_BY = (
 PERIOD_CODES = ('period_closed', 'period_ask', 'no_open_period')
 _FIXED_IN_EXACT = {
     'period_closed', 'no_open_period', 'journal_blocked', 'relation_blocked', 'refused_right',
-    'refused_licence', 'refused_again', 'booked_twice', 'currency_unknown',
+    'refused_licence', 'refused_again', 'booked_twice', 'currency_unknown', 'refused_blocked',
+    'refused_currency', 'refused_rate_missing', 'refused_year_unknown', 'refused_cost_center_link',
+    'refused_relation_account', 'relation_account',
 }
 _FIXED_BY_MANAGERS = {
     *MAPPINGS, 'exact.account.mapping', 'exact.connection', 'exact.division',
@@ -272,11 +287,15 @@ def cause(code, params, res_model, res_id):
     """What findings have in common that one fix solves: the record to fix, else Exact's words, else
     what is wrong."""
     params = params or {}
-    if res_model and (res_model != 'account.move' or code in SAME_CODES):
-        # What is mended at an administration says which of its things it is.
-        own = params.get('currency') if res_model == 'exact.division' else ''
-        return f'{code} {res_model},{res_id} {own or ""}'.strip()
+    name, which, _source = params.get('shared') or ('', '', '')
     own = ''
+    if res_model and (res_model != 'account.move' or code in SAME_CODES):
+        if res_model == 'exact.division':
+            # What is mended at an administration says which of its things it is.
+            own = which or params.get('currency') or ''
+        return f'{code} {res_model},{res_id} {own}'.strip()
+    if name:
+        return f'{code} {name} {which}'
     if code in ('refused', 'unexpected'):
         own = params.get('message') or params.get('reason') or ''
         if isinstance(own, dict):

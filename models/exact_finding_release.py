@@ -28,6 +28,18 @@ class ExactCurrency(models.Model):
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
+    def write(self, vals):
+        """Credit notes that the other style stopped go on once it is chosen."""
+        restyled = self.filtered(lambda division: division.credit_note_style != vals.get(
+            'credit_note_style', division.credit_note_style,
+        ))
+        result = super().write(vals)
+        if restyled:
+            self.env['exact.finding']._release([
+                ('division_id', 'in', restyled.ids), ('code', '=', 'refused_credit_note_style'),
+            ])
+        return result
+
     def _sync_complete(self, resource, cursor):
         """Documents that wait for a currency are worth a look every hour."""
         result = super()._sync_complete(resource, cursor)

@@ -1,14 +1,17 @@
 """What Exact says no to, known beforehand: nothing is asked that it must refuse, and what cannot be
 known is asked once."""
 
+import json
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.tests import tagged
 
+from odoo.addons.account_exact.exact_api import ExactClient, Forbidden, Rejected, wire
 from odoo.addons.account_exact.exact_api.resources import scopes
 
-from .test_refusals import RefusalCase
+from .test_refusals import ENTRIES, RefusalCase
 
 
 @tagged('post_install', '-at_install')
@@ -187,3 +190,318 @@ class TestCurrencies(RefusalCase):
         own = self.invoice()
         self.export(own)
         self.assertNotIn('currency_unread', own.exact_export_id.finding_ids.mapped('code'))
+
+
+class HoldingCase(RefusalCase):
+
+    def work_refusing(self, refuse, resource=ENTRIES):
+        """Let the workers work while Exact refuses what `refuse` gives an error for.
+
+        :param refuse: function of the body of a POST.
+        :return: bodies that Exact was asked to book
+        """
+        asked, post = [], ExactClient.post
+
+        def posted(client, path, body):
+            if path == resource:
+                asked.append(body)
+                error = refuse(body)
+                if error:
+                    raise error
+            return post(client, path, body)
+
+        with patch.object(ExactClient, 'post', posted):
+            self.work()
+        return asked
+
+    def moves(self, count, **values):
+        return self.env['account.move'].union(*(
+            self.invoice(price, **values) for price in range(1, count + 1)
+        ))
+
+    def said(self, *words):
+        return Rejected(messages=words, status=500)
+
+
+@tagged('post_install', '-at_install')
+class TestHolding(HoldingCase):
+    """One document's refusal never spends the budget of the others."""
+
+    def journal_of(self, name):
+        """Another sales journal of Odoo, for another one of Exact."""
+        journal = self.env['account.journal'].create({
+            'name': name, 'type': 'sale', 'code': name[:3].upper(), 'company_id': self.company.id,
+        })
+        self.mapping(
+            'exact.journal.mapping', 'journal_id', journal, 'exact_journal_id',
+            self.master('exact.journal', [
+                ('journal_type', '=', '20'), ('is_blocked', '=', False),
+                ('id', '!=', self.journal.id),
+            ]) or self.journal,
+        )
+        return journal
+
+    def test_what_comes_later_waits_with_what_was_refused(self):
+        """Not only what was in the queue: who shares the cause is not asked for either."""
+        web = self.journal_of("Webshop")
+        refuse = lambda body: (  # noqa: E731
+            None if body['Journal'] != self.journal.code else self.said("Geblokkeerd: Dagboek")
+        )
+        if self.mapped('exact.journal.mapping', 'journal_id', web, 'exact_journal_id') \
+                == self.journal:
+            self.skipTest("the administration has one sales journal")
+        first, others = self.moves(3), self.moves(2, journal_id=web.id)
+        (first | others).action_exact_export()
+        asked = self.work_refusing(refuse)
+        self.assertEqual([body['Journal'] for body in asked].count(self.journal.code), 1)
+        for move in others:
+            self.assertBooked(move)
+        later, other = self.moves(4), self.invoice(9, journal_id=web.id)
+        (later | other).action_exact_export()
+        asked = self.work_refusing(refuse)
+        self.assertEqual(len(asked), 1, "only the other journal's is asked for")
+        self.assertBooked(other)
+        for move in first | later:
+            self.refused(move, 'refused_blocked', move.journal_id)
+        self.assertEqual(len(set(
+            (first | later).exact_export_ids.finding_ids.filtered(
+                lambda finding: finding.severity == 'blocks').mapped('cause'))), 1)
+        # A person asks for one: all are asked for, the first that is refused speaks for the rest
+        later[0].action_exact_export()
+        asked = self.work_refusing(refuse)
+        self.assertEqual(len(asked), 1)
+        self.assertEqual(set((first | later).exact_export_ids.mapped('state')), {'refused'})
+        later[0].action_exact_retry()
+        self.work()
+        for move in first | later:
+            self.assertBooked(move)
+        self.assertFalse(self.division.call_pauses)
+
+    def test_a_currency_that_exact_refuses_is_asked_for_once(self):
+        """The list of currencies was out of date: what the check let through."""
+        dollar = self.env.ref('base.USD')
+        dollar.active = True
+        self.env['res.currency.rate'].create({
+            'currency_id': dollar.id, 'company_id': self.company.id, 'name': '2025-01-01',
+            'rate': 1.1,
+        })
+        foreign = self.moves(6, currency_id=dollar.id)
+        euro = self.moves(2)
+        (foreign | euro).action_exact_export()
+        asked = self.work_refusing(lambda body: (
+            self.said("Ongeldige referentie: Valuta") if body['Currency'] == 'USD' else None
+        ))
+        self.assertEqual(sorted(body['Currency'] for body in asked), ['EUR', 'EUR', 'USD'])
+        for move in euro:
+            self.assertBooked(move)
+        for move in foreign:
+            finding = self.refused(move, 'refused_currency', self.division)
+        self.assertIn("Exact does not know the currency USD.", finding.message)
+        self.assertEqual(finding.fixed_by, 'exact')
+        # It comes in with the next reading
+        row = self.simulator.store.get('Currencies', self.division.code, 'USD')
+        mirror = self.master('exact.currency', [('code', '=', 'USD')])
+        self.assertTrue(row and mirror)
+        mirror.sudo().active = False
+        self.sync()
+        self.work()
+        for move in foreign:
+            self.assertBooked(move)
+
+    def test_a_right_that_lacks_is_asked_for_once(self):
+        sales = self.moves(7)
+        bill = self.document('in_invoice', [(40, self.tax_in_21)])
+        (sales | bill).action_exact_export()
+        asked = self.work_refusing(lambda body: Forbidden(
+            scope='financial.accounting', status=403, resource=ENTRIES,
+        ))
+        self.assertEqual(len(asked), 1)
+        self.assertBooked(bill)
+        for move in sales:
+            self.refused(move, 'refused_scope', self.connection)
+        sales[3].action_exact_retry()
+        self.work()
+        for move in sales:
+            self.assertBooked(move)
+
+    def test_who_is_edited_goes_by_what_he_is_now(self):
+        """A document that has no more in common with the refused one is not held."""
+        code = self.vat_code
+        bad = self.moves(2)
+        bad.action_exact_export()
+        refuse = lambda body: self.said("Ongeldige referentie: Btw-code") if any(  # noqa: E731
+            line['VATCode'] == code.code for line in body['SalesEntryLines']) else None
+        self.assertEqual(len(self.work_refusing(refuse)), 1)
+        bad[1].button_draft()
+        bad[1].invoice_line_ids.tax_ids = self.tax_9
+        bad[1].action_post()
+        bad[1].action_exact_export()
+        self.work_refusing(refuse)
+        self.assertBooked(bad[1])
+        self.refused(bad[0], 'refused_vat_code', self.tax_21)
+
+
+@tagged('post_install', '-at_install')
+class TestWordsOfVendors(HoldingCase):
+    """Exact's words as those list them who build on it: cause, owner, button."""
+
+    def setUp(self):
+        super().setUp()
+        self.export(self.invoice())
+
+    def check(self, words, code, record, owner, *parts, **values):
+        for one in words:
+            self.withdraw()
+            move = self.invoice(**values)
+            move.action_exact_export()
+            self.work_refusing(lambda body, one=one: self.said(one))
+            with self.subTest(words=one):
+                target = move if record is None else record
+                finding = self.refused(move, code, target)
+                self.assertEqual(finding.fixed_by, owner, finding.message)
+                self.assertTrue(finding.button_label)
+                self.assertTrue(finding.action_fix())
+                self.assertTrue(finding.message.endswith(f"Exact says: {one}"), finding.message)
+                self.assertNotIn('%(', finding.message)
+                for part in parts:
+                    self.assertIn(part, finding.message)
+
+    def test_not_in_balance(self):
+        self.check((
+            "De boeking is niet in evenwicht op: 2022 / 4 (Type: Inkoop) - Verschil: EUR -0,01",
+            "Entry is out of balance on: 2022 / 4 (Type: sales entry) - difference: EUR -0,01",
+        ), 'refused_not_in_balance', None, 'user', "EUR -0,01")
+
+    def test_financial_year_unknown(self):
+        self.check((
+            "Onbekend: Boekjaar (Periode-datumtabel)",
+            "Unknown: Financial year (Period-date table)",
+        ), 'refused_year_unknown', self.division, 'exact', "2026-01-15")
+
+    def test_ledger_blocked(self):
+        self.check(
+            ("Geblokkeerd: Grootboekrekening", "Blocked: G/L account"), 'refused_blocked',
+            self.revenue, 'exact', self.ledger.display_name,
+        )
+
+    def test_vat_amount_not_allowed(self):
+        self.check((
+            'Een btw bedrag is niet toegestaan bij een btw-code van het type "geen btw"',
+            "Not allowed: VAT amount",
+        ), 'refused_vat_amount', self.tax_21, 'manager', self.vat_code.display_name)
+
+    def test_currency_and_rate_not_allowed(self):
+        journal = self.company_data['default_journal_sale']
+        for words, code in (
+            (("Niet toegestaan: Valuta", "Not allowed: Currency"), 'refused_currency_of_journal'),
+            (("Niet toegestaan: Wisselkoers", "Not allowed: Exchange rate"),
+             'refused_rate_of_journal'),
+        ):
+            self.check(words, code, journal, 'manager', self.journal.display_name)
+        self.check(
+            ("Verplicht: Wisselkoers", "Mandatory: Exchange rate"), 'refused_rate_missing',
+            self.division, 'exact', "EUR",
+        )
+
+    def test_account_of_the_relation(self):
+        self.check((
+            "Ongeldig: Verzamelrekening debiteuren",
+            "De klantenrekening van deze relatie is niet gelijk aan de rekening van het dagboek",
+            "Invalid: Accounts receivable account",
+        ), 'refused_relation_account', self.customer, 'exact', self.customer.display_name)
+
+    def test_payment_condition_missing_on_all_sides(self):
+        term = self.env.ref('account.account_payment_term_30days')
+        words = ("Verplicht: Betalingsconditie", "Mandatory: Payment condition")
+        self.check(words, 'refused_condition_missing', self.customer, 'user')
+        self.env['exact.payment.term.mapping'].search([
+            ('payment_term_id', '=', term.id),
+        ]).unlink()
+        self.check(
+            words, 'refused_condition_missing', term, 'manager', invoice_payment_term_id=term.id)
+        # Asked once: whoever has none either waits with it, and who has one goes on
+        mapped = self.env.ref('account.account_payment_term_15days')
+        self.mapping(
+            'exact.payment.term.mapping', 'payment_term_id', mapped, 'payment_condition_id',
+            self.master('exact.payment.condition', [('code', '=', '14')])
+            or self.master('exact.payment.condition', []),
+        )
+        bare, good = self.moves(3), self.invoice(5, invoice_payment_term_id=mapped.id)
+        (bare | good).action_exact_export()
+        asked = self.work_refusing(
+            lambda body: None if body.get('PaymentCondition') else self.said(words[0]))
+        self.assertEqual(len(asked), 1, "those wait with what was refused before")
+        self.assertBooked(good)
+
+    def test_cost_centre_link(self):
+        center = self.master('exact.cost.center', [])
+        account = self.env['account.analytic.account'].create({
+            'name': "Verkoop", 'company_id': self.company.id,
+            'plan_id': self.env['account.analytic.plan'].create({'name': "Afdeling"}).id,
+        })
+        self.mapping(
+            'exact.analytic.mapping', 'analytic_account_id', account, 'cost_center_id', center)
+        self.check(
+            ("Ongeldig: Kostenplaatskoppeling", "Invalid: Cost center link"),
+            'refused_cost_center_link', account, 'exact', center.display_name,
+            lines=[{
+                'name': "Line", 'price_unit': 10, 'account_id': self.revenue.id,
+                'tax_ids': [Command.set(self.tax_21.ids)],
+                'analytic_distribution': {str(account.id): 100},
+            }],
+        )
+
+    def test_document_type(self):
+        self.division.send_documents = True
+        move = self.invoice()
+        move.action_exact_export()
+        self.work_refusing(
+            lambda body: self.said("Document Type not allowed"), 'documents/Documents')
+        finding = self.refused(move, 'refused_document_type', self.division)
+        self.assertEqual(finding.fixed_by, 'manager')
+
+    def test_number_that_is_there_is_looked_up(self):
+        words = "Already exists - Entry number: 26700001, Journal: 70"
+        asked = []
+        post, get = ExactClient.post, ExactClient.get
+
+        def posted(client, path, body):
+            if path == ENTRIES:
+                raise self.said(words)
+            return post(client, path, body)
+
+        def got(client, path, **values):
+            asked.append(path)
+            return get(client, path, **values)
+
+        lost = self.invoice(70)
+        lost.action_exact_export()
+        with patch.object(ExactClient, 'post', posted), patch.object(ExactClient, 'get', got):
+            self.work()
+            self.assertIn('bulk/Financial/TransactionLines', asked, "it is looked up")
+            count = len(asked)
+            self.work()
+            self.assertEqual(len(asked), count, "once")
+        finding = self.refused(lost, 'refused_number', lost)
+        self.assertIn(words, finding.message)
+        self.assertEqual(finding.button_label, "Compare and Link")
+
+    def test_number_that_is_there_is_the_document(self):
+        """Somebody typed the very same entry between our look and our question."""
+        move = self.invoice(80)
+        export = move.exact_export_id
+        move.action_exact_export()
+        post = ExactClient.post
+
+        def typed(client, path, body):
+            if path == ENTRIES:
+                self.control('add_entry', kind='sale', values=json.loads(wire.encode(body)))
+                raise self.said("Bestaat reeds - Boekstuknummer: 26700001, Dagboek: 70")
+            return post(client, path, body)
+
+        with patch.object(ExactClient, 'post', typed):
+            self.work()
+        export = move.exact_export_id
+        self.assertTrue(export.is_linked, export.finding_ids.mapped('message'))
+        self.assertBooked(move)
+        self.assertEqual(len(self.simulator.entries()), 2, "it is there once")

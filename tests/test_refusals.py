@@ -78,6 +78,12 @@ class RefusalCase(ExactExportCase):
     def vat_code(self):
         return self.mapped('exact.tax.mapping', 'tax_id', self.tax_21, 'vat_code_id')
 
+    def withdraw(self):
+        """What was refused is withdrawn, so that nothing else is held with it."""
+        self.env['exact.export'].sudo().search([
+            ('division_id', '=', self.division.id), ('state', '=', 'refused'),
+        ]).state = 'undone'
+
     def refused(self, move, code, record=None):
         """The document is refused, and its one finding leads to the record."""
         export = move.exact_export_id
@@ -103,6 +109,7 @@ class TestRefusals(RefusalCase):
             ('nl-NL', "Niet toegestaan: Btw-code"), ('en-GB', "Not allowed: VAT-code"),
         ):
             self.control('set_user', LanguageCode=language)
+            self.withdraw()
             move = self.invoice()
             self.export(move)
             finding = self.refused(move, 'refused_vat_of_journal', move.journal_id)
@@ -169,16 +176,28 @@ class TestRefusals(RefusalCase):
         self.work()
         self.assertBooked(move)
 
-    def test_new_words_stay_and_lead_to_what_they_name(self):
+    def test_ledger_that_is_blocked_leads_to_the_account(self):
         self.edit('GLAccounts', self.ledger, IsBlocked=(False, True))
         move = self.invoice()
         self.export(move)
+        finding = self.refused(move, 'refused_blocked', self.revenue)
+        self.assertEqual(
+            finding.message,
+            f"{self.ledger.display_name} is blocked in Exact. Release it there, or choose another "
+            f"for {self.revenue.display_name}. Exact says: Geblokkeerd: Grootboekrekening",
+        )
+        self.assertEqual(finding.fixed_by, 'exact')
+        self.assertEqual(finding.action_fix()['res_model'], 'exact.account.mapping')
+
+    def test_new_words_stay_and_lead_to_what_they_name(self):
+        move = self.invoice()
+        words = "Nog nooit gehoord: Grootboekrekening"
+        self.answers(move, Rejected(messages=[words], status=500))
         finding = self.refused(move, 'refused_part', self.revenue)
         self.assertEqual(
             finding.message,
             f"Exact does not take {self.ledger.display_name} for this document. Put it right in "
-            f"Exact, or choose another for {self.revenue.display_name}. "
-            "Exact says: Geblokkeerd: Grootboekrekening",
+            f"Exact, or choose another for {self.revenue.display_name}. Exact says: {words}",
         )
         self.assertEqual(finding.action_fix()['res_model'], 'exact.account.mapping')
 
@@ -202,11 +221,13 @@ class TestRefusals(RefusalCase):
         export = move.exact_export_id
         self.assertEqual(export.state, 'refused')
         self.assertEqual(
-            set(export.finding_ids.mapped('code')), {'refused', 'refused_vat_of_journal'},
+            set(export.finding_ids.mapped('code')), {'refused_blocked', 'refused_vat_of_journal'},
         )
 
     def answers(self, move, error, step=ENTRIES):
-        """What Exact answers to the entry of this document, or to a step before it."""
+        """What Exact answers to the entry of this document, or to a step before it; nothing else
+        waits that it could be held with."""
+        self.withdraw()
         post = ExactClient.post
 
         def refused(client, resource, body):
@@ -368,6 +389,13 @@ class TestRefusals(RefusalCase):
                 ),
             ), (
                 ("Ongeldige referentie: Valuta", "Invalid reference: Currency"),
+                'refused_currency', self.division,
+                (
+                    "Exact does not know the currency EUR. Add it there, then press Refresh Now on"
+                    " the administration."
+                ),
+            ), (
+                ("Ongeldige referentie: Iets", "Invalid reference: Something"),
                 'refused_reference', self.division,
                 (
                     "The document refers to something that this administration does not have (any"
@@ -577,7 +605,7 @@ class TestRefusals(RefusalCase):
     def test_every_sentence_can_be_said(self):
         params = dict.fromkeys((
             'name', 'target', 'scope', 'resource', 'count', 'message', 'year', 'period', 'journal',
-            'date', 'entry_date',
+            'date', 'entry_date', 'currency', 'difference',
         ), 'x')
         for code in SENTENCES:
             if code.startswith(('refused', 'period_', 'no_open', 'vat_in')):
@@ -783,7 +811,8 @@ class TestRetryOfAllThatWaited(RefusalCase):
         fuse = self.fuse()
         waiting = self.invoice(3)
         self.export(waiting)
-        self.assertEqual(waiting.exact_export_id.state, 'ready')
+        # It would meet the same, so it waits with them, whatever the fuse says
+        self.refused(waiting, 'refused_vat_of_journal', waiting.journal_id)
         self.restore()
         moves[0].with_user(self.invoicer).action_exact_retry()
         self.work()

@@ -1,0 +1,103 @@
+"""Which entries wait with one that Exact refused, and which go on.
+
+Exact says what kind of thing it does not take ("Ongeldige referentie: Btw-code"), never which one.
+An entry that has exactly one of that kind speaks for every other entry that has the same one: they
+would be refused as well, and Exact takes few errors an hour. So it is asked once; who shares the
+cause waits with it until somebody mends it or asks again, and all others go on. An entry that has
+several, of which Exact may mean any, speaks for itself alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from .entry import Booking
+
+
+class Part(NamedTuple):
+    """One thing of an entry that other entries may have as well.
+
+    :param name: what kind of thing it is, one of NAMES.
+    :param value: which one, as Exact knows it: a code, a GUID.
+    :param source: what of the sender chose it and would be mended, where that differs from entry to
+        entry: the same VAT code by another tax is another mapping.
+    """
+
+    name: str
+    value: str
+    source: str = ''
+
+
+NAMES = (
+    'kind', 'journal', 'journal_vat', 'journal_currency', 'currency', 'year', 'relation',
+    'payment_condition', 'no_payment_condition', 'credit_note', 'gl_account', 'vat_code',
+    'vat_amount', 'cost_center', 'cost_center_link', 'cost_unit', 'project',
+)
+
+
+def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
+             lines: Iterable[Mapping[str, Iterable[str]]] = (),
+             relation_condition: str = '') -> frozenset[Part]:
+    """Everything of an entry that a refusal may be about and that others may share.
+
+    :param header: sources of what the header has, by name of part.
+    :param lines: the same per line, in their order; several where several chose it together.
+    :param relation_condition: the payment condition that the relation has of its own.
+    """
+    header, lines = header or {}, list(lines)
+
+    def of_header(name, value):
+        return Part(name, value, header.get(name, ''))
+
+    has_vat = any(line.vat_code for line in booking.lines)
+    found = {
+        Part('kind', booking.kind),
+        of_header('journal', booking.journal),
+        Part('currency', booking.currency),
+        of_header('journal_currency', f'{booking.journal} {booking.currency}'),
+        Part('year', str(booking.year)),
+    }
+    if has_vat:
+        found.add(of_header('journal_vat', booking.journal))
+    if booking.relation:
+        found.add(of_header('relation', booking.relation))
+    if booking.payment_condition:
+        found.add(of_header('payment_condition', booking.payment_condition))
+    elif booking.relation and not relation_condition:
+        # It falls back on what the administration has for its kind of entry
+        found.add(Part('no_payment_condition', booking.kind))
+    if booking.is_refund:
+        found.add(Part('credit_note', booking.kind))
+    for position, line in enumerate(booking.lines):
+        sources = lines[position] if position < len(lines) else {}
+        found.update(
+            Part(name, value, source)
+            for name, value in _of_line(line) if value
+            for source in tuple(sources.get(name, ())) or ('',)
+        )
+    return frozenset(found)
+
+
+def _of_line(line):
+    yield 'gl_account', line.gl_account
+    yield 'vat_code', line.vat_code
+    yield 'vat_amount', line.vat_code if line.vat_amount is not None else ''
+    yield 'cost_center', line.cost_center
+    yield 'cost_center_link', line.cost_center and f'{line.gl_account} {line.cost_center}'
+    yield 'cost_unit', line.cost_unit
+    yield 'project', line.project
+    yield 'relation', line.relation
+
+
+def shared(name: str, parts: Iterable[Part]) -> Part | None:
+    """The part for which an entry with these parts speaks, refused for a thing of this kind; None
+    if it speaks for itself alone.
+    """
+    meant = [part for part in parts if part.name == name]
+    return meant[0] if len(meant) == 1 else None
+
+
+def waits_with(parts: Iterable[Part], causes: Iterable[Part]) -> Part | None:
+    """What an entry with these parts has in common with what is refused and not mended yet, the
+    same one each time; None if it goes on.
+    """
+    return min(set(parts) & set(causes), default=None)
