@@ -67,8 +67,8 @@ class OAuthRefused(ExactError):
 class RateLimited(ExactError):
     """The budget of calls is used up; nothing was processed.
 
-    `retry_at` is an aware datetime in UTC; `scope` is 'minute', 'day', 'error_fuse' (of `resource`
-    alone) or 'token' (a refresh of the tokens has to wait).
+    `retry_at` is an aware datetime in UTC; `scope` is 'minute', 'day', 'error_fuse' or 'ill' (of
+    `resource` alone) or 'token' (a refresh of the tokens has to wait).
     """
 
     def __init__(self, message='', *, retry_at=None, scope='minute', **where):

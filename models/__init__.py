@@ -19,6 +19,7 @@ from . import (
     ir_config_parameter,
     exact_division,
     exact_call,
+    exact_call_illness,
     exact_cursor,
     exact_sync,
     exact_mapping_mixin,

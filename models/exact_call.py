@@ -11,6 +11,7 @@ from odoo.tools import SQL
 
 from ..exact_api import Forbidden, RateLimited, RateLimits, Unreachable
 from ..exact_api.forecast import LENGTH
+from ..exact_api.illness import PAUSES, is_error
 from ..exact_api.limits import LONGEST, LONGEST_RETRY_AFTER
 from .exact_clock import CLOCKS_DIFFER, aware, ceil, epoch, naive, past, utcnow
 from .exact_error_text import DIVISION_REASONS
@@ -37,8 +38,8 @@ SAME_WINDOW = timedelta(seconds=20)
 CALL_LIFE = timedelta(minutes=2)
 # Where nobody can say when a call will be possible.
 SHORT_WAIT = timedelta(seconds=5)
-# 429 says that Exact's count is ahead of ours, and a failing gateway is nobody's error.
-NOT_ERRORS = (429, 502, 503, 504)
+# Scopes of what stops one kind of request alone: all others go on.
+OF_ONE_KIND = ('error_fuse', 'ill')
 
 
 def left_of(limits, window, now):
@@ -64,12 +65,21 @@ def closed_until(endpoint, now):
     :param endpoint: an `exact.call` with a resource, or its row as a dict
     """
     paused_until, errors_since = endpoint['paused_until'], past(endpoint['errors_since'], now)
+    ill_until = endpoint['ill_until']
     moments = []
     if paused_until and paused_until <= now + LONGEST_RETRY_AFTER['minute'] + CLOCKS_DIFFER:
         moments.append(paused_until)
+    if ill_until and ill_until <= now + PAUSES[-1] + CLOCKS_DIFFER:
+        moments.append(ill_until)
     if errors_since and (endpoint['errors'] or 0) >= (endpoint['fuse_errors'] or FUSE_ERRORS):
         moments.append(errors_since + FUSE_HOUR)
     return max((moment for moment in moments if moment > now), default=None)
+
+
+def closed_by(endpoint, now):
+    """Return why a resource is not called: 'ill' where Exact is, else 'error_fuse'."""
+    until = closed_until(endpoint, now)
+    return 'ill' if until and until == endpoint['ill_until'] else 'error_fuse'
 
 
 class ExactCall(models.Model):
@@ -136,6 +146,7 @@ class ExactCall(models.Model):
         for call in self - near:
             call.write({
                 'fuse_errors': max(call.errors + 1, FUSE_ERRORS), 'paused_until': False,
+                'ill_until': False,
             })
         return near
 
@@ -213,6 +224,8 @@ class ExactCall(models.Model):
                           AND endpoint.resource = %(resource)s AND endpoint.resource != ''
                           AND ((endpoint.paused_until > %(now)s
                                 AND endpoint.paused_until <= %(pause_end)s)
+                               OR (endpoint.ill_until > %(now)s
+                                   AND endpoint.ill_until <= %(ill_end)s)
                                OR (endpoint.errors >= COALESCE(endpoint.fuse_errors, %(fuse)s)
                                    AND endpoint.errors_since > %(hour_ago)s
                                    AND endpoint.errors_since <= %(soon)s))
@@ -223,6 +236,7 @@ class ExactCall(models.Model):
             minute_reserve=minute_reserve, day_reserve=day_reserve,
             # What lies further ahead than anything can is of a clock that was ahead
             minute_end=now + LONGEST['minute'], day_end=now + LONGEST['day'],
+            ill_end=now + PAUSES[-1] + CLOCKS_DIFFER,
             pause_end=now + LONGEST_RETRY_AFTER['minute'] + CLOCKS_DIFFER,
             soon=now + CLOCKS_DIFFER,
         ))
@@ -257,7 +271,7 @@ class ExactCall(models.Model):
         """
         closed = resource in rows and resource and closed_until(rows[resource], now)
         if closed:
-            return self._limited(closed, 'error_fuse', resource)
+            return self._limited(closed, closed_by(rows[resource], now), resource)
         # The day first: it is no use to wait for a minute of a day that is over
         for window, reserve in zip(('day', 'minute'), reversed(RESERVES[priority]), strict=True):
             left, end = left_of(rows[''], window, now)
@@ -280,11 +294,12 @@ class ExactCall(models.Model):
     # === RECORDING === #
 
     @api.model
-    def _record(self, division_id, call, ticket=None):
+    def _record(self, division_id, call, ticket=None, session=None):
         """Keep what the answer said of the budget.
 
         :param call: the `Call` of `exact_api`
         :param str ticket: what `_reserve` gave for the call
+        :param dict session: of `_note_health`
         """
         now = naive(utcnow())
         values = {
@@ -296,7 +311,7 @@ class ExactCall(models.Model):
             values['under_way'] = SQL("under_way - %s", ticket)
         # Exact's own lock after too many errors may look like this (nobody has shown one)
         locked = call.status == 429 and call.limits == RateLimits()
-        failed = call.status is not None and call.status >= 400 and call.status not in NOT_ERRORS
+        failed = is_error(call.status, call.error.messages if call.error else ())
         with self._own_cursor() as cr:
             cr.execute(SQL(
                 "UPDATE exact_call SET %s WHERE division_id = %s AND resource = ''",
@@ -308,6 +323,7 @@ class ExactCall(models.Model):
             if failed or locked:
                 pause = naive(call.error.retry_at) if locked else None
                 self._count_error(cr, division_id, call.resource, now, pause)
+            self._note_health(cr, division_id, call, now, {} if session is None else session)
         # The meter of the division is computed from rows that another cursor wrote
         self.invalidate_model(flush=False)
         self.env['exact.division'].invalidate_model(
@@ -429,7 +445,7 @@ class ExactCall(models.Model):
         """Return the (before, after) hooks of an `ExactClient` for the division."""
         budget_id = division._budget_divisions()[division].id
         was_unreachable = division.unreachable_reason
-        ticket = None
+        ticket, session = None, {}
 
         def before(method, resource):
             nonlocal ticket
@@ -437,7 +453,7 @@ class ExactCall(models.Model):
 
         def after(call):
             try:
-                self._record(budget_id, call, ticket)
+                self._record(budget_id, call, ticket, session)
                 if isinstance(call.error, Forbidden) and call.error.reason in DIVISION_REASONS:
                     division._note_reachable(call.error.reason)
                 elif was_unreachable and call.error is None:

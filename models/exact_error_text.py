@@ -263,6 +263,10 @@ ERRORS = {
         "Exact refused several requests of this kind within an hour. Odoo pauses them until "
         "%(time)s, before Exact locks them. Fix what was refused meanwhile.",
     ),
+    'limit_ill': _lt(
+        "Exact fails at this itself, whatever is asked. Odoo looks what became of it and goes on "
+        "by itself at %(time)s.",
+    ),
     'limit_token': _lt(
         "The connection has no token that Exact accepts at the moment. Odoo asks for a new one by "
         "itself at %(time)s.",
@@ -374,7 +378,7 @@ def describe(error):
         case TooEarlyToRefresh():
             return note('error/too_early')
         case RateLimited():
-            scope = error.scope if error.scope in ('day', 'error_fuse', 'token') else 'minute'
+            scope = error.scope if error.scope in ('day', 'error_fuse', 'ill', 'token') else 'minute'
             return note(
                 f'error/limit_{scope}', time=moment(error.retry_at) if error.retry_at else '',
             )

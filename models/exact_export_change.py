@@ -32,6 +32,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import BookingBuilder, Problem
+from .exact_call import OF_ONE_KIND
 from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export import BOOKED_STATES
@@ -96,7 +97,7 @@ class ExactExport(models.Model):
                 # All three can be done again: what is gone is gone, what differs is compared.
                 export._unanswered(action, error)
             except RateLimited as error:
-                if error.scope != 'error_fuse':
+                if error.scope not in OF_ONE_KIND:
                     raise
                 export.next_try = ceil(error.retry_at)
             except (ExactError, OperationalError):

@@ -10,7 +10,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, format_datetime
 
 from ..exact_api import RateLimited
-from .exact_call import closed_until
+from .exact_call import closed_by, closed_until
 from .exact_clock import aware, ceil, naive, utcnow
 from .exact_error_text import explain
 from .exact_note import told
@@ -171,7 +171,9 @@ class ExactExport(models.Model):
         for call in self.division_id._closed_fuses():
             retry_at = aware(ceil(aware(closed_until(call, now))))
             if naive(retry_at) == self.next_try:
-                return explain(self.env, RateLimited(retry_at=retry_at, scope='error_fuse'))
+                return explain(self.env, RateLimited(
+                    retry_at=retry_at, scope=closed_by(call, now),
+                ))
         return ''
 
     # === WHO IS SERVED NEXT === #

@@ -34,6 +34,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem
+from .exact_call import OF_ONE_KIND
 from .exact_clock import ceil
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export_files import DOCUMENT_RESOURCES
@@ -88,7 +89,7 @@ class ExactExport(models.Model):
                     try:
                         export._send(client)
                     except RateLimited as error:
-                        if error.scope != 'error_fuse':
+                        if error.scope not in OF_ONE_KIND:
                             raise
                         export._wait_for_fuse(error)
                     if not self._commit() or time.monotonic() - started > TURN:

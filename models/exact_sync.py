@@ -35,6 +35,7 @@ from ..exact_api import (
     odata,
     wire,
 )
+from .exact_call import OF_ONE_KIND
 from .exact_clock import aware, ceil, floor, past
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_note import note
@@ -575,7 +576,7 @@ class ExactDivision(models.Model):
             # Not this resource but the whole administration is closed to us
             stop = True
         if isinstance(error, RateLimited):
-            stop = error.scope != 'error_fuse'
+            stop = error.scope not in OF_ONE_KIND
             retry_at = max(ceil(error.retry_at), now + timedelta(seconds=1))
             vals = {'state': 'waiting', 'next_at': retry_at}
             self.env.ref('account_exact.ir_cron_sync')._trigger(retry_at)

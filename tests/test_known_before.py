@@ -505,3 +505,71 @@ class TestWordsOfVendors(HoldingCase):
         self.assertTrue(export.is_linked, export.finding_ids.mapped('message'))
         self.assertBooked(move)
         self.assertEqual(len(self.simulator.entries()), 2, "it is there once")
+
+
+@tagged('post_install', '-at_install')
+class TestExactIsIll(HoldingCase):
+    """Answers 500, 502, 503 without a sentence of Exact are no refusals."""
+
+    def later(self, exports):
+        """The pauses are over, and what Exact was asked for would be seen by now."""
+        exports.sudo().filtered('asked_at').asked_at = fields.Datetime.now() - timedelta(minutes=20)
+        exports.sudo().next_try = False
+        self.calls.ill_until = False
+        self.env.flush_all()
+        self.env['exact.export.queue'].sudo().search([]).retry_at = False
+
+    @property
+    def calls(self):
+        return self.env['exact.call'].sudo().search([
+            ('division_id', '=', self.division.id), ('resource', '=', ENTRIES),
+        ])
+
+    def test_on_top_of_earlier_refusals_the_fuse_stays_closed(self):
+        self.env['exact.call'].sudo().create({
+            'division_id': self.division.id, 'resource': ENTRIES, 'errors': 4,
+            'errors_since': fields.Datetime.now(),
+        })
+        moves = self.moves(4)
+        for status in (500, 502, 503):
+            self.simulator.faults.add(
+                'status_after', method='POST', resource=ENTRIES, status=status)
+        moves.action_exact_export()
+        self.work()
+        exports = moves.exact_export_ids
+        self.assertEqual(self.calls.errors, 4, "nothing was refused")
+        self.assertEqual(self.calls.ill_count, 2)
+        # Two in a row: a minute's pause for that kind, the rest of it waits unasked
+        self.assertEqual(sorted(exports.mapped('state')), [
+            'ready', 'ready', 'uncertain', 'uncertain',
+        ])
+        pause = self.calls.ill_until - fields.Datetime.now()
+        self.assertLess(pause, timedelta(minutes=2))
+        waiting = exports.filtered(lambda export: export.state == 'ready')[0]
+        self.assertIn("Exact fails at this itself", waiting.move_id.exact_message)
+        self.assertIn(ENTRIES, self.division.call_pauses)
+        # Looked up: what it booked all the same is not asked for again; the third is a 503
+        self.later(exports)
+        self.work()
+        self.later(exports)
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+        self.assertEqual(len(self.simulator.entries()), 4)
+        self.assertEqual((self.calls.errors, self.calls.ill_count), (4, 0))
+
+    def test_other_kinds_go_on(self):
+        self.simulator.faults.add(
+            'status_after', method='POST', resource=ENTRIES, status=503, times=2)
+        sales = self.moves(3)
+        bill = self.document('in_invoice', [(40, self.tax_in_21)])
+        (sales | bill).action_exact_export()
+        self.work()
+        self.assertBooked(bill)
+        self.assertEqual(sales[2].exact_export_id.state, 'ready')
+
+    def test_a_sentence_is_a_refusal(self):
+        self.edit('Journals', self.journal, AllowVAT=(True, False))
+        self.export(self.invoice())
+        self.assertEqual((self.calls.errors, self.calls.ill_count or 0), (1, 0))
+        self.assertFalse(self.calls.ill_until)
