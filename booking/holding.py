@@ -28,20 +28,23 @@ class Part(NamedTuple):
 
 
 NAMES = (
-    'kind', 'journal', 'journal_vat', 'journal_currency', 'currency', 'year', 'relation',
-    'payment_condition', 'no_payment_condition', 'credit_note', 'gl_account', 'vat_code',
-    'vat_amount', 'cost_center', 'cost_center_link', 'cost_unit', 'project',
+    'kind', 'files', 'new_relation', 'journal', 'journal_vat', 'journal_currency', 'currency',
+    'year', 'relation', 'payment_condition', 'no_payment_condition', 'credit_note', 'gl_account',
+    'vat_code', 'vat_amount', 'cost_center', 'cost_center_link', 'cost_unit', 'project',
 )
 
 
 def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
              lines: Iterable[Mapping[str, Iterable[str]]] = (),
-             relation_condition: str = '') -> frozenset[Part]:
+             relation_condition: str = '', with_files: bool = False,
+             new_relation: bool = False) -> frozenset[Part]:
     """Everything of an entry that a refusal may be about and that others may share.
 
     :param header: sources of what the header has, by name of part.
     :param lines: the same per line, in their order; several where several chose it together.
     :param relation_condition: the payment condition that the relation has of its own.
+    :param with_files: whether files travel with it.
+    :param new_relation: whether its relation is yet to be made.
     """
     header, lines = header or {}, list(lines)
 
@@ -56,6 +59,10 @@ def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
         of_header('journal_currency', f'{booking.journal} {booking.currency}'),
         Part('year', str(booking.year)),
     }
+    if with_files:
+        found.add(Part('files', booking.kind))
+    if new_relation:
+        found.add(Part('new_relation', ''))
     if has_vat:
         found.add(of_header('journal_vat', booking.journal))
     if booking.relation:

@@ -1,6 +1,7 @@
 """An entry in another period than its own: its own is closed, and it shall not wait."""
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .entry import Booking, is_ledger_only
@@ -36,6 +37,24 @@ def book_in(booking: Booking, period: Period, own_date: dt.date, note: str = '')
         booking, lines=lines, description=description, own_date=own_date,
         entry_date=within(booking.entry_date, period), year=period.year, period=period.number,
     )
+
+
+def unread(wanted: Iterable[tuple[str, int]], since: int,
+           read: Mapping[tuple[str, int], dt.datetime], now: dt.datetime,
+           lasts: dt.timedelta) -> set[tuple[str, int]]:
+    """Of which journals and years it is not known what is closed, though entries are for them.
+
+    :param wanted: (journal, year) of entries.
+    :param since: from this year on all is known.
+    :param read: when others were asked for.
+    :param lasts: how long an answer counts.
+    """
+    return {
+        (journal, year) for journal, year in wanted
+        if year < since
+        # A moment in the future is none
+        and not (read.get((journal, year)) and now - lasts < read[journal, year] <= now)
+    }
 
 
 def within(day, period):

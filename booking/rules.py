@@ -71,10 +71,14 @@ class GlFacts:
 
 @dataclass(frozen=True)
 class RelationFacts:
+    """receivable and payable: GUIDs of control accounts of its own, '' for those of the journal."""
+
     name: str = ''
     is_customer: bool = True
     is_supplier: bool = True
     blocked: bool = False
+    receivable: str = ''
+    payable: str = ''
 
 
 class Period(NamedTuple):
@@ -248,6 +252,7 @@ def _check_relation(booking, facts):
             yield Finding(BLOCKS, 'relation_missing', {'kind': booking.kind})
         else:
             yield from _check_known_relation(booking, booking.relation, facts)
+            yield from _check_control_account(booking, facts)
     condition = booking.payment_condition
     if condition and facts.payment_conditions is not None \
             and condition not in facts.payment_conditions:
@@ -268,6 +273,26 @@ def _check_known_relation(booking, guid, facts):
         yield Finding(BLOCKS, 'relation_not_customer', values)
     if booking.kind == 'purchase' and not relation.is_supplier:
         yield Finding(BLOCKS, 'relation_not_supplier', values)
+
+
+def _check_control_account(booking, facts):
+    """A relation that is bound to another control account than the journal's is refused (O)."""
+    relation = (facts.relations or {}).get(booking.relation)
+    journal = facts.journals.get(booking.journal)
+    if not relation or not journal or not journal.gl_account:
+        return
+    own = {'sale': relation.receivable, 'purchase': relation.payable}.get(booking.kind)
+    if own and own != journal.gl_account:
+        yield Finding(BLOCKS, 'relation_account', {
+            'relation': booking.relation, 'name': relation.name, 'journal': booking.journal,
+            'account': _ledger_name(own, facts),
+            'journal_account': _ledger_name(journal.gl_account, facts),
+        })
+
+
+def _ledger_name(guid, facts):
+    account = facts.gl_accounts.get(guid)
+    return f'{account.code} {account.name}'.strip() if account else guid
 
 
 def _check_references(booking, facts):

@@ -144,6 +144,9 @@ _TABLE = [
     }),
     ('control_account', 'config', EXACT, {
         "klantenrekening van deze relatie": 'helpdesk.informat.be 360000640040',
+        "leveranciersrekening van deze relatie": 'inferred',
+        "receivable account of this account": 'inferred',
+        "payable account of this account": 'inferred',
         "Ongeldig: Verzamelrekening": 'inferred',
         "Invalid: Accounts receivable account": 'inferred',
         "Invalid: Accounts payable account": 'inferred',
@@ -196,6 +199,7 @@ _TABLE = [
     ('duplicate_number', 'duplicate', STOP, {
         "In gebruik: Boekstuknummer": 'support.bookzo.nl 22000241848',
         "In use: Entry number": 'inferred',
+        "In use: Document number": 'a vendor of such links (Reflex)',
         "Boekstuknummer in gebruik": 'documentatie.onfact.be, foutcodes',
         "Already exists - Entry number": 'support.streamtime.net 48698',
         "Bestaat reeds - Boekstuknummer": 'inferred',

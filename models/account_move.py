@@ -26,6 +26,7 @@ PEOPLE = 'base.group_user'
 # Findings on an entry that only its opposite can take back, as long as Exact keeps it closed.
 REVERSED_CODES = (
     'already_processed', 'undo_refused', 'refused_processed', 'period_closed', 'reversal_refused',
+    'kept_by_period',
 )
 # What an entry is made of: whoever writes it on a posted document, by whatever way, changes what
 # Exact has, too. (Lines: EDITED_LINE_FIELDS.)

@@ -206,6 +206,40 @@ KINDS = {
     'journal_type': _lt(
         "The type of the journal does not fit this kind of document. Map another journal.",
     ),
+    'not_in_balance': _lt(
+        "The entry is not in balance in Exact: it computes other VAT than the document has. "
+        "Compare the VAT of the lines.",
+    ),
+    'year_unknown': _lt(
+        "Exact has no financial year for the date. Add it there, then refresh the master data.",
+    ),
+    'cost_center_link': _lt(
+        "Exact does not take this cost centre with the ledger of its line. Link them there.",
+    ),
+    'blocked': _lt("It is blocked in Exact. Release it there, or choose another."),
+    'vat_amount_not_allowed': _lt(
+        "Exact takes no VAT amount with this VAT code. Map the tax to another.",
+    ),
+    'currency_not_allowed': _lt(
+        "The journal takes no other currency in Exact. Allow it there, or map another journal.",
+    ),
+    'rate_not_allowed': _lt(
+        "The journal takes no exchange rate of your own in Exact. Allow it there, or map another "
+        "journal.",
+    ),
+    'rate_missing': _lt("Exact has no exchange rate for the currency. Enter one there."),
+    'document_type': _lt(
+        "Exact does not take documents of this type from the connected user. Choose another type "
+        "for the administration.",
+    ),
+    'control_account': _lt(
+        "The relation has a receivable or payable account of its own in Exact, another than that "
+        "of the journal. Change it there, or book in a journal with that account.",
+    ),
+    'condition_missing': _lt(
+        "There is no payment condition on the document, the relation or the administration. Map "
+        "the payment term, or set a default in Exact.",
+    ),
     'duplicate_number': _lt("The entry number is in use in Exact. Look the entry up there first."),
     'already_processed': _lt(
         "The entry is processed in Exact and can no longer change. Reverse it instead.",
@@ -378,7 +412,8 @@ def describe(error):
         case TooEarlyToRefresh():
             return note('error/too_early')
         case RateLimited():
-            scope = error.scope if error.scope in ('day', 'error_fuse', 'ill', 'token') else 'minute'
+            known = ('day', 'error_fuse', 'ill', 'token')
+            scope = error.scope if error.scope in known else 'minute'
             return note(
                 f'error/limit_{scope}', time=moment(error.retry_at) if error.retry_at else '',
             )

@@ -296,6 +296,10 @@ class ExactExport(models.Model):
         exports_sudo = self.sudo()
         exports_sudo._unsent()._withdraw()
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
+        # What Exact would keep it is not asked for: the opposite is offered instead.
+        booked -= booked.filtered(
+            lambda export: not (export.reversal_asked_at or export.replacing_since),
+        )._offer_reversal()
         booked.write({'pending_action': 'undo', 'next_try': False})
         self._trigger_worker()
 

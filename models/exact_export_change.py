@@ -179,6 +179,9 @@ class ExactExport(models.Model):
             return
         if self._settle_reversal(client):
             return
+        if not self.replacing_since and self._offer_reversal():
+            self._give_up_action('undo')
+            return
         if self.exact_guid:
             self._learn_document(client)
             self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
@@ -350,6 +353,10 @@ class ExactExport(models.Model):
             return
         if may_still_come(self.line_asked_at, fields.Datetime.now()):
             self._look_again(self.line_asked_at)
+            return
+        if self._is_processed() and not (self.replacing_since or self.line_asked_at):
+            self._set_findings([Problem('already_processed')])
+            self._give_up_action('update')
             return
         division = self.division_id
         builder = BookingBuilder(division, self.move_id, link=True)

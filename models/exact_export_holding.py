@@ -57,6 +57,14 @@ class ExactExport(models.Model):
                 'payment_condition': f'account.payment.term,{move.invoice_payment_term_id.id}',
             },
             lines=lines, relation_condition=condition or '',
+            with_files=self._may_have_files(booking.kind),
+            new_relation=bool(booking.relation) and not relation,
+        )
+
+    def _may_have_files(self, kind):
+        """Whether files travel with the document; sales have their PDF."""
+        return self.division_id.send_documents and (
+            kind == 'sale' or (kind == 'purchase' and bool(self.move_id.message_attachment_count))
         )
 
     def _ledger_source(self, line):
@@ -134,7 +142,9 @@ class ExactExport(models.Model):
         match part.name:
             case 'journal' | 'journal_vat' | 'journal_currency':
                 return Domain('journal_id', '=', self.journal_id.id)
-            case 'kind' | 'no_payment_condition':
+            case 'new_relation':
+                return Domain('relation_id', '=', False)
+            case 'kind' | 'files' | 'no_payment_condition':
                 return Domain('kind', '=', part.value)
             case 'credit_note':
                 return Domain('kind', '=', part.value) & Domain(

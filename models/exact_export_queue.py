@@ -69,6 +69,11 @@ class ExactExportQueue(models.Model):
     forgotten_until = fields.Datetime(readonly=True, help="until this one was forgotten here.")
     looked_since = fields.Datetime(readonly=True, help="And from this moment on.")
 
+    years_read = fields.Json(
+        readonly=True, export_string_translation=False,
+        help="When Exact was asked what is closed in older years: {journal/year: moment}.",
+    )
+
     _division_uniq = models.Constraint('UNIQUE(division_id)', "A division has one queue.")
 
     @api.model

@@ -47,7 +47,9 @@ PATIENCE = timedelta(minutes=10)
 # After a question that failed, or an answer that could not be made use of.
 ASK_AGAIN = timedelta(minutes=30)
 # What Exact said no to, and what no proof of the entry takes back.
-_KEPT_CODES = ('already_processed', 'undo_refused', 'reversal_refused', 'change_unanswered')
+_KEPT_CODES = (
+    'already_processed', 'undo_refused', 'reversal_refused', 'change_unanswered', 'kept_by_period',
+)
 # EntityType of TransactionLines in sync/Deleted.
 TRANSACTION_LINES = 1
 

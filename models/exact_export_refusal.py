@@ -57,7 +57,7 @@ _MEANINGS = {
     'condition_missing': Meaning(
         'refused_condition_missing', 'payment_term', 'no_payment_condition',
     ),
-    'document_type': Meaning('refused_document_type', 'division', 'kind'),
+    'document_type': Meaning('refused_document_type', 'division', 'files'),
     'mandatory': Meaning('refused_mandatory', ''),
     'not_in_balance': Meaning('refused_not_in_balance'),
     'duplicate_number': Meaning('refused_number'),
@@ -118,9 +118,7 @@ class ExactExport(models.Model):
         self.ensure_one()
         if isinstance(error, Forbidden):
             problems = [self._forbidden_problem(error)]
-            if step == 'entry':
-                # No entry of this kind is taken from us.
-                problems[0].params['shared'] = ['kind', self.kind, '']
+            self._share(problems[0], step)
         elif isinstance(error, Rejected) and error.messages:
             problems = [
                 problem
@@ -129,9 +127,19 @@ class ExactExport(models.Model):
             ]
         else:
             problems = [Problem('refused', params={'message': describe(error)})]
-            if step == 'entry' and isinstance(error, NotFound):
-                problems[0].params['shared'] = ['kind', self.kind, '']
+            if isinstance(error, NotFound) and step == 'entry':
+                self._share(problems[0], step)
         return problems
+
+    def _share(self, problem, step):
+        """What we may not do, all documents that need it may not do.
+
+        :param step: as of `_refused`
+        """
+        name = {'entry': 'kind', 'document': 'files', 'relation': 'new_relation'}.get(step)
+        part = self._shared_part(name)
+        if part:
+            problem.params['shared'] = list(part)
 
     def _forbidden_problem(self, error):
         """What the user, the app or the licence may not do; mended at the connection. (What closes

@@ -79,6 +79,9 @@ class ExactExport(models.Model):
                 self._look_before_sending(division, client)
                 looked_for = set(self._next_ready(division, tried))
                 continue
+            if self._learn_old_years(division, client, ready_ids):
+                # What is closed is known now: those in it are checked anew.
+                continue
             for export_id in ready_ids:
                 if division.hold:
                     return False

@@ -42,11 +42,12 @@ class ExactDivision(models.Model):
                 allow_variable_currency=row['allow_variable_currency'],
                 allow_variable_rate=row['allow_variable_exchange_rate'],
                 blocked=row['is_blocked'] or not row['active'],
+                gl_account=row['gl_account_guid'] or '',
                 name=row['name'] or '',
             )
             for row in rows('exact.journal', [
                 'code', 'name', 'journal_type', 'currency_code', 'allow_vat', 'is_blocked',
-                'active',
+                'active', 'gl_account_guid',
                 'allow_variable_currency', 'allow_variable_exchange_rate',
             ])
         }
@@ -123,6 +124,8 @@ class ExactDivision(models.Model):
                 is_customer=relation.is_customer,
                 is_supplier=relation.is_supplier,
                 blocked=relation.is_blocked,
+                receivable=relation.gl_receivable_guid or '',
+                payable=relation.gl_payable_guid or '',
             )
         return result
 

@@ -117,6 +117,7 @@ SENTENCES = {
     'relation_not_customer': _lt("%(name)s is no customer in Exact yet and becomes one with this export."),
     'relation_not_supplier': _lt("%(name)s is no supplier in Exact yet and becomes one with this export."),
     'relation_blocked': _lt("The relation %(name)s is blocked in Exact. Release it there, or choose another."),
+    'relation_account': _lt("%(name)s is bound to the ledger %(account)s in Exact, and the journal %(journal)s books on %(journal_account)s. Change the relation there, or book the document in a journal with that ledger."),
     'relation_missing': _lt("There is no relation in Exact for this document. Set the partner, or choose a relation for this export."),
     'total_mismatch': _lt("Exact would make the total %(found)s where Odoo has %(meant)s. Check the VAT codes of the lines."),
     'division_currency': _lt("The administration keeps its books in %(division_currency)s, the company in %(currency)s."),
@@ -198,6 +199,7 @@ SENTENCES = {
     'number_taken': _lt("Exact has the number %(reference)s for another customer: %(entries)s. It was sent from here, and is not known here any more, as after a restored backup. Give this document another number, or book it beside that entry."),
     'booked_twice': _lt("Exact has this twice: as entry %(number)s of this document, and as %(entries)s, which somebody else booked. Delete one of them in Exact, then retry; or keep both."),
     'already_processed': _lt("Exact has processed the entry: it cannot be changed or deleted any more. Reverse it instead."),
+    'kept_by_period': _lt("Period %(year)s-%(period)s of journal %(journal)s is closed in Exact, so the entry cannot be changed or deleted. Reverse it instead; or open the period there, refresh the master data and undo again."),
     'deleted_in_exact': _lt("Somebody deleted the entry in Exact."),
     'look_up_failed': _lt("Whether Exact has the entry cannot be looked up: %(message)s"),
     'no_answer': _lt("Exact was asked %(count)s times, gave no answer and has no entry. Retry when Exact works again."),
@@ -269,7 +271,7 @@ _FIXED_IN_EXACT = {
     'period_closed', 'no_open_period', 'journal_blocked', 'relation_blocked', 'refused_right',
     'refused_licence', 'refused_again', 'booked_twice', 'currency_unknown', 'refused_blocked',
     'refused_currency', 'refused_rate_missing', 'refused_year_unknown', 'refused_cost_center_link',
-    'refused_relation_account', 'relation_account',
+    'refused_relation_account', 'relation_account', 'kept_by_period',
 }
 _FIXED_BY_MANAGERS = {
     *MAPPINGS, 'exact.account.mapping', 'exact.connection', 'exact.division',

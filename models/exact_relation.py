@@ -41,7 +41,9 @@ class ExactRelation(models.Model):
     _inherit = ['exact.master.mixin']
     _rec_names_search = ['code', 'name', 'vat_number']
 
-    _rule_fields = ('active', 'is_blocked', 'status', 'is_supplier')
+    _rule_fields = (
+        'active', 'is_blocked', 'status', 'is_supplier', 'gl_receivable_guid', 'gl_payable_guid',
+    )
 
     name = fields.Char(string="Name")
     status = fields.Selection(

@@ -425,7 +425,8 @@ class JournalPeriods(Resource):
     """Which journals are closed in which period.
 
     The rows have no GUID; journal, year and period are their key. Only the years that documents
-    are still booked in are read: twenty journals over fifteen years would be 60 calls.
+    are still booked in are read: twenty journals over fifteen years would be 60 calls. Of older
+    years those, and the journals, that open documents are in (`exact_export_years`).
     """
 
     key = 'journal_period'
@@ -436,11 +437,25 @@ class JournalPeriods(Resource):
     key_property = ''
     years_back = 1
 
+    def since(self, today):
+        """The first year of which everything is read."""
+        return today.year - self.years_back
+
     def filter(self, today, division):
-        return odata.gt('Year', today.year - self.years_back - 1)
+        recent = odata.gt('Year', self.since(today) - 1)
+        older = division._open_old_years(self.since(today))
+        return f'({recent} or ({self.of(older)}))' if older else recent
+
+    def of(self, journal_years):
+        """An OData filter for some journals and years, (code, year) each."""
+        return odata.all_of(
+            odata.any_of('Year', sorted({year for _code, year in journal_years})),
+            odata.any_of('Journal', sorted({code for code, _year in journal_years})),
+        )
 
     def scope(self, today, division):
-        return [('year', '>', today.year - self.years_back - 1)]
+        # (Of older years not everything is read: nothing can be said to be absent.)
+        return [('year', '>=', self.since(today))]
 
     def identity(self, row):
         return f'{wire.as_text(row["Journal"])}/{integer(row["Year"])}/{integer(row["Period"])}'

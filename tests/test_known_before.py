@@ -36,24 +36,15 @@ class TestReverseChargeOnSales(RefusalCase):
             self.assertIn(code, {row['VATCode'].strip() for row in self.rows(
                 move.exact_export_id.exact_guid) if row['VATCode']})
 
-    def add_code(self, code, **values):
-        table = {'table': 'VATCodes', 'key': code}
-        self.control('add_record', table='VATCodes', values={
-            'Code': code, 'Description': "Btw verlegd binnenland, verkoop bouw",
-            'VATTransactionType': 'S', 'Type': 'E', **values,
-        })
-        self.addCleanup(self.control, 'delete_record', **table)
-        self.sync()
-
     def test_code_that_is_not_charged(self):
         code = self.code_of(self.tax_r)
         self.assertEqual((code.code, code.charged), ('11', False))
         self.booked_with(self.tax_r, '11')
 
     def test_code_that_is_charged(self):
-        self.add_code('11C', Charged=True, VATPercentages=[{'Percentage': 0.0}])
-        old = self.master('exact.vat.code', [('code', '=', '11')])
-        self.edit('VATCodes', old, IsBlocked=(False, True))
+        for code, blocked in (('11C', False), ('11', True)):
+            record = self.master('exact.vat.code', [('code', '=', code)])
+            self.edit('VATCodes', record, IsBlocked=(not blocked, blocked))
         self.sync()
         code = self.code_of(self.tax_r)
         self.assertEqual((code.code, code.charged), ('11C', True))
@@ -324,6 +315,19 @@ class TestHolding(HoldingCase):
         for move in sales:
             self.assertBooked(move)
 
+    def test_a_right_to_add_files_that_lacks_stops_no_bill_without_one(self):
+        self.division.send_documents = True
+        sales = self.moves(3)
+        bill = self.document('in_invoice', [(40, self.tax_in_21)])
+        (sales | bill).action_exact_export()
+        asked = self.work_refusing(lambda body: Forbidden(
+            scope='organization.documents', status=403,
+        ), 'documents/Documents')
+        self.assertEqual(len(asked), 1)
+        self.assertBooked(bill)
+        for move in sales:
+            self.refused(move, 'refused_scope', self.connection)
+
     def test_who_is_edited_goes_by_what_he_is_now(self):
         """A document that has no more in common with the refused one is not held."""
         code = self.vat_code
@@ -451,6 +455,22 @@ class TestWordsOfVendors(HoldingCase):
             }],
         )
 
+    def test_no_payment_condition_anywhere(self):
+        """Exact itself says it: neither the entry nor the relation nor the administration."""
+        self.simulator.switches.update({'default_payment_condition': ''})
+        self.addCleanup(self.simulator.switches.update, {'default_payment_condition': '30'})
+        moves = self.moves(3)
+        self.export(moves)
+        for move in moves:
+            self.refused(move, 'refused_condition_missing', self.customer)
+        self.assertEqual(len(moves.exact_export_ids.attempt_ids.filtered(
+            lambda one: one.action == 'entry')), 1)
+        self.simulator.switches.update({'default_payment_condition': '30'})
+        moves[1].action_exact_retry()
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+
     def test_document_type(self):
         self.division.send_documents = True
         move = self.invoice()
@@ -573,3 +593,272 @@ class TestExactIsIll(HoldingCase):
         self.export(self.invoice())
         self.assertEqual((self.calls.errors, self.calls.ill_count or 0), (1, 0))
         self.assertFalse(self.calls.ill_until)
+
+
+@tagged('post_install', '-at_install')
+class TestOlderYears(HoldingCase):
+    """What is closed in the years that documents have is known before one is sent."""
+
+    def close(self, year, journal, months=range(1, 13), closed=True):
+        for month in months:
+            self.control('close_period', year=year, period=month, journal=journal, closed=closed)
+            self.addCleanup(
+                self.control, 'close_period', year=year, period=month, journal=journal,
+                closed=False)
+
+    def bills(self, year, months):
+        return self.env['account.move'].union(*(
+            self.document(
+                'in_invoice', [(100 + month, self.tax_in_21)], ref=f'OLD-{year}-{month}',
+                invoice_date=f'{year}-{month:02}-15', date=f'{year}-{month:02}-15',
+                invoice_date_due=f'{year}-{month:02}-28',
+            ) for month in months
+        ))
+
+    @property
+    def purchases(self):
+        return self.mapped(
+            'exact.journal.mapping', 'journal_id', self.company_data['default_journal_purchase'],
+            'exact_journal_id',
+        ).code
+
+    def asked(self):
+        return self.simulator.store.query(
+            "SELECT COUNT(*) FROM call WHERE resource = 'read/financial/JournalStatusList'",
+        )[0][0]
+
+    def test_no_refusal_a_month(self):
+        self.close(2023, self.purchases)
+        moves, sale = self.bills(2023, range(3, 8)), self.invoice()
+        (moves | sale).action_exact_export()
+        before = self.asked()
+        asked = self.work_refusing(lambda body: None, 'purchaseentry/PurchaseEntries')
+        self.work()
+        self.assertFalse(asked, "Exact is not asked for one of them")
+        self.assertEqual(self.asked() - before, 1, "one call for all months")
+        self.assertBooked(sale)
+        for move in moves:
+            [finding] = move.exact_export_id.finding_ids.filtered(
+                lambda one: one.severity == 'blocks')
+            self.assertEqual(
+                (move.exact_export_id.state, finding.code, finding.fixed_by),
+                ('blocked', 'period_closed', 'exact'),
+            )
+            self.assertEqual(finding.res_model, 'exact.journal.period')
+        # Opened in Exact: the regular reading sees it, as long as documents wait for that year
+        self.close(2023, self.purchases, [3], closed=False)
+        self.sync()
+        self.work()
+        self.assertBooked(moves[0])
+        self.assertEqual(set(moves[1:].mapped('exact_state')), {'blocked'})
+
+    def test_open_for_purchases_and_closed_for_sales(self):
+        self.close(2023, self.journal.code)
+        bill = self.bills(2023, [4])
+        sale = self.document(
+            'out_invoice', [(100, self.tax_21)], name=f'INV/2023/{next(self.numbers)}',
+            invoice_date='2023-04-15', date='2023-04-15', invoice_date_due='2023-05-15',
+        )
+        (bill | sale).action_exact_export()
+        asked = self.work_refusing(lambda body: None)
+        self.work()
+        self.assertFalse(asked)
+        self.assertBooked(bill)
+        self.assertEqual(sale.exact_export_id.finding_ids[:1].code, 'period_closed')
+        # Known by now: not asked for again within the day
+        before = self.asked()
+        other = self.bills(2023, [5])
+        self.export(other)
+        self.assertBooked(other)
+        self.assertEqual(self.asked(), before)
+
+    def test_years_that_may_not_be_read_stop_nothing(self):
+        bill = self.bills(2023, [6])
+        get = ExactClient.get
+
+        def got(client, path, **values):
+            if path == 'read/financial/JournalStatusList':
+                raise Forbidden(scope='financial.accounting', status=403)
+            return get(client, path, **values)
+
+        with patch.object(ExactClient, 'get', got):
+            self.export(bill)
+        self.assertBooked(bill)
+
+    def test_documents_of_this_year_cost_no_call(self):
+        before = self.asked()
+        self.export(self.invoice())
+        self.assertEqual(self.asked(), before)
+
+
+@tagged('post_install', '-at_install')
+class TestAccountOfTheRelation(RefusalCase):
+    """A relation with a receivable account of its own, another than that of the journal."""
+
+    def setUp(self):
+        super().setUp()
+        self.relation = self.export(self.invoice()).relation_id
+        self.other = self.master('exact.gl.account', [
+            ('gl_type', '=', 20), ('exact_guid', '!=', self.journal.gl_account_guid),
+        ]) or self.master('exact.gl.account', [('gl_type', '=', 21)])
+
+    def test_known_beforehand(self):
+        self.edit('Accounts', self.relation, GLAR=(None, self.other.exact_guid))
+        self.sync()
+        move, free = self.invoice(), self.invoice(partner=self.env['res.partner'].create({
+            'name': "Bakker", 'city': "Breda", 'is_company': True,
+        }))
+        self.export(move | free)
+        self.assertBooked(free)
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'blocked', move.exact_message)
+        self.assertFalse(export.asked_at)
+        [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
+        self.assertEqual((finding.code, finding.fixed_by), ('relation_account', 'exact'))
+        self.assertIn(self.other.code, finding.message)
+        self.assertTrue(finding.button_label)
+        # Mended in Exact: it goes by itself
+        self.restore()
+        self.sync()
+        self.work()
+        self.assertBooked(move)
+
+    def test_what_the_mirror_does_not_have_yet_is_asked_once(self):
+        self.edit('Accounts', self.relation, GLAR=(None, self.other.exact_guid))
+        moves = self.invoice(1) | self.invoice(2)
+        self.export(moves)
+        for move in moves:
+            finding = self.refused(move, 'refused_relation_account', self.customer)
+        self.assertEqual(finding.fixed_by, 'exact')
+        self.assertEqual(len(moves.exact_export_ids.attempt_ids.filtered(
+            lambda one: one.action == 'entry')), 1)
+
+
+@tagged('post_install', '-at_install')
+class TestKnownAsProcessed(HoldingCase):
+    """What Exact no longer lets go is not asked for: the opposite is offered at once."""
+
+    def deleted(self):
+        return self.simulator.store.query(
+            "SELECT COUNT(*) FROM call WHERE method = 'DELETE' AND resource = ?", ENTRIES,
+        )[0][0]
+
+    def processed(self, count):
+        self.control('switches', entry_status=50)
+        self.addCleanup(self.control, 'switches', entry_status=20)
+        moves = self.moves(count)
+        self.export(moves)
+        for move in moves:
+            self.assertBooked(move)
+        self.control('switches', entry_status=20)
+        return moves
+
+    def test_five_undos_ask_nothing(self):
+        moves = self.processed(5)
+        before = self.deleted()
+        for move in moves:
+            move.action_exact_undo()
+            # At once, without a worker
+            [finding] = move.exact_export_id.finding_ids.filtered(
+                lambda one: one.severity == 'blocks')
+            self.assertEqual(finding.code, 'already_processed')
+            move.invalidate_recordset()
+            self.assertIn("Reverse it instead", move.exact_message)
+            self.assertTrue(move.exact_may_reverse)
+        self.work()
+        self.assertEqual(self.deleted(), before)
+        self.assertFalse(self.division.call_pauses)
+        self.assertEqual(set(moves.mapped('exact_state')), {'verified'})
+        moves.exact_export_ids.action_reverse()
+        self.work()
+        self.assertEqual(set(moves.exact_export_ids.mapped('state')), {'undone'})
+
+    def test_update_asks_nothing_either(self):
+        move = self.processed(1)
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 50
+        move.action_post()
+        self.work()
+        move.action_exact_update()
+        with patch.object(ExactClient, 'put', side_effect=AssertionError("asked")), \
+                patch.object(ExactClient, 'delete', side_effect=AssertionError("asked")):
+            self.work()
+        self.assertIn('already_processed', move.exact_export_id.finding_ids.mapped('code'))
+        self.assertEqual(move.exact_state, 'changed')
+
+    def test_wizard_offers_the_reversal(self):
+        moves = self.processed(2)
+        wizard = self.env['exact.undo.wizard'].with_context(exact_move_ids=moves.ids).create({})
+        self.assertTrue(wizard.reverse)
+        open_one = self.invoice()
+        self.export(open_one)
+        wizard = self.env['exact.undo.wizard'].with_context(
+            exact_move_ids=(moves | open_one).ids).create({})
+        self.assertFalse(wizard.reverse)
+
+    def test_entry_in_a_closed_period_is_not_asked_for(self):
+        move = self.invoice()
+        self.export(move)
+        period = {'year': 2026, 'period': 1, 'journal': self.journal.code}
+        self.control('close_period', **period)
+        self.addCleanup(self.control, 'close_period', closed=False, **period)
+        self.sync()
+        before = self.deleted()
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual(self.deleted(), before)
+        finding = move.exact_export_id.finding_ids.filtered(lambda one: one.severity == 'blocks')
+        self.assertEqual(finding.code, 'kept_by_period')
+        self.assertTrue(move.exact_may_reverse)
+        self.control('close_period', closed=False, **period)
+        self.sync()
+        move.action_exact_undo()
+        self.work()
+        self.assertEqual(move.exact_export_id.state, 'undone')
+
+
+@tagged('post_install', '-at_install')
+class TestStyleOfCreditNotes(HoldingCase):
+    """The administration wants the other style: its switch is named, with its button."""
+
+    def test_the_switch_is_named(self):
+        self.control('switches', credit_note='explicit')
+        self.addCleanup(self.control, 'switches', credit_note='sign')
+        refunds = self.env['account.move'].union(*(
+            self.document('out_refund', [(price, self.tax_21)], name=f'R{next(self.numbers)}')
+            for price in (10, 20, 30)
+        ))
+        invoice = self.invoice()
+        (refunds | invoice).action_exact_export()
+        for words in ("Ongeldig: Bedrag", "Invalid: Amount"):
+            asked = self.work_refusing(lambda body, words=words: (
+                self.said(words) if body['SalesEntryLines'][0]['AmountFC'] < 0 else None
+            ))
+            self.assertEqual(len([
+                body for body in asked if body['SalesEntryLines'][0]['AmountFC'] < 0]), 1)
+            for move in refunds:
+                finding = self.refused(move, 'refused_credit_note_style', self.division)
+            self.assertIn("Choose the other style of credit notes", finding.message)
+            self.assertEqual(finding.fixed_by, 'manager')
+            self.assertEqual(finding.button_label, "Open the Administration")
+            self.assertEqual(finding.action_fix()['res_id'], self.division.id)
+            refunds[0].action_exact_retry()
+        self.assertBooked(invoice)
+        self.work_refusing(lambda body: (
+            self.said(words) if body['SalesEntryLines'][0]['AmountFC'] < 0 else None
+        ))
+        # The switch is turned: they go by themselves
+        self.division.credit_note_style = 'explicit'
+        self.work()
+        for move in refunds:
+            self.assertBooked(move)
+
+    def test_the_other_way_round(self):
+        """Exact does not take the type of a credit note where it wants a sign."""
+        self.division.credit_note_style = 'explicit'
+        refund = self.document('out_refund', [(10, self.tax_21)], name=f'R{next(self.numbers)}')
+        self.export(refund)
+        self.refused(refund, 'refused_credit_note_style', self.division)
+        self.division.credit_note_style = 'sign'
+        self.work()
+        self.assertBooked(refund)

@@ -39,6 +39,13 @@ def test_what_only_some_have(change, name, expected):
     assert shared(name, parts_of(replace(FULL, **change))) == expected
 
 
+def test_what_is_asked_for_besides_the_entry():
+    for name, value in (('with_files', Part('files', 'sale')),
+                        ('new_relation', Part('new_relation', ''))):
+        assert value in parts_of(FULL, **{name: True})
+        assert value not in parts_of(FULL)
+
+
 def test_a_condition_of_the_relation_is_one():
     bare = replace(FULL, payment_condition='')
     assert shared('no_payment_condition', parts_of(bare, relation_condition='30')) is None

@@ -22,6 +22,7 @@ from booking import (
     period_of,
     to_dict,
 )
+from booking.period import unread
 
 D = Decimal
 JANUARY = dt.date(2026, 1, 15)
@@ -186,3 +187,15 @@ def test_why_an_entry_is_where_it_is_says_nothing_about_the_document():
     unknown = replace(moved, own_date=None)
     assert fingerprint(moved) == fingerprint(unknown)
     assert changes(moved, unknown) == ()
+
+
+def test_which_older_years_are_not_known():
+    now, day = dt.datetime(2026, 11, 30, 12), dt.timedelta(days=1)
+    wanted = {('60', 2023), ('60', 2022), ('70', 2023), ('60', 2025), ('90', 2023)}
+    read = {
+        ('60', 2022): now - dt.timedelta(hours=2), ('70', 2023): now - 2 * day,
+        # A moment in the future is none
+        ('90', 2023): now + day,
+    }
+    assert unread(wanted, 2025, read, now, day) == {('60', 2023), ('70', 2023), ('90', 2023)}
+    assert unread(set(), 2025, read, now, day) == set()

@@ -189,6 +189,28 @@ def test_findings_of_a_line(change, code, severity):
     assert found == [(code, severity, 0)]
 
 
+@pytest.mark.parametrize(('kind', 'own', 'journal', 'blocked'), [
+    ('sale', {'receivable': 'g3'}, 'ar', True),
+    ('sale', {'receivable': 'ar'}, 'ar', False),
+    ('sale', {'payable': 'g3'}, 'ar', False),
+    ('purchase', {'payable': 'g3'}, 'ap', True),
+    ('purchase', {'payable': 'ap', 'receivable': 'g3'}, 'ap', False),
+    # What nobody knows is not checked
+    ('sale', {'receivable': 'g3'}, '', False),
+])
+def test_control_account_of_the_relation(kind, own, journal, blocked):
+    code = '70' if kind == 'sale' else '60'
+    facts = replace(
+        FACTS, relations={'r1': RelationFacts('Both', **own)},
+        journals={code: JournalFacts('20' if kind == 'sale' else '22', gl_account=journal)},
+    )
+    found = check(sale(kind=kind, journal=code, lines=[Line('g1', D(100), '2')]), facts)
+    assert [finding.code for finding in found] == ['relation_account'] * blocked
+    for finding in found:
+        assert finding.severity == 'blocks'
+        assert finding.params['account'] == '2000'
+
+
 @pytest.mark.parametrize(('currency', 'known', 'unread', 'expected'), [
     ('JPY', {'EUR', 'USD'}, (), [('currency_unknown', 'blocks')]),
     ('USD', {'EUR', 'USD'}, (), []),
