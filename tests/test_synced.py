@@ -54,8 +54,9 @@ class OtherDivision(ExactExportCase):
 class OtherBooks(ExactExportCase):
     @classmethod
     def start_simulator(cls):
-        super().start_simulator()
+        started = super().start_simulator()
         cls.simulator.control.run('add_currency', {'code': 'JPY', 'precision': 1})
+        return started
 
 
 class OtherSwitches(ExplicitTypeMixin, ExactExportCase):
