@@ -188,7 +188,7 @@ class ExactPartnerMapping(models.Model):
             partner: known for partner, known in parties.items()
             if partner not in found or not found[partner].key
         }
-        pool.add_by_hint(rest.values())
+        pool.add_by_hint(rest)
         return {**found, **pool.choose(rest)}
 
     def _find_previous(self, division):

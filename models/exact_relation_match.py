@@ -71,9 +71,15 @@ class RelationPool:
             ])), {})
 
     def add_by_hint(self, parties):
-        """Relations that share a bank account or the name with one of the parties."""
-        accounts = set().union(*(known.accounts for known in parties))
-        names = {known.name for known in parties} - {''}
+        """Relations that share a bank account or the name with one of the parties.
+
+        :param parties: {partner: Party}
+        """
+        accounts = set().union(*(known.accounts for known in parties.values()))
+        # As Exact would have it from here, and as somebody may have typed it there.
+        names = {known.name for known in parties.values()}
+        names |= {(partner.name or '').strip() for partner in parties}
+        names.discard('')
         relations = self.division.env['exact.relation']
         banks = relations.bank_ids
         if accounts:
