@@ -15,6 +15,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2
+import requests
 from cryptography.fernet import Fernet
 
 from odoo import SUPERUSER_ID, api, sql_db
@@ -34,6 +35,7 @@ from odoo.addons.account_exact.exact_api import (
     Transient,
     Unreachable,
 )
+from odoo.addons.account_exact.exact_api.bounded import BoundedAdapter
 from odoo.addons.account_exact.models import exact_connection, exact_token
 from odoo.addons.account_exact.tests.common import (
     CLIENT_ID,
@@ -486,7 +488,7 @@ class TestWorkers(WorkersMixin, BaseCase):
     def test_exact_not_reachable_for_days(self):
         self.clock.advance(700)
         with patch.object(
-            self.registry['exact.connection'], '_base_url', lambda connection: 'http://127.0.0.1:9',
+            BoundedAdapter, 'send', side_effect=requests.exceptions.ConnectTimeout("no route"),
         ):
             for _hour in range(72):
                 self.in_vain(Unreachable)
