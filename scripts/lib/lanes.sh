@@ -34,7 +34,7 @@ start_lane() {
 progress() {
     local said
     said=$(grep -o '\[ *[0-9]*%\]$' "$RUN/$1.out" | tail -n 1 | tr -d '[] ') || true
-    [[ -n $said ]] || said=$(tail -n 1 "$RUN/$1.out" | cut -c1-60)
+    [[ -n $said ]] || said=$(grep . "$RUN/$1.out" | tail -n 1 | cut -c1-60) || true
     [[ $said =~ [^.,sxFEu]|^$ ]] || said="first tests"
     printf '%s %s' "$1" "$said"
 }
