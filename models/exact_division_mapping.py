@@ -250,8 +250,7 @@ class ExactDivision(models.Model):
         """
         for model in MAPPING_MODELS.values():
             self.env[model].browse().check_access('write')
-        self.check_access('read')
-        self._refresh_mappings()
+        self._filtered_access('read')._refresh_mappings()
         done = left = 0
         for kind, model in MAPPING_MODELS.items():
             mapping_model = self.env[model]

@@ -13,7 +13,6 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
-from odoo.tools.misc import format_date, formatLang
 
 from ..booking import (
     READ_FIELDS,
@@ -34,6 +33,7 @@ from ..booking.likeness import (
     traits_of,
 )
 from ..exact_api import odata, wire
+from . import exact_note
 from .exact_booking_builder import stand_in
 from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor
 from .exact_export import BOOKED_STATES
@@ -122,11 +122,15 @@ class ExactEntry(models.Model):
     @api.depends_context('lang')
     def _compute_display_name(self):
         for entry in self:
-            entry.display_name = self.env._(
-                "entry %(number)s of %(date)s, %(currency)s %(amount)s",
-                number=entry.entry_number or "?", date=format_date(self.env, entry.date),
-                currency=entry.currency_code or '', amount=formatLang(self.env, abs(entry.amount)),
-            )
+            entry.display_name = exact_note.told(self.env, entry._note())
+
+    def _note(self):
+        """The entry as a person would name it, to be kept: see `exact_note`."""
+        self.ensure_one()
+        return exact_note.note(
+            'attempt/entry', number=self.entry_number or "?", date=exact_note.day(self.date),
+            amount=exact_note.money(abs(self.amount), self.currency_code or ''),
+        )
 
     def unlink(self):
         divisions = self.division_id
@@ -443,7 +447,7 @@ class ExactExport(models.Model):
         for finding in self._questions():
             finding.move_id._message_log(body=self.env._(
                 "Withdrawn. What may be this document stays in Exact: %s.",
-                finding.params.get('entries', ''),
+                exact_note.shown(self.env, finding.params.get('entries')),
             ))
         return super()._withdraw()
 

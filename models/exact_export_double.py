@@ -10,6 +10,7 @@ from ..booking import from_dict
 from ..booking.likeness import ASK, DOUBLE
 from .exact_booking_builder import Problem
 from .exact_export import BOOKED_STATES
+from .exact_note import several
 
 
 class ExactExport(models.Model):
@@ -95,7 +96,9 @@ class ExactExport(models.Model):
                 export.is_double = False
                 continue
             export._add_findings({export: [Problem('booked_twice', params={
-                'number': export.entry_number, 'entries': self._entries_text(entries),
+                'number': export.entry_number, 'entries': several(
+                    entry._note() for entry in entries
+                ),
             }, target=('exact.entry', entries[0].id))]})
             if not export.is_double:
                 export.is_double = True

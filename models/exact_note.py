@@ -40,7 +40,7 @@ def moment(value):
 
 def day(value):
     """A date as a parameter."""
-    return {'day': fields.Date.to_string(value)}
+    return {'day': fields.Date.to_string(value) or ''}
 
 
 def money(amount, currency=''):
@@ -88,7 +88,7 @@ def shown(env, param):
             env, fields.Datetime.to_datetime(param['moment']), dt_format='short',
         )
     if 'day' in param:
-        return format_date(env, param['day'])
+        return format_date(env, param['day'] or False)
     if 'word' in param:
         return _translated(env, WORDS[param['word']])
     amount = formatLang(env, float(param['amount']))

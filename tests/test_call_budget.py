@@ -705,7 +705,9 @@ class TestMeter(ExactConnectedCase):
         """Let documents wait: (state, kind, action, count)."""
         self.enterContext(patch.object(
             self.env.registry['exact.division'], '_waiting_exports',
-            lambda divisions: {division: list(groups) for division in divisions},
+            lambda divisions: {
+                division: [(*group, None) for group in groups] for division in divisions
+            },
         ))
 
     def meter(self, division=None, **context):

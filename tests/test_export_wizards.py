@@ -73,7 +73,7 @@ class TestExportWizards(ExactExportCase):
             self.assertEqual((wizard.is_checking, wizard.is_checked), (True, False))
             self.assertFalse(progress, "nobody waits for it")
             # Whoever closed the window finds it again
-            found = self.env['exact.export.wizard'].action_open()
+            found = self.env['exact.export.wizard']._open_latest()
             self.assertEqual(found['res_id'], wizard.id)
             self.run_cron('ir_cron_dry_run')
         self.assertEqual(progress, [(True, 40), (True, 80), (False, 100)])

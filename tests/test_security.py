@@ -149,7 +149,6 @@ METHODS = {
     'exact.export.document.wizard': {'action_export': {'invoicer'}},
     'exact.export.wizard': {
         'action_check': {'invoicer'}, 'action_export': {'invoicer'}, 'action_look': {'invoicer'},
-        'action_open': {'invoicer'},
     },
     'exact.export.wizard.line': {
         'action_fix': {'invoicer'}, 'action_open_moves': {'invoicer'},

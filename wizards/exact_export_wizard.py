@@ -146,7 +146,7 @@ class ExactExportWizard(models.TransientModel):
         return self.env['account.move'].search(self._domain() & domain, order=order, limit=limit)
 
     @api.model
-    def action_open(self):
+    def _open_latest(self):
         """Open the window: the person's dry run that is going on or was done today, else a new one.
         """
         wizard = self.search([
