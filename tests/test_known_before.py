@@ -786,16 +786,6 @@ class TestKnownAsProcessed(HoldingCase):
         self.assertIn('already_processed', move.exact_export_id.finding_ids.mapped('code'))
         self.assertEqual(move.exact_state, 'changed')
 
-    def test_wizard_offers_the_reversal(self):
-        moves = self.processed(2)
-        wizard = self.env['exact.undo.wizard'].with_context(exact_move_ids=moves.ids).create({})
-        self.assertTrue(wizard.reverse)
-        open_one = self.invoice()
-        self.export(open_one)
-        wizard = self.env['exact.undo.wizard'].with_context(
-            exact_move_ids=(moves | open_one).ids).create({})
-        self.assertFalse(wizard.reverse)
-
     def test_entry_in_a_closed_period_is_not_asked_for(self):
         move = self.invoice()
         self.export(move)

@@ -54,12 +54,6 @@ class ExactUndoWizard(models.TransientModel):
                 'export_id': export.id if export else False,
                 'will': will,
             }))
-        deleted = [
-            living[move.id] for move, line in zip(moves, values['line_ids'], strict=True)
-            if line[2]['will'] == 'delete'
-        ]
-        # What Exact has processed it does not delete: the opposite is what is left.
-        values['reverse'] = bool(deleted) and all(export._is_processed() for export in deleted)
         return values
 
     def action_undo(self):
