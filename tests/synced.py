@@ -13,12 +13,13 @@ import pathlib
 import pickle
 import tempfile
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import cache
 
 import psycopg2
 from psycopg2 import sql
 
-from odoo import api, models, sql_db
+from odoo import api, fields, models, sql_db
 from odoo.tests.common import get_db_name
 from odoo.tools import SQL, config
 
@@ -60,8 +61,11 @@ def attributes(cls):
         and name not in OF_THE_CLASS
     }
     file = io.BytesIO()
+    # The end of the set-up, not the beginning of its transaction: when its moments are moved on,
+    # none of them may come to lie in the future
     Pickler(file).dump({
-        'now': cls.cr.now(), 'user': cls.env.uid, 'context': dict(cls.env.context),
+        'now': fields.Datetime.now() + timedelta(seconds=1),
+        'user': cls.env.uid, 'context': dict(cls.env.context),
     })
     Pickler(file).dump(kept)
     return file.getvalue()

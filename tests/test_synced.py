@@ -13,10 +13,17 @@ from .export_common import ExactExportCase, ExplicitTypeMixin
 @tagged('post_install', '-at_install')
 class TestSynchronisedStart(ExactExportCase):
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.begun_at = fields.Datetime.now()
+
     def test_it_is_as_if_it_had_been_made_just_now(self):
         cursors = self.env['exact.cursor'].search([('division_id', '=', self.division.id)])
         self.assertTrue(cursors)
         self.assertFalse(cursors.filtered(lambda cursor: not cursor.is_complete))
+        for cursor in cursors:
+            self.assertLessEqual(cursor.last_success_at, self.begun_at, cursor.resource)
         for record in (self.division, *cursors[:3]):
             self.assertLess(
                 abs(fields.Datetime.now() - record.write_date), timedelta(minutes=10), record,
@@ -41,7 +48,7 @@ class TestSynchronisedStart(ExactExportCase):
         self.assertEqual(self.env.user.login, 'accountman')
         self.assertTrue(self.env.context['tracking_disable'])
         self.assertEqual(self.company_data['default_journal_sale'].type, 'sale')
-        one, other = self.partner_a.env, self.env
+        one, other = self.tax_21.env, self.env
         self.assertEqual((one.uid, one.su, one.context), (other.uid, other.su, other.context))
 
 
