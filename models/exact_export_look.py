@@ -30,7 +30,9 @@ class ExactExport(models.Model):
         now = fields.Datetime.now()
         self.env['exact.export.queue'].flush_model()
         self.env['exact.cursor'].flush_model(['resource', 'last_success_at'])
-        self.env['exact.division'].flush_model(['company_id', 'unreachable_reason'])
+        self.env['exact.division'].flush_model([
+            'active', 'company_id', 'unreachable_reason',
+        ])
         rows = self.env.execute_query(SQL(
             """
             SELECT division.id
@@ -39,7 +41,8 @@ class ExactExport(models.Model):
               JOIN exact_connection connection ON connection.id = division.connection_id
          LEFT JOIN exact_cursor reading
                 ON reading.division_id = division.id AND reading.resource = %(resource)s
-             WHERE division.company_id IS NOT NULL AND connection.state = 'connected'
+             WHERE division.active AND division.company_id IS NOT NULL
+               AND connection.state = 'connected'
                AND division.unreachable_reason IS NULL AND %(which)s
                AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
                -- The first look is that of the first export.

@@ -142,6 +142,9 @@ class ExactExport(models.Model):
 
         :return: whether time ran out before all was done
         """
+        if not division.active:
+            # Whatever woke us: who archives it wants nothing more to happen to its books.
+            return False
         self._recover_claims(division)
         more = self._check_proposed(division)
         self._recheck_changed(division)

@@ -35,6 +35,7 @@ class TestArchivedAdministration(ExactExportCase):
     def test_undo_waits_too(self):
         move = self.document('out_invoice', [(100, self.tax_21)])
         self.export(move)
+        self.assertBooked(move)
         self.division.active = False
         move.action_exact_undo()
         self.run_cron('ir_cron_exact_export')

@@ -176,6 +176,7 @@ class ExactExportWizard(models.TransientModel):
     def action_look(self):
         """Show how far the dry run is."""
         self.ensure_one()
+        self.check_access('read')
         return self._reopen()
 
     @api.model
