@@ -22,28 +22,24 @@ class ExactExport(models.Model):
     _inherit = 'exact.export'
 
     @api.model
-    def _divisions_to_look_at(self, divisions=None):
-        """Divisions whose journals are due for a look, whatever else waits; one query for all.
-
-        :param divisions: only of these
+    def _look_due_sql(self):
+        """Query for (id, when it was served) of the divisions whose journals are due for a look,
+        whatever else waits.
         """
         now = fields.Datetime.now()
         self.env['exact.export.queue'].flush_model()
         self.env['exact.cursor'].flush_model(['resource', 'last_success_at'])
-        self.env['exact.division'].flush_model([
-            'active', 'company_id', 'unreachable_reason',
-        ])
-        rows = self.env.execute_query(SQL(
+        self.env['exact.division'].flush_model(['active', 'company_id', 'unreachable_reason'])
+        return SQL(
             """
-            SELECT division.id
+            SELECT division.id, queue.served_at
               FROM exact_export_queue queue
               JOIN exact_division division ON division.id = queue.division_id
               JOIN exact_connection connection ON connection.id = division.connection_id
          LEFT JOIN exact_cursor reading
                 ON reading.division_id = division.id AND reading.resource = %(resource)s
              WHERE division.active AND division.company_id IS NOT NULL
-               AND connection.state = 'connected'
-               AND division.unreachable_reason IS NULL AND %(which)s
+               AND connection.state = 'connected' AND division.unreachable_reason IS NULL
                AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
                -- The first look is that of the first export.
                AND queue.looked_until IS NOT NULL
@@ -52,12 +48,16 @@ class ExactExport(models.Model):
                     OR COALESCE(queue.looked_at, queue.looked_until) <= %(hour_ago)s
                     OR reading.last_success_at > COALESCE(queue.looked_at, queue.looked_until)
                )
-          ORDER BY queue.served_at NULLS FIRST, division.id
             """,
             now=now, hour_ago=now - HOURLY, resource=READ_BEFORE,
-            which=SQL("division.id = ANY(%s)", divisions.ids) if divisions else SQL("TRUE"),
-        ))
-        return self.env['exact.division'].browse(row[0] for row in rows)
+        )
+
+    @api.model
+    def _is_look_due(self, division):
+        """Whether the journals of the division are due for a look, whatever else waits."""
+        return bool(self.env.execute_query(SQL(
+            "SELECT 1 FROM (%s) AS look WHERE look.id = %s", self._look_due_sql(), division.id,
+        )))
 
     @api.model
     def _look_before_sending(self, division, client):
@@ -72,7 +72,7 @@ class ExactExport(models.Model):
     @api.model
     def _look_if_due(self, division, client):
         """Look through the journals because it is time, not because something is sent."""
-        if self._divisions_to_look_at(division):
+        if self._is_look_due(division):
             self._look(division, client)
 
     @api.model
@@ -92,7 +92,7 @@ class ExactDivision(models.Model):
 
     def _sync_complete(self, resource, cursor):
         result = super()._sync_complete(resource, cursor)
-        if resource.key == READ_BEFORE and self.env['exact.export']._divisions_to_look_at(self):
+        if resource.key == READ_BEFORE and self.env['exact.export']._is_look_due(self):
             self.env['exact.export']._enqueue(self)
         return result
 

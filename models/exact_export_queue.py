@@ -192,27 +192,29 @@ class ExactExport(models.Model):
         ])
         rows = self.env.execute_query(SQL(
             """
-            SELECT division.id
-              FROM exact_export export
-              JOIN exact_division division ON division.id = export.division_id
-              JOIN exact_connection connection ON connection.id = division.connection_id
-         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
-             WHERE %s
-          GROUP BY division.id
-          ORDER BY MIN(queue.served_at) NULLS FIRST, division.id
+            -- Who waits with documents goes before who has a look to take, and nothing else.
+            SELECT due.id FROM (
+                SELECT division.id, queue.served_at, 0 AS turn
+                  FROM exact_export export
+                  JOIN exact_division division ON division.id = export.division_id
+                  JOIN exact_connection connection ON connection.id = division.connection_id
+             LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+                 WHERE %(due)s
+             UNION ALL
+                SELECT look.id, look.served_at, 1 FROM (%(look)s) AS look
+            ) AS due
+          GROUP BY due.id ORDER BY MIN(due.turn), MIN(due.served_at) NULLS FIRST, due.id
             """,
-            self._due_now_sql(),
+            due=self._due_now_sql(), look=self._look_due_sql(),
         ))
-        # Who waits with documents goes before who has a look to take, and nothing else.
-        due = self.env['exact.division'].browse(row[0] for row in rows)
-        return due | self._divisions_to_look_at()
+        return self.env['exact.division'].browse(row[0] for row in rows)
 
     @api.model
     def _due_rows(self):
         """(state, pending action, number, attempts, which) of what the workers could do now, and
         the divisions that they could look at: it changes with each step that is done.
         """
-        looks = [('look', division.id) for division in self._divisions_to_look_at()]
+        looks = [('look', *row) for row in self.env.execute_query(self._look_due_sql())]
         return looks + self.env.execute_query(SQL(
             """
             SELECT export.state, export.pending_action, COUNT(*), SUM(export.attempt_count),

@@ -149,7 +149,7 @@ class ExactExport(models.Model):
         more = self._check_proposed(division)
         self._recheck_changed(division)
         closed = division.connection_id.sudo().state != 'connected' or division.unreachable_reason
-        if closed or not (self._due_in(division) or self._divisions_to_look_at(division)):
+        if closed or not (self._due_in(division) or self._is_look_due(division)):
             return more
         with division._client() as client:
             self._resolve_uncertain(division, client)
