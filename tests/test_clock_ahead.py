@@ -118,7 +118,7 @@ class TestBudgetAhead(ExactSimulatorMixin, TransactionCase):
         tickets = [self.reserve() for _call in range(5)]
         self.reserve()
         for ticket in tickets:
-            self.record(ticket, 500, exact_api.Rejected("no"), **{
+            self.record(ticket, 500, exact_api.Rejected("no", messages=["Ongeldig: Bedrag"]), **{
                 'X-RateLimit-Minutely-Limit': '60', 'X-RateLimit-Minutely-Remaining': '0',
                 'X-RateLimit-Minutely-Reset': minute, 'X-RateLimit-Limit': '5000',
                 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': day,
@@ -133,7 +133,7 @@ class TestBudgetAhead(ExactSimulatorMixin, TransactionCase):
         self.assertTrue(ticket)
         # From here on it is counted as always
         for ticket in [self.reserve() for _call in range(5)]:
-            self.record(ticket, 500, exact_api.Rejected("no"))
+            self.record(ticket, 500, exact_api.Rejected("no", messages=["Ongeldig: Bedrag"]))
         self.assertRaises(RateLimited, self.reserve)
         call = self.env['exact.call'].search([
             ('division_id', '=', self.division.id), ('resource', '=', 'crm/Accounts'),

@@ -581,7 +581,7 @@ class TestExportRefusals(ExactExportCase):
             finally:
                 client.put('financial/GLAccounts', ledger.exact_guid, {'IsBlocked': False})
         self.assertEqual(move.exact_export_id.state, 'refused')
-        self.assertIn(f"Exact does not take {ledger.display_name}", move.exact_message)
+        self.assertIn(f"{ledger.display_name} is blocked in Exact", move.exact_message)
         self.assertIn("Exact says: ", move.exact_message)
         move.action_exact_retry()
         self.run_cron('ir_cron_exact_export')

@@ -48,7 +48,7 @@ class TestHrExpense(ExactExpenseCase):
         self.assertEqual(mapping.partner_id, contact)
         self.assertFalse(own_card.is_supplier)
 
-    def test_the_employee_is_found_by_bank_account(self):
+    def test_a_bank_account_alone_only_suggests_the_employee(self):
         relation = self.env['exact.relation.bank'].search([
             ('division_id', '=', self.division.id), ('iban_key', '!=', False),
             ('relation_id.is_blocked', '=', False), ('relation_id.is_supplier', '=', True),
@@ -56,6 +56,17 @@ class TestHrExpense(ExactExpenseCase):
         self.assertTrue(relation, "no supplier of the simulator has a bank account")
         employee = self.create_employee("Somebody Else", private_iban=relation.iban_key)
         expense = self.create_expense(employee_id=employee.id)
+        self.run_all()
+        move = expense.account_move_id
+        self.assertEqual(
+            (move.exact_state, move.exact_export_id.finding_ids.mapped('code')),
+            ('blocked', ['relation_same_iban']),
+        )
+        # A person says that it is.
+        self.env['exact.partner.mapping'].create({
+            'division_id': self.division.id, 'partner_id': move.exact_export_id.finding_ids.res_id,
+            'relation_id': relation.relation_id.id,
+        })
         self.run_all()
         self.assertEqual(
             self.assertBookedAs(expense, 'purchase').relation_id, relation.relation_id,
