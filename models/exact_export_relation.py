@@ -166,9 +166,7 @@ class ExactExport(models.Model):
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
         """
-        ours = replace(
-            known_party(partner, self.division_id._home_country()), place=_place(values),
-        )
+        ours = known_party(partner, self.division_id._home_country(), _place(values))
         rows = {
             wire.as_guid(row['ID']): row
             for row in client.get(

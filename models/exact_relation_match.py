@@ -31,16 +31,17 @@ def own_text(partner, name):
     return partner[name] or '' if partner.commercial_partner_id == partner else ''
 
 
-def known_party(partner, home):
+def known_party(partner, home, place=()):
     """Who a partner is, in the terms of the one rule for that.
 
     :param home: country of the books, where a partner without country is taken to be.
+    :param place: e-mail, postcode and city, as Exact would be told them.
     :rtype: booking.party.Party
     """
     return booking_party.party(
         country=partner.country_id.code or home,
         vat=own_text(partner, 'vat'), chamber=own_text(partner, 'company_registry'),
-        accounts=partner.bank_ids.mapped('acc_number'), name=partner.name,
+        accounts=partner.bank_ids.mapped('acc_number'), name=partner.name, place=place,
     )
 
 

@@ -534,6 +534,26 @@ class TestWhoIsIt(RelationCase):
         self.export(second)
         self.assertBooked(second)
 
+    def test_own_card_is_found_again_by_where_it_is(self):
+        """What Exact made and did not tell, and what a restored backup has forgotten."""
+        place = {'zip': "1234 AB", 'city': "Zwolle", 'email': "Post@Rond.example"}
+        lost = self.invoice(self.contact("Relation Lost", **place))
+        self.simulator.faults.add('cut_after', method='POST', resource='crm/Accounts')
+        self.export(lost)
+        self.assertEqual(lost.exact_export_id.state, 'ready')
+        self.assertTrue(self.row(lost.partner_id).asked_at)
+        self.again(lost.exact_export_id)
+        self.assertBooked(lost)
+        self.assertEqual(len(self.cards("Relation Lost")), 1)
+        # Exact has it, nobody here knows of it.
+        forgotten = self.invoice(self.contact("Relation Forgotten", **place))
+        guid = self.card(
+            "Relation Forgotten", sync=False, Postcode=place['zip'], City=place['city'],
+            Email=place['email'].lower(), Status='C',
+        )
+        self.export(forgotten)
+        self.assertOn(forgotten, guid)
+
     # === 6: MERGED === #
 
     def test_merged_contacts_keep_one_link(self):
