@@ -1,8 +1,9 @@
 """Pytest plugin: what each test came to and how long it took, as JSON for stage_result.py.
 
 The seconds are those of a machine that has nothing else to do: the time on the clock less the time
-that threads of this process, and the processes of PostgreSQL that work for its databases, were
-ready to run and waited for a processor. Where the system does not tell that, they are the clock's.
+that this process, those that its stage started beside it (Odoo, a browser) and those of PostgreSQL
+that work for its databases were ready to run and waited for a processor. Where the system does not
+tell that, they are the clock's.
 """
 import json
 import os
@@ -25,11 +26,33 @@ def schedule(path):
     return int(run) / 1e9, int(wait) / 1e9
 
 
-class Meter:
-    """What this process and its share of PostgreSQL have used so far."""
+def of_stage():
+    """The processes that our parent started, and theirs."""
+    parents = {}
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            parents[path.parent] = path.read_text().rpartition(')')[2].split()[1]
+        except (OSError, IndexError):
+            continue
+    found = {str(os.getppid())}
+    added = True
+    while added:
+        new = {path.name for path, parent in parents.items() if parent in found} - found
+        found |= new
+        added = bool(new)
+    return [Path('/proc', name) for name in found - {str(os.getppid())}]
 
-    def __init__(self, database):
+
+class Meter:
+    """What this process and its share of PostgreSQL have used so far.
+
+    :param str database: the beginning of the names of its databases
+    :param bool stage: with all processes of the stage
+    """
+
+    def __init__(self, database, stage=False):
         self.database = f' {database}'.encode() if database else None
+        self.stage = stage
 
     def servers(self):
         """The processes of PostgreSQL that work for our databases, which begin with one name."""
@@ -46,6 +69,12 @@ class Meter:
         own = time.process_time() + usage.children_user + usage.children_system
         threads = Path('/proc/self/task').glob('*/schedstat')
         parts = {path: (0, schedule(path)[1]) for path in threads}
+        if self.stage:
+            own = 0
+            parts = {
+                path: schedule(path)
+                for process in of_stage() for path in process.glob('task/*/schedstat')
+            }
         if self.database:
             parts.update((path, schedule(path / 'schedstat')) for path in self.servers())
         return time.monotonic(), own, parts
@@ -65,7 +94,9 @@ class Meter:
 class Results:
     def __init__(self, config):
         self.config = config
-        self.meter = Meter(config.getoption('--odoo-database', None))
+        database = config.getoption('--odoo-database', None)
+        served = os.environ.get('ACCOUNT_EXACT_DATABASE')
+        self.meter = Meter(database or served, stage=bool(served))
         self.outcomes, self.times, self.setups = {}, {}, {}
         self.subtests = {'passed': 0, 'failed': 0, 'skipped': 0}
         self.setup_time = (0, 0)
@@ -121,6 +152,7 @@ class Results:
     def pytest_sessionfinish(self):
         if not FILE:
             return
+        _clock, own, parts = self.meter.read()
         Path(FILE).write_text(json.dumps({
             'tests': [
                 [name, outcome, *self.times.get(name, (0, 0))]
@@ -128,7 +160,7 @@ class Results:
             ],
             'setups': [[name, *times] for name, times in self.setups.items()],
             'subtests': self.subtests,
-            'processor': self.meter.read()[1],
+            'processor': own + sum(run for run, _wait in parts.values()),
         }), encoding='utf-8')
 
 

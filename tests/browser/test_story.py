@@ -1,7 +1,8 @@
 """The main job in a real browser: connect, let the master data in, map, export, look, undo.
 
-Started by scripts/test against a demo database of its own and a simulator with fresh books. Each
-step leaves a screenshot, for people to look at.
+Started by scripts/test against a demo database of its own and a simulator with fresh books. One
+story, each chapter begins where the one before ended; each step leaves a screenshot, for people to
+look at.
 """
 
 import re
@@ -19,7 +20,7 @@ def odoo():
         yield person
 
 
-def test_story(odoo):
+def test_connect(odoo):
     page = odoo.page
     odoo.login('admin')
 
@@ -46,6 +47,11 @@ def test_story(odoo):
     row.locator('button[name="action_use_for_company"]').click()
     odoo.settle()
     odoo.shot('division-chosen')
+    assert not odoo.errors, odoo.errors
+
+
+def test_master_data_comes_in(odoo):
+    page = odoo.page
 
     # The master data comes in by itself
     odoo.open('action-account_exact.exact_division_action')
@@ -56,6 +62,11 @@ def test_story(odoo):
     odoo.reload_until('.o_statusbar_status .o_arrow_button_current', 'Ready', 180)
     odoo.reload_until('button[name="action_accept_suggestions"]', 'Accept', 60)
     odoo.shot('sync-done')
+    assert not odoo.errors, odoo.errors
+
+
+def test_suggestions(odoo):
+    page = odoo.page
 
     # Look at some suggestions before accepting all of them
     administration = page.url
@@ -72,6 +83,11 @@ def test_story(odoo):
     for kind in ('account', 'tax', 'journal', 'payment_term'):
         odoo.open(f'action-account_exact.exact_{kind}_mapping_action')
         odoo.shot(f'mapping-{kind}')
+    assert not odoo.errors, odoo.errors
+
+
+def test_dry_run(odoo):
+    page = odoo.page
 
     # Dry run over everything
     odoo.open('action-account_exact.exact_export_wizard_action')
@@ -80,6 +96,11 @@ def test_story(odoo):
     odoo.button('action_check').click()
     page.wait_for_selector('button[name="action_export"].btn-primary')
     odoo.shot('dry-run-result')
+    assert not odoo.errors, odoo.errors
+
+
+def test_export(odoo):
+    page = odoo.page
 
     # Export some invoices from their list
     odoo.open('action-account.action_move_out_invoice')
@@ -98,6 +119,11 @@ def test_story(odoo):
     page.reload()
     odoo.settle()
     odoo.shot('invoices-verified')
+    assert not odoo.errors, odoo.errors
+
+
+def test_verified(odoo):
+    page = odoo.page
 
     # The green bar
     page.locator('tr.o_data_row', has_text='Verified').first.locator('td[name="name"]').click()
@@ -119,6 +145,11 @@ def test_story(odoo):
     books.goto(SIMULATOR)
     books.screenshot(path=SCREENSHOTS / 'books.png', full_page=True)
     books.close()
+    assert not odoo.errors, odoo.errors
+
+
+def test_undo(odoo):
+    page = odoo.page
 
     # Undo
     odoo.button('action_exact_undo_wizard').click()
