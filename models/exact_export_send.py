@@ -67,9 +67,10 @@ class ExactExport(models.Model):
     def _send_ready(self, division, client):
         """Send what is ready, the documents of a journal in the order of their numbers.
 
-        :return: whether time ran out before the queue was empty
+        :return: whether the next turn goes on at once: time ran out, or some are to be checked anew
         """
         started, tried, looked_for = time.monotonic(), set(), set()
+        check_anew = False
         # A batch at a time: the queue may be long, and a turn ends with the minute's calls.
         while ready_ids := [
             export_id for export_id in self._next_ready(division, tried) if export_id not in tried
@@ -80,11 +81,11 @@ class ExactExport(models.Model):
                 looked_for = set(self._next_ready(division, tried))
                 continue
             if self._learn_old_years(division, client, ready_ids):
-                # What is closed is known now: those in it are checked anew.
+                check_anew = True
                 continue
             for export_id in ready_ids:
                 if division.hold:
-                    return False
+                    return check_anew
                 # Each alone: a record that is read along would be read anew after each commit.
                 export = self.browse(export_id)
                 tried.add(export_id)
@@ -100,7 +101,7 @@ class ExactExport(models.Model):
                 if division.numbering == 'exact' and export.state != 'sent':
                     # Those behind it may have to wait for it.
                     break
-        return False
+        return check_anew
 
     def _wait_for_fuse(self, refusal):
         """Too many refusals of one kind of request: what needs it waits, the others go on.

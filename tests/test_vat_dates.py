@@ -1,3 +1,4 @@
+from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -74,14 +75,21 @@ class TestVatDates(ExactExportCase):
 
     def test_moved_into_another_year_the_date_of_the_entry_decides(self):
         """A closed period moves the date of the entry, and with it Exact's percentage."""
-        self.company_data['default_journal_purchase']
         row = self.env['exact.journal.mapping'].search([
             ('division_id', '=', self.division.id),
             ('journal_id', '=', self.company_data['default_journal_purchase'].id),
         ])
         row.closed_period_policy = 'next_open'
         move = self.bill(self.tax_in_6, date='2018-11-20')
-        self.export(move)
+        move.action_exact_export()
+        cron = self.env.ref('account_exact.ir_cron_exact_export')
+        triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
+        triggers.unlink()
+        self.run_cron('ir_cron_exact_export')
+        # Exact was asked what is closed in that year: checked anew at once, not minutes later
+        [again] = triggers.search([('cron_id', '=', cron.id)])
+        self.assertLessEqual(again.call_at, fields.Datetime.now())
+        self.run_cron('ir_cron_exact_export')
         self.assertEqual(move.exact_state, 'blocked')
         self.assertIn("is 9%", move.exact_message)
 
