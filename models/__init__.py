@@ -1,5 +1,6 @@
 from . import (
     exact_log,
+    exact_engine_fields,
     exact_master_mixin,
     exact_visible_mixin,
     exact_gl_account,

@@ -30,7 +30,6 @@ from ..exact_api import (
     wire,
 )
 from .exact_clock import naive, utcnow
-from .exact_engine_fields import named_at_creation, refuse_engine_fields
 from .exact_error_text import explain, reason_text, rights_of
 from .exact_token import (
     IDLE_LIFE,
@@ -82,7 +81,7 @@ class ExactConnection(models.Model):
 
     _name = 'exact.connection'
     _description = "Exact Connection"
-    _inherit = ['mail.thread', 'mail.activity.mixin']
+    _inherit = ['exact.engine.fields.mixin', 'mail.thread', 'mail.activity.mixin']
     _order = 'company_id, id'
     _check_company_auto = True
 
@@ -355,14 +354,7 @@ class ExactConnection(models.Model):
 
     # === CRUD METHODS === #
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            refuse_engine_fields(self, named_at_creation(self, vals))
-        return super().create(vals_list)
-
     def write(self, vals):
-        refuse_engine_fields(self, vals)
         if 'company_id' in vals and not self.env.su:
             # Record rules look at the company that was, not at the one that comes
             company = self.env['res.company'].browse(vals['company_id'])

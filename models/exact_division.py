@@ -223,6 +223,12 @@ class ExactDivision(models.Model):
         )
         return self.browse(division.id for [division] in waiting)
 
+    @api.model
+    def _linked_among(self, companies):
+        """Those of these companies that are linked to an administration, which is no secret."""
+        # sudo: as above, it is for everyone
+        return self.sudo().search([('company_id', 'in', companies.ids)]).company_id
+
     # === CRUD METHODS === #
 
     def write(self, vals):

@@ -1,3 +1,4 @@
+from odoo import api, models
 from odoo.exceptions import AccessError
 
 
@@ -42,3 +43,20 @@ def refuse_engine_fields(records, vals, *more):
             "%(fields)s: this comes from Exact or is kept by Odoo itself, and nobody writes it.",
             fields=", ".join(names),
         ))
+
+
+class ExactEngineFieldsMixin(models.AbstractModel):
+    """Records that people make and write, but for their read-only fields."""
+
+    _name = 'exact.engine.fields.mixin'
+    _description = "Record With Fields of the Engine"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_engine_fields(self, named_at_creation(self, vals))
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_engine_fields(self, vals)
+        return super().write(vals)

@@ -9,7 +9,6 @@ from .exact_division_mapping import MAPPING_MODELS
 from .exact_einvoice_text import einvoice_values
 from .exact_note import note, shown
 from .exact_relation import number_label
-from .exact_sync_resources import HOURLY
 
 _lt = LazyTranslate(__name__)
 
@@ -562,16 +561,6 @@ class ExactFinding(models.Model):
 
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
-
-    def _sync_complete(self, resource, cursor):
-        """Documents that wait for a period are worth a look every hour."""
-        result = super()._sync_complete(resource, cursor)
-        if resource.key == 'journal_period' and self.env['exact.finding'].sudo().search_count([
-            ('division_id', '=', self.id), ('code', 'in', PERIOD_CODES),
-            ('export_id.state', 'in', ['blocked', 'refused']),
-        ], limit=1):
-            cursor.next_at = min(cursor.next_at, fields.Datetime.now() + HOURLY)
-        return result
 
     def write(self, vals):
         outdated = self.filtered(lambda division: any(

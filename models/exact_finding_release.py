@@ -2,10 +2,13 @@
 
 from odoo import fields, models
 
+from .exact_finding import PERIOD_CODES
 from .exact_sync_resources import HOURLY
 
 # What is said of documents whose currency Exact has not.
 CURRENCY_CODES = ('currency_unknown', 'refused_currency')
+# Key of a resource of the master data -> what is said of documents that wait for it.
+_WAITED_FOR = {'journal_period': PERIOD_CODES, 'currency': CURRENCY_CODES}
 
 
 class ExactCurrency(models.Model):
@@ -41,10 +44,12 @@ class ExactDivision(models.Model):
         return result
 
     def _sync_complete(self, resource, cursor):
-        """Documents that wait for a currency are worth a look every hour."""
+        """Documents that wait for what comes with this resource are worth a look every hour."""
         result = super()._sync_complete(resource, cursor)
-        if resource.key == 'currency' and self.env['exact.finding'].sudo().search_count([
-            ('division_id', '=', self.id), ('code', 'in', CURRENCY_CODES),
+        codes = _WAITED_FOR.get(resource.key)
+        # sudo: whose documents wait is not asked
+        if codes and self.env['exact.finding'].sudo().search_count([
+            ('division_id', '=', self.id), ('code', 'in', codes),
             ('export_id.state', 'in', ['blocked', 'refused']),
         ], limit=1):
             cursor.next_at = min(cursor.next_at, fields.Datetime.now() + HOURLY)

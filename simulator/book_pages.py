@@ -40,18 +40,13 @@ class BookPages:
             if wanted and kind.name != wanted:
                 continue
             for header in self.store.all(kind.header, number):
-                account = (
-                    self.store.get('Accounts', number, header.get(kind.party))
-                    if kind.party
-                    else None
-                )
                 row = {
                     'id': header['EntryID'],
                     'kind': kind.name,
                     'number': header['EntryNumber'],
                     'journal': header[kind.journal],
                     'date': header[kind.date],
-                    'party': (account or {}).get('Name', ''),
+                    'party': self.party_name(number, kind.party and header.get(kind.party)),
                     'your_ref': header.get('YourRef') or '',
                     'description': header.get('Description') or '',
                     'type': header['Type'],
@@ -67,12 +62,12 @@ class BookPages:
                 ):
                     rows.append(row)
         rows.sort(key=lambda row: -row['stamp'])
-        _page, offset, pager = self.pager(request, len(rows))
+        rows, pager = self.page_of(request, rows)
         return self.render(
             'entries.html',
             division=division,
             tab='entries',
-            rows=rows[offset : offset + PAGE],
+            rows=rows,
             pager=pager,
             kind=wanted,
             q=request.args.get('q', ''),
@@ -135,7 +130,7 @@ class BookPages:
     def documents(self, request, division):
         number = division['Code']
         rows = sorted(self.store.all('Documents', number), key=lambda row: -row['HID'])
-        _page, offset, pager = self.pager(request, len(rows))
+        rows, pager = self.page_of(request, rows)
         page = [
             {
                 **row,
@@ -143,11 +138,9 @@ class BookPages:
                 'type': (self.store.get('DocumentTypes', number, str(row['Type'])) or {}).get(
                     'Description', ''
                 ),
-                'party': (self.store.get('Accounts', number, row.get('Account')) or {}).get(
-                    'Name', ''
-                ),
+                'party': self.party_name(number, row.get('Account')),
             }
-            for row in rows[offset : offset + PAGE]
+            for row in rows
         ]
         return self.render(
             'documents.html', division=division, tab='documents', rows=page, pager=pager
@@ -165,13 +158,13 @@ class BookPages:
             ).lower()
         ]
         rows.sort(key=lambda row: int(row['Code']))
-        _page, offset, pager = self.pager(request, len(rows))
+        rows, pager = self.page_of(request, rows)
         page = [
             {
                 **row,
                 'banks': self.store.by('BankAccounts', number, 'Account', row['ID']),
             }
-            for row in rows[offset : offset + PAGE]
+            for row in rows
         ]
         return self.render(
             'relations.html',
@@ -190,12 +183,12 @@ class BookPages:
         rows = sorted(self.store.all('GLAccounts', number), key=lambda row: row['Code'])
         if not request.args.get('all'):
             rows = [row for row in rows if row['ID'] in totals]
-        _page, offset, pager = self.pager(request, len(rows))
+        rows, pager = self.page_of(request, rows)
         return self.render(
             'accounts.html',
             division=division,
             tab='accounts',
-            rows=rows[offset : offset + PAGE],
+            rows=rows,
             totals=totals,
             pager=pager,
             everything=bool(request.args.get('all')),
@@ -208,17 +201,23 @@ class BookPages:
             self.store.all('PaymentTerms', number),
             key=lambda row: (row['Status'] == 50, -row['Timestamp']),
         )
-        _page, offset, pager = self.pager(request, len(rows))
+        rows, pager = self.page_of(request, rows)
         page = [
             {
                 **row,
-                'party': (self.store.get('Accounts', number, row.get('Account')) or {}).get(
-                    'Name', ''
-                ),
+                'party': self.party_name(number, row.get('Account')),
             }
-            for row in rows[offset : offset + PAGE]
+            for row in rows
         ]
         return self.render('terms.html', division=division, tab='terms', rows=page, pager=pager)
+
+    def party_name(self, number, identity):
+        return (self.store.get('Accounts', number, identity) or {}).get('Name', '')
+
+    def page_of(self, request, rows):
+        """(rows of the page that is asked for, dict for the template)."""
+        offset, pager = self.pager(request, len(rows))
+        return rows[offset : offset + PAGE], pager
 
     def attachment(self, number, identity, document=None):
         row = self.store.get('DocumentAttachments', number, identity)

@@ -220,10 +220,10 @@ class Pages(BookPages):
             for at, number, method, resource, status, ms, message in rows
         ]
 
-    def pager(self, request, total, page_size=PAGE):
-        """(page number, offset, dict for the template)."""
+    def pager(self, request, total):
+        """(offset, dict for the template)."""
         text = request.args.get('page', '1')
-        last = max(1, -(-total // page_size))
+        last = max(1, -(-total // PAGE))
         page = min(max(int(text) if text.isdigit() else 1, 1), last)
         keep = {name: value for name, value in request.args.items() if name != 'page'}
 
@@ -231,8 +231,7 @@ class Pages(BookPages):
             return f'{request.path}?{urlencode({**keep, "page": number})}'
 
         return (
-            page,
-            (page - 1) * page_size,
+            (page - 1) * PAGE,
             {
                 'page': page,
                 'last': last,
@@ -248,7 +247,7 @@ class Pages(BookPages):
         number = division['Code'] if division else None
         where, args = ('WHERE division = ?', (number,)) if number else ('', ())
         total = self.store.query(f'SELECT COUNT(*) FROM call {where}', *args)[0][0]
-        _page, offset, pager = self.pager(request, total)
+        offset, pager = self.pager(request, total)
         return self.render(
             'calls.html',
             division=division,

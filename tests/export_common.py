@@ -188,6 +188,35 @@ class ExactExportCase(ExactSynchronisedCase):
         cls.run_cron('ir_cron_exact_export')
         return moves.exact_export_id
 
+    @classmethod
+    def rated(cls, name, rate):
+        """A currency in use; so many of it are one of the company's own."""
+        currency = cls.env.ref(f'base.{name}')
+        currency.active = True
+        cls.env['res.currency.rate'].create({
+            'currency_id': currency.id, 'company_id': cls.company.id, 'name': '2025-01-01',
+            'rate': rate,
+        })
+        return currency
+
+    def document_wizard(self, move):
+        """The window in which a person decides for this document alone."""
+        return self.env['exact.export.document.wizard'].with_context(
+            default_move_id=move.id,
+        ).create({})
+
+    def adjust(self, move, ledger=None, **values):
+        """A person decides for this document, and the worker works.
+
+        :param ledger: for all of its lines
+        """
+        wizard = self.document_wizard(move)
+        wizard.write(values)
+        if ledger:
+            wizard.line_ids.gl_account_id = ledger
+        wizard.action_export()
+        self.run_cron('ir_cron_exact_export')
+
     # === EXACT === #
 
     @classmethod

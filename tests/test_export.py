@@ -532,12 +532,7 @@ class TestExportRefusals(ExactExportCase):
         partner = self.env['res.partner'].create({'name': relation.name})
         move = self.document('out_invoice', [(10, self.tax_21)], partner=partner)
         self.blocked(move, 'relation_same_name')
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.relation_id = relation
-        wizard.action_export()
-        self.run_cron('ir_cron_exact_export')
+        self.adjust(move, relation_id=relation.id)
         self.assertBooked(move)
 
     def test_long_description_emoji_and_html(self):

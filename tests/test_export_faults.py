@@ -132,15 +132,6 @@ class ExactFaultCase(ExactExportCase):
         move.action_post()
         self.work()
 
-    def export_with_a_new_relation(self, move):
-        """A person saw which relations its partner could be, and wants none of them."""
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.create_relation = True
-        wizard.action_export()
-        self.work()
-
     def entries(self, reference):
         """Entries that Exact has under a reference, by id."""
         with self.division._client() as client:
@@ -1001,9 +992,7 @@ class TestExportWaysOut(ExactFaultCase):
         self.export(move)
         self.assertEqual((move.exact_state, move.exact_is_booked), ('blocked', True))
         with self.assertRaisesRegex(UserError, "exported already"):
-            self.env['exact.export.document.wizard'].with_context(
-                default_move_id=move.id,
-            ).create({}).action_export()
+            self.document_wizard(move).action_export()
         move.action_exact_undo()
         self.work()
         self.export(move)
@@ -1044,12 +1033,7 @@ class TestExportWaysOut(ExactFaultCase):
             ('gl_type', '=', 110), ('is_blocked', '=', False), ('use_cost_center', '=', '0'),
             ('use_cost_unit', '=', '0'), ('code', '!=', self.revenue.code),
         ])
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.line_ids.gl_account_id = ledger
-        wizard.action_export()
-        self.work()
+        self.adjust(move, ledger)
         self.assertBooked(move)
         self.assertEqual(move.exact_export_id.line_ids.gl_account_id, ledger)
 
@@ -1091,7 +1075,7 @@ class TestExportWaysOut(ExactFaultCase):
         move = self.invoice(partner=partner)
         self.export(move)
         self.assertEqual(move.exact_export_id.finding_ids[:1].code, 'relation_same_name')
-        self.export_with_a_new_relation(move)
+        self.adjust(move, create_relation=True)
         self.assertBooked(move)
         self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
 

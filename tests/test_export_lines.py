@@ -145,9 +145,7 @@ class TestExportLines(ExactExportCase):
             ('is_blocked', '=', False), ('vat_type', '=', 'E'), ('charged', '=', False),
             ('transaction_type', 'in', ['B', 'S']), *domain,
         ])
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
+        wizard = self.document_wizard(move)
         wizard.line_ids[position].vat_code_id = code
         wizard.action_export()
         self.run_cron('ir_cron_exact_export')
@@ -159,9 +157,7 @@ class TestExportLines(ExactExportCase):
             ('division_id', '=', self.division.id), ('tax_id', '=', self.tax_21.id),
         ]).vat_code_id
         twin = mapped.sudo().copy({'code': '21B', 'exact_guid': mapped.exact_guid[:-2] + '0f'})
-        builder_lines = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
+        builder_lines = self.document_wizard(move)
         builder_lines.line_ids[0].vat_code_id = twin
         overrides = builder_lines._overrides()
         values = builder_lines._values_of(move, overrides)

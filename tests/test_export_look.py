@@ -351,12 +351,7 @@ class TestExportLook(ExactLookCase):
         self.wizard(move).action_book_beside()
         self.work()
         self.assertEqual(self.blocking(move), ['mapping_missing_account'])
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.line_ids.gl_account_id = ledger
-        wizard.action_export()
-        self.work()
+        self.adjust(move, ledger)
         self.assertBooked(move)
         mapping.gl_account_id = ledger
         move.action_exact_undo()

@@ -210,7 +210,7 @@ class TestExportOvertaken(ExactTypedCase):
         move = self.invoice(partner=partner)
         export = self.export(move)
         self.assertEqual(export.finding_ids[:1].code, 'relation_ambiguous')
-        self.export_with_a_new_relation(move)
+        self.adjust(move, create_relation=True)
         self.assertBooked(move)
         self.assertEqual(export.relation_id.name, "Eerste Kans")
         with self.division._client() as client:
@@ -234,7 +234,7 @@ class TestExportOvertaken(ExactTypedCase):
             self.env['exact.partner.mapping'].sudo()._remember(self.division, partner, relation)
 
         with self.during('get', 'crm/Accounts', make_it):
-            self.export_with_a_new_relation(move)
+            self.adjust(move, create_relation=True)
         self.assertBooked(move)
         self.assertEqual(move.exact_export_id.relation_id.exact_guid, made[0]['ID'])
         with self.division._client() as client:

@@ -117,9 +117,7 @@ class TestInstalments(ExactProofCase):
 
     def test_told_in_the_dialog_before_anything_is_sent(self):
         move = self.invoice(self.parts)
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
+        wizard = self.document_wizard(move)
         self.assertIn("363.00", wizard.findings_html)
         self.assertFalse(wizard.is_blocked)
 
@@ -247,12 +245,7 @@ class TestInstalments(ExactProofCase):
                 self.assertEqual(move.exact_export_id.term_ids.mapped('amount'), [1210])
 
     def test_foreign_currency(self):
-        usd = self.env.ref('base.USD')
-        usd.active = True
-        self.env['res.currency.rate'].create({
-            'name': '2026-01-01', 'currency_id': usd.id, 'company_id': self.company.id,
-            'rate': 1.25,
-        })
+        usd = self.rated('USD', 1.25)
         move = self.invoice(self.parts, currency_id=usd.id)
         self.export(move)
         self.assertBooked(move)

@@ -215,9 +215,7 @@ class TestExportSame(ExactSameCase):
         other.action_exact_keep_both()
         with patch.object(type(other.exact_export_id), '_send_ready', return_value=False):
             self.work()
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=other.id,
-        ).create({})
+        wizard = self.document_wizard(other)
         wizard.journal_id = self.master('exact.journal', [
             ('journal_type', '=', '22'), ('is_blocked', '=', False), ('allow_vat', '=', True),
             ('id', '!=', wizard.journal_id.id),

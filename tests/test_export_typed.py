@@ -511,14 +511,19 @@ class TestExportTyped(ExactTypedCase):
 
     # === DELETED AGAIN === #
 
-    def test_retry_sees_that_the_entry_was_deleted(self):
-        move = self.invoice()
-        guid = self.typed(self.invoice(90), YourRef=move.name)
+    def asked_about(self, move, typed, **values):
+        """Exact has an entry that was typed by another document, which the export of `move` finds;
+        returns its GUID."""
+        guid = self.typed(typed, **values)
         self.look_again()
         self.export(move)
         self.work()
         self.assertAsks(move)
-        self.delete(guid)
+        return guid
+
+    def test_retry_sees_that_the_entry_was_deleted(self):
+        move = self.invoice()
+        self.delete(self.asked_about(move, self.invoice(90), YourRef=move.name))
         move.action_exact_retry()
         self.work()
         self.work()
@@ -526,11 +531,7 @@ class TestExportTyped(ExactTypedCase):
 
     def test_retry_sees_that_one_typed_otherwise_was_deleted(self):
         move = self.invoice()
-        guid = self.typed(move, YourRef=move.name.lower(), Journal='71')
-        self.look_again()
-        self.export(move)
-        self.work()
-        self.assertAsks(move)
+        guid = self.asked_about(move, move, YourRef=move.name.lower(), Journal='71')
         move.action_exact_retry()
         self.work()
         self.work()
@@ -544,12 +545,7 @@ class TestExportTyped(ExactTypedCase):
     def test_deleted_entry_lets_the_document_go_by_itself(self):
         """Nobody has to press a button for what Exact tells by itself."""
         move = self.invoice()
-        guid = self.typed(self.invoice(90), YourRef=move.name)
-        self.look_again()
-        self.export(move)
-        self.work()
-        self.assertAsks(move)
-        self.delete(guid)
+        self.delete(self.asked_about(move, self.invoice(90), YourRef=move.name))
         self.division.action_refresh()
         self.run_cron('ir_cron_sync')
         self.work()

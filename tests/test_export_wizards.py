@@ -179,9 +179,7 @@ class TestExportWizards(ExactExportCase):
 
     def test_wizard_shows_what_blocks(self):
         move = self.document('out_invoice', [(10, self.tax_21 | self.tax_9)])
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
+        wizard = self.document_wizard(move)
         self.assertTrue(wizard.is_blocked)
         self.assertIn("several taxes", wizard.findings_html)
 

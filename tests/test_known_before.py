@@ -77,15 +77,6 @@ class TestCurrencies(RefusalCase):
         super().setUp()
         self.yen = self.rated('JPY', 160)
 
-    def rated(self, name, rate):
-        currency = self.env.ref(f'base.{name}')
-        currency.active = True
-        self.env['res.currency.rate'].create({
-            'currency_id': currency.id, 'company_id': self.company.id, 'name': '2025-01-01',
-            'rate': rate,
-        })
-        return currency
-
     def add_currency(self, code):
         """A person adds it inside Exact."""
         self.simulator.store.put('Currencies', self.division.code, {
@@ -270,12 +261,7 @@ class TestHolding(HoldingCase):
 
     def test_a_currency_that_exact_refuses_is_asked_for_once(self):
         """The list of currencies was out of date: what the check let through."""
-        dollar = self.env.ref('base.USD')
-        dollar.active = True
-        self.env['res.currency.rate'].create({
-            'currency_id': dollar.id, 'company_id': self.company.id, 'name': '2025-01-01',
-            'rate': 1.1,
-        })
+        dollar = self.rated('USD', 1.1)
         foreign = self.moves(6, currency_id=dollar.id)
         euro = self.moves(2)
         (foreign | euro).action_exact_export()

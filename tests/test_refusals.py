@@ -38,6 +38,16 @@ class RefusalCase(ExactExportCase):
             name=f'INV/2026/{next(self.numbers)}', **values,
         )
 
+    def term_whose_condition_went(self):
+        term = self.env.ref('account.account_payment_term_30days')
+        condition = self.master('exact.payment.condition', [('code', '=', '30')])
+        self.mapping(
+            'exact.payment.term.mapping', 'payment_term_id', term, 'payment_condition_id',
+            condition,
+        )
+        self.edit('PaymentConditions', condition, Code=('30', 'zz'))
+        return term
+
     def work(self):
         self.run_cron('ir_cron_exact_export')
 
@@ -130,13 +140,7 @@ class TestRefusals(RefusalCase):
         self.assertEqual(finding.action_fix()['res_model'], 'exact.tax.mapping')
 
     def test_payment_condition_that_went_leads_to_the_term(self):
-        term = self.env.ref('account.account_payment_term_30days')
-        condition = self.master('exact.payment.condition', [('code', '=', '30')])
-        self.mapping(
-            'exact.payment.term.mapping', 'payment_term_id', term, 'payment_condition_id',
-            condition,
-        )
-        self.edit('PaymentConditions', condition, Code=('30', 'zz'))
+        term = self.term_whose_condition_went()
         move = self.invoice(invoice_payment_term_id=term.id)
         self.export(move)
         self.refused(move, 'refused_payment_condition', term)
@@ -723,13 +727,7 @@ class TestRetryOfAllThatWaited(RefusalCase):
         self.assertEqual(self.tried(moves), 1)
 
     def test_a_bad_condition_is_tried_once(self):
-        term = self.env.ref('account.account_payment_term_30days')
-        condition = self.master('exact.payment.condition', [('code', '=', '30')])
-        self.mapping(
-            'exact.payment.term.mapping', 'payment_term_id', term, 'payment_condition_id',
-            condition,
-        )
-        self.edit('PaymentConditions', condition, Code=('30', 'zz'))
+        term = self.term_whose_condition_went()
         # the administration's own condition is another one, else nothing could be booked
         self.switch(default_payment_condition='14')
         moves = self.invoice(invoice_payment_term_id=term.id) | self.invoice(

@@ -91,15 +91,6 @@ class RelationCase(ExactExportCase):
     def work(self):
         self.run_cron('ir_cron_exact_export')
 
-    def adjust(self, move, **values):
-        """A person decides for this document."""
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
-        wizard.write(values)
-        wizard.action_export()
-        self.work()
-
     @contextmanager
     def posts(self):
         """What Exact is asked to make meanwhile: [(resource, body)]."""

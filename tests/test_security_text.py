@@ -59,9 +59,7 @@ class TestHostileText(ExactExportCase):
         [finding] = export.finding_ids.filtered(lambda f: f.code == 'relation_same_name')
         self.assertIn(HOSTILE, finding.message)
         self.assertIn(HOSTILE, move.exact_message)
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
+        wizard = self.document_wizard(move)
         self.assertHarmless(wizard.findings_html)
 
     def test_markup_typed_into_the_wizard(self):

@@ -110,7 +110,5 @@ class TestVatDates(ExactExportCase):
 
     def test_document_dialog_shows_the_vat_of_then(self):
         move = self.bill(self.tax_in_6)
-        wizard = self.env['exact.export.document.wizard'].with_context(
-            default_move_id=move.id,
-        ).create({})
+        wizard = self.document_wizard(move)
         self.assertEqual(wizard.line_ids.mapped('vat_amount'), [0.60])

@@ -9,7 +9,6 @@ from ..booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_o
 from ..booking.adopt import OFFERED, bare, judge, match
 from ..exact_api import ExactError, odata, wire
 from ..models.exact_booking_builder import BookingBuilder
-from ..models.exact_engine_fields import named_at_creation, refuse_engine_fields
 from ..models.exact_error_text import explain
 from ..models.exact_export import ENDED_STATES
 from ..models.exact_export_worker import CHECK_BATCH
@@ -37,7 +36,8 @@ class ExactLinkWizard(models.TransientModel):
 
     _name = 'exact.link.wizard'
     _description = "Link to Entries in Exact"
-    _inherit = ['exact.visible.mixin']
+    # What was found is not for people to write: who links an entry may delete it afterwards.
+    _inherit = ['exact.engine.fields.mixin', 'exact.visible.mixin']
 
     division_id = fields.Many2one(
         'exact.division', string="Administration", required=True, readonly=True,
@@ -52,19 +52,6 @@ class ExactLinkWizard(models.TransientModel):
     def _compute_chosen_count(self):
         for wizard in self:
             wizard.chosen_count = len(wizard.line_ids.filtered('is_chosen'))
-
-    # === CRUD METHODS === #
-
-    # What was found is not for people to write: who links an entry may delete it afterwards.
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            refuse_engine_fields(self, named_at_creation(self, vals))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        refuse_engine_fields(self, vals)
-        return super().write(vals)
 
     # === LOOKING === #
 
@@ -261,7 +248,8 @@ class ExactLinkWizardLine(models.TransientModel):
 
     _name = 'exact.link.wizard.line'
     _description = "Document and Its Entry in Exact"
-    _inherit = ['exact.visible.mixin']
+    # A person ticks, and nothing else.
+    _inherit = ['exact.engine.fields.mixin', 'exact.visible.mixin']
     _order = 'how, id'
 
     wizard_id = fields.Many2one('exact.link.wizard', required=True, ondelete='cascade')
@@ -298,17 +286,6 @@ class ExactLinkWizardLine(models.TransientModel):
                 note('attempt/difference', field=name, found=found, meant=meant)
                 for name, meant, found in line.differences or ()
             ))
-
-    # As above: a person ticks, and nothing else.
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            refuse_engine_fields(self, named_at_creation(self, vals))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        refuse_engine_fields(self, vals)
-        return super().write(vals)
 
     def _link(self):
         """Make exports of the entries that were chosen.

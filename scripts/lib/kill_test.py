@@ -14,13 +14,12 @@ import time
 
 import psycopg2
 import requests
-from exact_consent import consent
+from bench_tools import DIVISION, prepare
 
 import odoo
 from odoo import SUPERUSER_ID, Command, api
 from odoo.modules.registry import Registry
 
-DIVISION = 1234567
 # What Exact takes for a booking, before it is done and before the answer: a kill falls into each.
 SECONDS_BEFORE, SECONDS_AFTER = 0.1, 0.2
 # Between the first sign of work after a kill and the next one.
@@ -34,29 +33,6 @@ def say(text):
 
 
 # === DOCUMENTS === #
-
-
-def link(env):
-    """A connected, linked and synchronised administration with its suggestions accepted."""
-    connection = env['exact.connection'].create({
-        'company_id': env.company.id, 'site': 'nl', 'client_id': 'demo-client-id',
-        'client_secret': 'demo-client-secret',
-    })
-    env.cr.commit()
-    oauth = connection._oauth()
-    connection._consented(oauth.exchange(consent(oauth.consent_url('kill'))))
-    env.cr.commit()
-    connection._explore()
-    division = connection.division_ids.filtered(lambda one: one.code == DIVISION)
-    division.company_id = env.company
-    division.send_documents = False
-    env.cr.commit()
-    while division.cursor_ids.filtered(lambda cursor: cursor._is_due()):
-        division._cron_sync()
-    division._refresh_mappings()
-    division.action_accept_suggestions()
-    env.cr.commit()
-    return division
 
 
 def make_documents(env, count):
@@ -326,7 +302,7 @@ def main():
     with Registry(options.database).cursor() as cr:
         env = api.Environment(cr, SUPERUSER_ID, {})
         env = env(user=env.ref('base.user_admin'), su=False)
-        link(env)
+        prepare(env)
         moves = make_documents(env, options.documents)
         books = Books(options.books)
         before = set(books.entries())

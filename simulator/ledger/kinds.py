@@ -33,94 +33,76 @@ class Kind:
         self.__dict__.update(values)
 
 
-SALES = Kind(
+def _trade_entries(header, **values):
+    """Entries with one customer or supplier, told in the header."""
+    return _entries(
+        header,
+        journal='Journal',
+        own_parties=False,
+        year='ReportingYear',
+        period='ReportingPeriod',
+        rate='Rate',
+        **values,
+    )
+
+
+def _ledger_entries(header, **values):
+    """Entries whose lines each may have a party of their own."""
+    return _entries(
+        header,
+        journal='JournalCode',
+        party=None,
+        own_parties=True,
+        line_type=0,
+        year='FinancialYear',
+        period='FinancialPeriod',
+        rate='ExchangeRate',
+        transaction_type='B',
+        vat_letters={'basis': 'I', 'pay': 'A', 'claim': 'O'},
+        credit_letters={'basis': 'W', 'pay': 'Z', 'claim': 'Q'},
+        **values,
+    )
+
+
+def _money_entries(header, **values):
+    """Bank and cash entries: money in is positive on the lines, the journal's account is line 0."""
+    return _ledger_entries(header, types=(40, 40), sign=-1, **values)
+
+
+def _entries(header, **values):
+    lines = header.replace('Entries', 'EntryLines')
+    return Kind(header=header, lines=lines, collection=lines, date='EntryDate', **values)
+
+
+SALES = _trade_entries(
+    'SalesEntries',
     name='sale',
-    header='SalesEntries',
-    lines='SalesEntryLines',
-    collection='SalesEntryLines',
-    journal='Journal',
     journal_types=(20, 21),
     party='Customer',
-    own_parties=False,
     line_type=20,
     types=(20, 21),
     sign=-1,
-    year='ReportingYear',
-    period='ReportingPeriod',
-    date='EntryDate',
-    rate='Rate',
     transaction_type='S',
     vat_letters={'basis': 'V', 'pay': 'A'},
     credit_letters={'basis': 'X', 'pay': 'Z'},
 )
-PURCHASES = Kind(
+PURCHASES = _trade_entries(
+    'PurchaseEntries',
     name='purchase',
-    header='PurchaseEntries',
-    lines='PurchaseEntryLines',
-    collection='PurchaseEntryLines',
-    journal='Journal',
     journal_types=(22, 23),
     party='Supplier',
-    own_parties=False,
     line_type=22,
     types=(30, 31),
     sign=1,
-    year='ReportingYear',
-    period='ReportingPeriod',
-    date='EntryDate',
-    rate='Rate',
     transaction_type='P',
     vat_letters={'basis': 'I', 'pay': 'P', 'claim': 'O'},
     credit_letters={'basis': 'W', 'pay': 'Y', 'claim': 'Q'},
 )
-GENERAL = Kind(
-    name='general',
-    header='GeneralJournalEntries',
-    lines='GeneralJournalEntryLines',
-    collection='GeneralJournalEntryLines',
-    journal='JournalCode',
-    journal_types=(90,),
-    party=None,
-    own_parties=True,
-    line_type=0,
-    types=(90, 90),
-    sign=1,
-    year='FinancialYear',
-    period='FinancialPeriod',
-    date='EntryDate',
-    rate='ExchangeRate',
-    transaction_type='B',
-    vat_letters={'basis': 'I', 'pay': 'A', 'claim': 'O'},
-    credit_letters={'basis': 'W', 'pay': 'Z', 'claim': 'Q'},
+GENERAL = _ledger_entries(
+    'GeneralJournalEntries', name='general', journal_types=(90,), types=(90, 90), sign=1
 )
-
-
-def _money_entries(name, header, journal_types):
-    """Bank and cash entries: money in is positive on the lines, the journal's account is line 0."""
-    return Kind(
-        name=name,
-        header=header,
-        lines=header.replace('Entries', 'EntryLines'),
-        collection=header.replace('Entries', 'EntryLines'),
-        journal='JournalCode',
-        journal_types=journal_types,
-        party=None,
-        own_parties=True,
-        line_type=0,
-        types=(40, 40),
-        sign=-1,
-        year='FinancialYear',
-        period='FinancialPeriod',
-        date='EntryDate',
-        rate='ExchangeRate',
-        transaction_type='B',
-        vat_letters=GENERAL.vat_letters,
-        credit_letters=GENERAL.credit_letters,
-    )
-
-
-BANK = _money_entries('bank', 'BankEntries', (12, 16))
-CASH = _money_entries('cash', 'CashEntries', (10,))
+BANK = _money_entries('BankEntries', name='bank', journal_types=(12, 16))
+CASH = _money_entries('CashEntries', name='cash', journal_types=(10,))
 KINDS = (SALES, PURCHASES, GENERAL, BANK, CASH)
 BY_HEADER = {kind.header: kind for kind in KINDS}
 BY_LINES = {kind.lines: kind for kind in KINDS}

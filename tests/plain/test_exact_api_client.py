@@ -45,13 +45,6 @@ CALLS = {
 
 
 @pytest.fixture
-def fake():
-    fake = Fake()
-    yield fake
-    fake.stop()
-
-
-@pytest.fixture
 def client(fake):
     with ExactClient(fake.url, 1234567, lambda: SECRET, clock=Clock(), timeout=(1, 0.4)) as client:
         yield client

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
-from exact_api_fake import NOW, Answer, Clock, Fake
+from exact_api_fake import NOW, Answer, Clock
 
 from exact_api import (
     ExactError,
@@ -28,13 +28,6 @@ PAIR = {
     'refresh_token': 'stampEXAMPLErefresh',
 }
 OLD = Tokens('old-access', 'old-refresh!/+=', NOW - timedelta(seconds=570))
-
-
-@pytest.fixture
-def fake():
-    fake = Fake()
-    yield fake
-    fake.stop()
 
 
 @pytest.fixture

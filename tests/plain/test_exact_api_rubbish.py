@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import chain
 
 import pytest
-from exact_api_fake import GUID, NOW, Answer, Clock, Fake
+from exact_api_fake import GUID, NOW, Answer, Clock
 
 from exact_api import (
     ExactClient,
@@ -30,13 +30,6 @@ from exact_api.bounded import MAX_BYTES
 
 MEGABYTE = 1024 * 1024
 ROWS = [{'ID': f'0000000{number}-0000-4000-8000-000000000006'} for number in range(10)]
-
-
-@pytest.fixture
-def fake():
-    fake = Fake()
-    yield fake
-    fake.stop()
 
 
 def client_of(url, **options):

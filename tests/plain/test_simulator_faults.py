@@ -6,7 +6,7 @@ import time
 
 import pytest
 import requests
-from simulator_client import Client, created, message, running
+from simulator_client import Client, created, message
 
 LIST = {'select': 'Code,Description'}
 TEXTS = [
@@ -63,21 +63,10 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
 @pytest.fixture
 def server(pair):
     pair[0].faults.clear()
     return pair[0]
-
-
-@pytest.fixture
-def client(pair):
-    return pair[1]
 
 
 @pytest.mark.parametrize(

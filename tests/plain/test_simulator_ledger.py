@@ -1,25 +1,9 @@
 """How the simulator books: checks, VAT, numbers, dates, ledger lines, changes."""
 
 import pytest
-from simulator_client import Client, created, message, running, switched
+from simulator_client import Client, created, message, switched
 
 NOWHERE = '00000000-0000-4000-8000-000000000000'
-
-
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope='module')
-def server(pair):
-    return pair[0]
-
-
-@pytest.fixture(scope='module')
-def client(pair):
-    return pair[1]
 
 
 def refused(answer):

@@ -5,23 +5,7 @@ import time
 
 import pytest
 import requests
-from simulator_client import BELGIAN, BROKEN_YEAR, Client, created, message, running, switched
-
-
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope='module')
-def server(pair):
-    return pair[0]
-
-
-@pytest.fixture(scope='module')
-def client(pair):
-    return pair[1]
+from simulator_client import BELGIAN, BROKEN_YEAR, Client, created, message, switched
 
 
 def test_new_relation_gets_a_code_and_defaults(client):

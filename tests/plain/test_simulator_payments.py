@@ -1,23 +1,6 @@
 """Open items of the simulator: payment terms, receivables, payables, payments and their undoing."""
 
-import pytest
-from simulator_client import created, running, switched
-
-
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope='module')
-def server(pair):
-    return pair[0]
-
-
-@pytest.fixture(scope='module')
-def client(pair):
-    return pair[1]
+from simulator_client import created, switched
 
 
 def terms(client, entry):

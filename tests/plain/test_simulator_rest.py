@@ -17,26 +17,8 @@ from simulator_client import (
     Client,
     created,
     message,
-    running,
     switched,
 )
-
-
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope='module')
-def server(pair):
-    return pair[0]
-
-
-@pytest.fixture(scope='module')
-def client(pair):
-    return pair[1]
-
 
 # === envelopes, formats === #
 

@@ -3,26 +3,15 @@
 import base64
 
 import pytest
-from simulator_client import Client, created, message, running, switched
+from simulator_client import Client, created, message, switched
 
 SALES, PURCHASES = 'salesentry/SalesEntries', 'purchaseentry/PurchaseEntries'
 MISSING_YEAR = 'Onbekend: Boekjaar (Periode - datumtabel)'
 
 
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
 @pytest.fixture
 def server(pair):
     return pair[0]
-
-
-@pytest.fixture
-def client(pair):
-    return pair[1]
 
 
 def refused(answer):

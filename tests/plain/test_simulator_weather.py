@@ -26,17 +26,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 10, 9, 0, 30, tzinfo=timezone.utc)
 
 
-@pytest.fixture(scope='module')
-def pair():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(scope='module')
-def server(pair):
-    return pair[0]
-
-
 @pytest.fixture
 def client(pair):
     pair[0].faults.clear()

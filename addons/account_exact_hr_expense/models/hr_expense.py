@@ -59,10 +59,7 @@ class HrExpense(models.Model):
 
     @api.depends('company_id')
     def _compute_exact_is_linked(self):
-        # sudo: whether the company is linked is no secret.
-        linked = self.env['exact.division'].sudo().search([
-            ('company_id', 'in', self.company_id.ids),
-        ]).company_id
+        linked = self.env['exact.division']._linked_among(self.company_id)
         for expense in self:
             expense.exact_is_linked = expense.company_id in linked
 

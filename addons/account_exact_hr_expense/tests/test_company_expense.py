@@ -229,12 +229,7 @@ class TestCompanyExpense(ExactExpenseCase):
 
     def test_foreign_currency(self):
         """Paid abroad from an account in euro: what the bank took is booked."""
-        dollar = self.env.ref('base.USD')
-        dollar.active = True
-        self.env['res.currency.rate'].create({
-            'currency_id': dollar.id, 'company_id': self.company.id, 'name': '2026-01-01',
-            'company_rate': 1.25,
-        })
+        dollar = self.rated('USD', 1.25)
         expense = self.create_company_expense(151.25, currency_id=dollar.id)
         self.run_all()
         export = self.assertBookedAs(expense, 'bank')

@@ -157,12 +157,7 @@ class TestHrExpense(ExactExpenseCase):
         self.assertEqual(self.payload(export)['Document'], export.document_guid)
 
     def test_foreign_currency_is_booked_as_odoo_booked_it(self):
-        dollar = self.env.ref('base.USD')
-        dollar.active = True
-        self.env['res.currency.rate'].create({
-            'currency_id': dollar.id, 'company_id': self.company.id, 'name': '2026-01-01',
-            'company_rate': 1.25,
-        })
+        dollar = self.rated('USD', 1.25)
         expense = self.create_expense(125, currency_id=dollar.id)
         self.run_all()
         self.assertEqual(expense.total_amount, 100)

@@ -13,7 +13,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg2
+from .copies import copy_database, drop_database
 
 INVARIANTS = range(1, 11)
 NOT_YET = {8: "payments agree: not in this release"}
@@ -44,22 +44,9 @@ class Rehearsal:
         self.start_database = f'{options.database}_start'
         self.moment = None
 
-    def sql(self, query):
-        connection = psycopg2.connect(dbname='postgres')
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-        finally:
-            connection.close()
-
-    def clone(self, source, database):
-        self.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
-        self.sql(f'CREATE DATABASE "{database}" TEMPLATE "{source}"')
-
     def prepare(self):
         """Two companies, connected, synchronised and mapped."""
-        self.clone(self.options.database, self.start_database)
+        copy_database(self.options.database, self.start_database)
         process = subprocess.run(
             [sys.executable, '-m', 'rehearse.prepare', self.start_database, str(self.start)],
             capture_output=True, text=True,
@@ -75,7 +62,7 @@ class Rehearsal:
         database = f'{options.database}_{name}'
         books, result = options.folder / f'{name}.sqlite', options.folder / f'{name}.json'
         shutil.copy(self.start, books)
-        self.clone(self.start_database, database)
+        copy_database(self.start_database, database)
         try:
             output = None if options.verbose else subprocess.PIPE
             process = subprocess.run(
@@ -93,7 +80,7 @@ class Rehearsal:
             return {'seed': seed, 'failure': f'not at its end after {RUN_SECONDS} s'}
         finally:
             for copy in (database, f'{database}_backup'):
-                self.sql(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+                drop_database(copy)
             for path in options.folder.glob(f'{name}.sqlite*'):
                 path.unlink()
             result.unlink(missing_ok=True)

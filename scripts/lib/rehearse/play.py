@@ -23,6 +23,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.exceptions import LockError, UserError
 from odoo.modules.registry import Registry
 
+from .copies import copy_database, drop_database
 from .prepare import DIVISIONS, consent, move_in
 
 # States in which the engine has nothing to do any more.
@@ -434,7 +435,8 @@ class World:
         self.is_alone = False
         self.lost_links |= self.links()
         self.copy_database(backup, database)
-        self.drop_database(backup)
+        odoo.sql_db.close_db(backup)
+        drop_database(backup)
         self.registry.clear_all_caches()
         self.registry.cache_invalidated.clear()
         self.restores += 1
@@ -468,21 +470,9 @@ class World:
         }
 
     def copy_database(self, source, target):
-        self.drop_database(target)
-        self._sql(f'CREATE DATABASE "{target}" TEMPLATE "{source}"', source)
-
-    def drop_database(self, name):
-        self._sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', name)
-
-    def _sql(self, query, database):
-        odoo.sql_db.close_db(database)
-        connection = psycopg2.connect(dbname='postgres')
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-        finally:
-            connection.close()
+        for name in (source, target):
+            odoo.sql_db.close_db(name)
+        copy_database(source, target)
 
     # === THE RUN === #
 
