@@ -4,7 +4,8 @@ Exact says what kind of thing it does not take ("Ongeldige referentie: Btw-code"
 An entry that has exactly one of that kind speaks for every other entry that has the same one: they
 would be refused as well, and Exact takes few errors an hour. So it is asked once; who shares the
 cause waits with it until somebody mends it or asks again, and all others go on. An entry that has
-several, of which Exact may mean any, speaks for itself alone.
+several, of which Exact may mean any, speaks for itself alone. Only a partner whose relation was to
+be made is known whatever else the entry names: Exact was asked for that relation by itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,23 +29,24 @@ class Part(NamedTuple):
 
 
 NAMES = (
-    'kind', 'files', 'new_relation', 'journal', 'journal_vat', 'journal_currency', 'currency',
-    'year', 'relation', 'payment_condition', 'no_payment_condition', 'credit_note', 'gl_account',
-    'vat_code', 'vat_amount', 'cost_center', 'cost_center_link', 'cost_unit', 'project',
+    'kind', 'files', 'new_relation', 'partner', 'journal', 'journal_vat', 'journal_currency',
+    'currency', 'year', 'relation', 'payment_condition', 'no_payment_condition', 'credit_note',
+    'gl_account', 'vat_code', 'vat_amount', 'cost_center', 'cost_center_link', 'cost_unit',
+    'project',
 )
 
 
 def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
              lines: Iterable[Mapping[str, Iterable[str]]] = (),
              relation_condition: str = '', with_files: bool = False,
-             new_relation: bool = False) -> frozenset[Part]:
+             new_relations: Iterable[str] = ()) -> frozenset[Part]:
     """Everything of an entry that a refusal may be about and that others may share.
 
     :param header: sources of what the header has, by name of part.
     :param lines: the same per line, in their order; several where several chose it together.
     :param relation_condition: the payment condition that the relation has of its own.
     :param with_files: whether files travel with it.
-    :param new_relation: whether its relation is yet to be made.
+    :param new_relations: of its relations those that are yet to be made.
     """
     header, lines = header or {}, list(lines)
 
@@ -61,8 +63,8 @@ def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
     }
     if with_files:
         found.add(Part('files', booking.kind))
-    if new_relation:
-        found.add(Part('new_relation', ''))
+    for relation in new_relations:
+        found |= {Part('new_relation', ''), Part('partner', relation)}
     if has_vat:
         found.add(of_header('journal_vat', booking.journal))
     if booking.relation:
@@ -95,11 +97,13 @@ def _of_line(line):
     yield 'relation', line.relation
 
 
-def shared(name: str, parts: Iterable[Part]) -> Part | None:
+def shared(name: str, parts: Iterable[Part], value: str = '') -> Part | None:
     """The part for which an entry with these parts speaks, refused for a thing of this kind; None
     if it speaks for itself alone.
+
+    :param value: which one Exact refused, where it was asked for that one alone.
     """
-    meant = [part for part in parts if part.name == name]
+    meant = [part for part in parts if part.name == name and value in ('', part.value)]
     return meant[0] if len(meant) == 1 else None
 
 

@@ -163,11 +163,6 @@ class BookingBuilder:
             ])
         }
 
-    @cached_property
-    def refused_partners(self):
-        """Whom Exact has just refused as a relation: parameters of the finding by partner id."""
-        return self.env['exact.export']._refused_partners(self.division)
-
     def _category_ledger(self, category):
         """The mapping of the nearest category that has one."""
         while category:
@@ -394,15 +389,7 @@ class BookingBuilder:
         return match.relation.exact_guid
 
     def _new_relation(self, built, partner):
-        """A stand-in for the relation that is to be made; Exact is not asked again for one that it
-        has just refused."""
-        if partner.id in self.refused_partners:
-            problem = Problem(
-                'refused_partner', params=self.refused_partners[partner.id],
-                target=('res.partner', partner.id),
-            )
-            if problem not in built.problems:
-                built.problems.append(problem)
+        """A stand-in for the relation that is to be made."""
         built.new_relations[partner.id] = stand_in(partner.id)
         return built.new_relations[partner.id]
 

@@ -58,7 +58,7 @@ class ExactExport(models.Model):
             },
             lines=lines, relation_condition=condition or '',
             with_files=self._may_have_files(booking.kind),
-            new_relation=bool(booking.relation) and not relation,
+            new_relations=self._stand_ins(booking),
         )
 
     def _may_have_files(self, kind):
@@ -76,10 +76,13 @@ class ExactExport(models.Model):
             return f'account.account,{line.move_line_id.account_id.id}'
         return chosen_by
 
-    def _shared_part(self, name):
+    def _shared_part(self, name, value=''):
         """The part of this name for which this document speaks, refused for it; None if it speaks
-        for itself alone."""
-        return shared(name, self._own_parts()) if name and self.booking else None
+        for itself alone.
+
+        :param value: which one was refused, where that is known.
+        """
+        return shared(name, self._own_parts(), value) if name and self.booking else None
 
     # === THOSE IN THE QUEUE === #
 
@@ -123,8 +126,9 @@ class ExactExport(models.Model):
             exports._log_attempt(
                 'check', 'refused', note(f'finding/{problem.code}', **problem.params),
             )
-        self._add_findings(told)
-        self.browse().union(*told).write({'state': 'refused', 'next_try': False})
+        exports = self.browse().union(*told)
+        exports._set_all_findings(told)
+        exports.write({'state': 'refused', 'next_try': False})
 
     def _may_have(self, part):
         """Domain of the exports that may have a part of this one, as far as the database knows."""
@@ -144,6 +148,9 @@ class ExactExport(models.Model):
                 return Domain('journal_id', '=', self.journal_id.id)
             case 'new_relation':
                 return Domain('relation_id', '=', False)
+            case 'partner':
+                partner = self._stand_ins(from_dict(self.booking))[part.value]
+                return Domain('move_id.line_ids.partner_id', 'child_of', partner.id)
             case 'kind' | 'files' | 'no_payment_condition':
                 return Domain('kind', '=', part.value)
             case 'credit_note':
@@ -205,5 +212,20 @@ class ExactFinding(models.Model):
                 finding.code, finding.severity, finding.params,
                 (finding.res_model, finding.res_id) if finding.res_model else None,
             )
-            for finding in self.browse(newest)
+            for finding in self.browse(newest)._not_edited()
         }
+
+    def _not_edited(self):
+        """These without those whose record was edited since: somebody may have mended it, so who
+        shares the cause is asked for again. (The addon's own records the worker writes, too.)"""
+        kept = self.browse()
+        for model, findings in self.grouped('res_model').items():
+            if model and not model.startswith('exact.'):
+                # sudo: whoever exports need not see what others mend
+                records_sudo = self.env[model].sudo().browse(findings.mapped('res_id')).exists()
+                written = {record.id: record.write_date for record in records_sudo}
+                findings = findings.filtered(lambda finding, written=written: (
+                    finding.res_id in written and written[finding.res_id] <= finding.create_date
+                ))
+            kept |= findings
+        return kept

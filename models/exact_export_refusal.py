@@ -12,7 +12,7 @@ from odoo import models
 from ..booking import from_dict
 from ..exact_api import Forbidden, NotFound, Rejected
 from ..exact_api.catalog import LATER, kind_of, understand
-from .exact_booking_builder import Problem, account_name
+from .exact_booking_builder import Problem, account_name, stand_in
 from .exact_error_text import describe
 from .exact_export_worker import MAX_ATTEMPTS
 from .exact_note import told
@@ -119,11 +119,15 @@ class ExactExport(models.Model):
         if isinstance(error, Forbidden):
             problems = [self._forbidden_problem(error)]
             self._share(problems[0], step)
+        elif isinstance(error, Rejected) and step == 'relation' and (
+            partner := getattr(error, 'partner', self.partner_id)
+        ):
+            problems = [self._partner_problem(partner, error)]
         elif isinstance(error, Rejected) and error.messages:
             problems = [
                 problem
                 for words in dict.fromkeys(error.messages)
-                for problem in self._sentence_problems(understand(words), step)
+                for problem in self._sentence_problems(understand(words))
             ]
         else:
             problems = [Problem('refused', params={'message': describe(error)})]
@@ -155,14 +159,21 @@ class ExactExport(models.Model):
             target=target,
         )
 
-    def _sentence_problems(self, refusal, step):
+    def _partner_problem(self, partner, error):
+        """Exact does not take a partner as a relation. If it was to be made, none is made for the
+        other documents of the partner either."""
+        problem = Problem('refused_partner', params={
+            'name': partner.display_name,
+            'words': " ".join(error.messages) or told(self.env, describe(error)),
+        }, target=('res.partner', partner.id))
+        part = self._shared_part('partner', stand_in(partner.id))
+        if part:
+            problem.params['shared'] = list(part)
+        return problem
+
+    def _sentence_problems(self, refusal):
         """The problems that one sentence of Exact stands for."""
         words, code = refusal.words, refusal.kind.code
-        if step == 'relation' and self.partner_id:
-            return [Problem(
-                'refused_partner', params={'name': self.partner_id.display_name, 'words': words},
-                target=('res.partner', self.partner_id.id),
-            )]
         if code == 'period_closed' and self.booking:
             return [self._period_problem(refusal)]
         if self._is_about_its_style(refusal):

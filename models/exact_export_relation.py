@@ -5,12 +5,10 @@ is not certain, what was found is mirrored and the document is checked anew: the
 """
 
 from dataclasses import replace
-from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
 
-from odoo import api, fields, models
-from odoo.fields import Domain
+from odoo import fields, models
 
 from ..booking import fit_text
 from ..booking.party import choose, is_same_card, party
@@ -19,7 +17,7 @@ from ..exact_api import Forbidden, MalformedAnswer, OutcomeUnknown, Rejected, od
 from .exact_booking_builder import Problem, stand_in
 from .exact_clock import may_still_come
 from .exact_error_text import describe
-from .exact_note import note, told
+from .exact_note import note
 from .exact_relation_match import known_party, own_text
 
 RELATION_RESOURCE = 'crm/Accounts'
@@ -28,8 +26,6 @@ _SELECT = [
     'ID', 'Code', 'Name', 'Status', 'IsSupplier', 'VATNumber', 'ChamberOfCommerce', 'Country',
     'Email', 'Postcode', 'City', 'Blocked',
 ]
-# So long a partner that Exact refused is not asked for again unless somebody edits it, or retries.
-REFUSED_FOR = timedelta(hours=1)
 
 
 class RelationQuestion(Exception):  # noqa: N818  the name says what happened
@@ -57,35 +53,37 @@ class ExactExport(models.Model):
 
         :return: the booking with real relations.
         """
-        wanted = {booking.relation} | {line.relation for line in booking.lines}
         # What the check found is there; only the rest can be a stand-in.
         known = self.relation_id
-        missing = wanted - {'', known.exact_guid}
-        if missing:
-            booking, known = self._make_relations(client, booking, missing)
+        if _relations_of(booking) - {'', known.exact_guid}:
+            booking, known = self._make_relations(client, booking)
         if known:
             self._fit_relation(client, known, booking.kind)
             if known != self.relation_id:
                 self.relation_id = known
         return booking
 
-    def _make_relations(self, client, booking, missing):
-        """Put real relations in the place of stand-ins.
+    def _stand_ins(self, booking):
+        """The relations that a booking of this document names and that are yet to be made.
 
-        :param missing: GUIDs that the booking names and that may be stand-ins
-        :return: (booking, relation of the entry)
+        :return: {GUID that stands in for the relation: partner}
         """
-        move = self.move_id
+        move, named = self.move_id, _relations_of(booking)
         partners = (
             move.commercial_partner_id
             | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
         )
+        return {guid: one for one in partners if (guid := stand_in(one.id)) in named}
+
+    def _make_relations(self, client, booking):
+        """Put real relations in the place of stand-ins.
+
+        :return: (booking, relation of the entry)
+        """
         real = {}
-        for partner in partners:
-            if stand_in(partner.id) in missing:
-                self._commit_half()
-                relation = self._create_relation(client, partner, booking.kind)
-                real[stand_in(partner.id)] = relation.exact_guid
+        for guid, partner in self._stand_ins(booking).items():
+            self._commit_half()
+            real[guid] = self._create_relation(client, partner, booking.kind).exact_guid
         booking = replace(
             booking,
             relation=real.get(booking.relation, booking.relation),
@@ -308,59 +306,10 @@ class ExactExport(models.Model):
         mapping.write({'pending_account_id': False, 'account_asked_at': False})
         self._commit_half()
 
-    # === REFUSED === #
 
-    def _relation_refused(self, error):
-        """Exact does not take a partner as a relation: its other documents wait for the same person
-        and do not ask again.
-
-        :param RelationRefused error:
-        """
-        partner = error.partner
-        message = describe(error)
-        self._log_attempt('relation', 'refused', message)
-        self.answer = "\n".join(error.messages) or told(self.env, message)
-        problem = Problem(
-            'refused_partner', params={'name': partner.display_name, 'words': self.answer},
-            target=('res.partner', partner.id),
-        )
-        self._set_findings([problem])
-        self.state = 'refused'
-        others = self.search(Domain([
-            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
-            ('pending_action', '=', False),
-            ('move_id.line_ids.partner_id', 'child_of', partner.id),
-        ])).filtered(lambda export: stand_in(partner.id) in export._relations_named())
-        others._log_attempt(
-            'check', 'refused', note(f'finding/{problem.code}', **problem.params),
-        )
-        others._set_all_findings({other: [problem] for other in others})
-        others.write({'state': 'refused', 'next_try': False})
-
-    def _relations_named(self):
-        """GUIDs of relations, and stand-ins, that the booking names."""
-        booking = self.booking or {}
-        return {
-            booking.get('relation'), *(line.get('relation') for line in booking.get('lines', ())),
-        }
-
-    @api.model
-    def _refused_partners(self, division):
-        """Partners that Exact has just refused as relations, as long as nobody edited them.
-
-        :return: {id of a partner: parameters of the finding}
-        """
-        findings = self.env['exact.finding'].search([
-            ('division_id', '=', division.id), ('code', '=', 'refused_partner'),
-            ('export_id.state', 'in', ['blocked', 'refused']),
-            ('create_date', '>', fields.Datetime.now() - REFUSED_FOR),
-        ])
-        partners = self.env['res.partner'].browse(findings.mapped('res_id')).exists()
-        written = {partner.id: partner.write_date for partner in partners}
-        return {
-            finding.res_id: finding.params for finding in findings
-            if finding.res_id in written and written[finding.res_id] <= finding.create_date
-        }
+def _relations_of(booking):
+    """GUIDs of relations, and stand-ins, that a booking names."""
+    return {booking.relation, *(line.relation for line in booking.lines)}
 
 
 def _terms(ours, partner):

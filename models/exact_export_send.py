@@ -38,7 +38,7 @@ from .exact_call import OF_ONE_KIND
 from .exact_clock import ceil
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export_files import DOCUMENT_RESOURCES
-from .exact_export_relation import RELATION_RESOURCE, RelationQuestion, RelationRefused
+from .exact_export_relation import RELATION_RESOURCE, RelationQuestion
 from .exact_export_worker import plain_text
 from .exact_note import note
 
@@ -240,9 +240,6 @@ class ExactExport(models.Model):
             answer = client.post(resource(booking), body)
         except RelationQuestion:
             self._check_anew()
-            return
-        except RelationRefused as error:
-            self._relation_refused(error)
             return
         except Rejected as error:
             self._refused(step, error)

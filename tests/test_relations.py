@@ -497,7 +497,7 @@ class TestWhoIsIt(RelationCase):
         with self.posts() as asked:
             self.export(late)
         self.assertFalse([body for path, body in asked if path == 'crm/Accounts'])
-        self.assertEqual(late.exact_export_id.state, 'blocked')
+        self.assertEqual(late.exact_export_id.state, 'refused')
         # The partner is mended, one retry releases all.
         supplier.with_context(no_vat_validation=True).vat = False
         late.exact_export_id.finding_ids.action_retry()

@@ -40,10 +40,26 @@ def test_what_only_some_have(change, name, expected):
 
 
 def test_what_is_asked_for_besides_the_entry():
-    for name, value in (('with_files', Part('files', 'sale')),
-                        ('new_relation', Part('new_relation', ''))):
-        assert value in parts_of(FULL, **{name: True})
-        assert value not in parts_of(FULL)
+    for values, part in (
+        ({'with_files': True}, Part('files', 'sale')),
+        ({'new_relations': ['r1']}, Part('new_relation', '')),
+        ({'new_relations': ['r1']}, Part('partner', 'r1')),
+    ):
+        assert part in parts_of(FULL, **values)
+        assert part not in parts_of(FULL)
+
+
+def test_a_partner_that_was_refused_is_known_among_several():
+    """A relation is asked for by itself: who needs the same one waits, however many he needs."""
+    both = parts_of(FULL, new_relations=['r1', 'r2'])
+    assert shared('partner', both) is None
+    cause = shared('partner', both, 'r2')
+    assert cause == Part('partner', 'r2')
+    assert shared('partner', both, 'r3') is None
+    assert waits_with(parts_of(FULL, new_relations=['r2', 'r3']), {cause}) == cause
+    assert waits_with(parts_of(FULL, new_relations=['r1']), {cause}) is None
+    # Once the relation is there, nothing of the kind is asked for
+    assert waits_with(parts_of(replace(FULL, relation='r2')), {cause}) is None
 
 
 def test_a_condition_of_the_relation_is_one():
