@@ -124,15 +124,16 @@ def meet(ours: Party, theirs: Party) -> Verdict:
     return Verdict(kind, alike, tuple(contradictions))
 
 
-def is_same_card(ours: Party, theirs: Party, *, was_asked=False) -> bool:
+def is_same_card(ours: Party, theirs: Party, *, is_answer=False) -> bool:
     """Whether a card says the very same as would be sent, and nothing contradicts it.
 
-    :param was_asked: it may be what became of a request without answer: then a name alone will do.
+    :param is_answer: we made it when we asked for the party's: then its name alone will do,
+        wherever somebody says since that the party is.
     """
     return (
         meet(ours, theirs).kind == SUGGESTION
-        and (ours.name, ours.place) == (theirs.name, theirs.place)
-        and (was_asked or any(ours.place))
+        and ours.name == theirs.name
+        and (is_answer or (any(ours.place) and ours.place == theirs.place))
     )
 
 

@@ -35,7 +35,7 @@ from ..booking.likeness import (
 from ..exact_api import odata, wire
 from . import exact_note
 from .exact_booking_builder import stand_in
-from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor
+from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor, is_about
 from .exact_export import BOOKED_STATES
 from .exact_sync import modified_since
 
@@ -579,7 +579,7 @@ class ExactExport(models.Model):
                 lambda note, export=export, booking=booking, apart=apart: (
                     note.exact_guid not in apart
                     and note.reference_key not in named - {export.reference_key}
-                    and export._is_about_when_asked(note.created_at)
+                    and is_about(export.asked_at, note.created_at)
                     and note._is_in_kind_of(booking, kinds)
                     and note._has_amount_of(booking)
                 ),

@@ -32,7 +32,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_booking_builder import Problem, stand_in
-from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor, may_still_come, naive
+from .exact_clock import CLOCKS_DIFFER, VISIBILITY, floor, is_about, may_still_come, naive
 from .exact_error_text import describe
 from .exact_export import BOOKED_STATES
 from .exact_export_worker import plain_text
@@ -209,13 +209,7 @@ class ExactExport(models.Model):
 
     def _came_when_asked(self, entry):
         """Whether Exact made this entry about when it was asked for ours."""
-        return self._is_about_when_asked(naive(entry.created)) if entry.created else False
-
-    def _is_about_when_asked(self, moment):
-        """Whether a moment of the database is about that at which Exact was asked for ours."""
-        return bool(moment and self.asked_at) and (
-            self.asked_at - CLOCKS_DIFFER <= moment <= self.asked_at + VISIBILITY
-        )
+        return is_about(self.asked_at, naive(entry.created))
 
     def _missed(self, found):
         """Those that Exact was asked for and should show by now, and does not.

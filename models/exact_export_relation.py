@@ -15,7 +15,7 @@ from ..booking.party import choose, is_same_card, party
 from ..booking.party_numbers import bank_account, compact, is_iban
 from ..exact_api import Forbidden, MalformedAnswer, OutcomeUnknown, Rejected, odata, wire
 from .exact_booking_builder import Problem, stand_in
-from .exact_clock import may_still_come
+from .exact_clock import is_about, may_still_come, naive
 from .exact_error_text import describe
 from .exact_note import note
 from .exact_relation_match import known_party, own_text
@@ -24,7 +24,7 @@ RELATION_RESOURCE = 'crm/Accounts'
 _BANK_ACCOUNTS = 'crm/BankAccounts'
 _SELECT = [
     'ID', 'Code', 'Name', 'Status', 'IsSupplier', 'VATNumber', 'ChamberOfCommerce', 'Country',
-    'Email', 'Postcode', 'City', 'Blocked',
+    'Email', 'Postcode', 'City', 'Blocked', 'Created', 'Creator',
 ]
 
 
@@ -106,9 +106,7 @@ class ExactExport(models.Model):
             self._bring_bank_account(client, mapping)
             return mapping.relation_id
         values, omissions = self.division_id._relation_body(partner, kind)
-        row = self._find_remote_relation(
-            client, partner, values, was_asked=bool(mapping.asked_at),
-        )
+        row = self._find_remote_relation(client, partner, values, mapping.asked_at)
         if row:
             self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
             return self._keep_relation(partner, row)
@@ -156,11 +154,11 @@ class ExactExport(models.Model):
         self._commit_half()
         return relation
 
-    def _find_remote_relation(self, client, partner, values, *, was_asked):
+    def _find_remote_relation(self, client, partner, values, asked_at):
         """A relation that came into Exact after the last refresh, or in an attempt without answer.
 
         :param values: what Exact would be told of it.
-        :param bool was_asked: Exact was asked for this relation before, by whichever document.
+        :param asked_at: when Exact was asked for this relation before, by whichever document.
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
         """
@@ -175,12 +173,12 @@ class ExactExport(models.Model):
         known = relation_model.with_context(active_test=False).search([
             ('division_id', '=', self.division_id.id), ('exact_guid', 'in', list(rows)),
         ]) if rows else relation_model
+        answers = self._made_when_asked(asked_at, rows, known)
         wants_new = bool((self.overrides or {}).get('create_relation'))
         if wants_new:
             # The person saw the relations that there were, and wants none of them.
-            rows = {
-                guid: row for guid, row in rows.items() if guid not in known.mapped('exact_guid')
-            }
+            seen = {*known.mapped('exact_guid')} - answers
+            rows = {guid: row for guid, row in rows.items() if guid not in seen}
         # sudo: who was parted from whom is decided for everybody
         parted = known.filtered(
             lambda relation: partner in relation.sudo().parted_partner_ids,
@@ -191,7 +189,8 @@ class ExactExport(models.Model):
             return rows[choice.key]
         cards = [
             guid for guid in choice.candidates
-            if guid not in parted and is_same_card(ours, theirs[guid], was_asked=was_asked)
+            if guid not in parted
+            and is_same_card(ours, theirs[guid], is_answer=guid in answers)
         ]
         if len(cards) == 1:
             return rows[cards[0]]
@@ -206,6 +205,27 @@ class ExactExport(models.Model):
                 relation_model._adopt(self.division_id, guid, rows[guid])
             raise RelationQuestion
         return None
+
+    def _made_when_asked(self, asked_at, rows, known):
+        """GUIDs of what may have become of a request without answer: relations that our user of
+        Exact made about then, and that are no other partner's.
+
+        :param rows: {GUID: row of crm/Accounts}
+        :param known: those of them that are mirrored
+        """
+        if not asked_at:
+            return set()
+        # sudo: who the user of the connection is in Exact, is no secret of its tokens
+        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        linked = self.env['exact.partner.mapping'].search([
+            ('division_id', '=', self.division_id.id), ('relation_id', 'in', known.ids),
+        ]).relation_id.mapped('exact_guid')
+        return {
+            guid for guid, row in rows.items()
+            if guid not in linked
+            and is_about(asked_at, naive(wire.as_utc(row.get('Created'))))
+            and (not user_guid or wire.as_guid(row.get('Creator')) == user_guid)
+        }
 
     def _check_anew(self):
         """What Exact has is known here now, and is what the check asks about."""

@@ -545,6 +545,56 @@ class TestWhoIsIt(RelationCase):
         self.export(forgotten)
         self.assertOn(forgotten, guid)
 
+    def test_own_card_is_found_again_though_the_partner_was_edited(self):
+        partner = self.contact("Moved Since", city="Zwolle", email="post@moved.example")
+        move = self.invoice(partner)
+        self.simulator.faults.add('cut_after', method='POST', resource='crm/Accounts')
+        self.export(move)
+        partner.write({'city': "Kampen", 'email': "new@moved.example"})
+        self.again(move.exact_export_id)
+        self.assertBooked(move)
+        self.assertEqual(len(self.cards("Moved Since")), 1)
+
+    def test_card_of_somebody_else_is_not_what_became_of_our_request(self):
+        """A namesake that a person made in Exact in the same minute."""
+        move = self.invoice(self.contact("Made at Once"))
+        self.simulator.faults.add('cut_before', method='POST', resource='crm/Accounts')
+        self.export(move)
+        self.assertTrue(self.row(move.partner_id).asked_at)
+        self.card("Made at Once", sync=False)
+        self.connection.sudo().exact_user_guid = '00000000-0000-4000-8000-00000000000e'
+        self.again(move.exact_export_id)
+        self.assertEqual(move.exact_export_id.state, 'ready')
+        self.assertFalse(self.row(move.partner_id).relation_id)
+
+    def test_card_of_a_namesake_is_not_what_became_of_our_request(self):
+        """Two partners of one name, and Exact made the second one's alone."""
+        first, second = (self.invoice(self.contact("Of One Name")) for _number in range(2))
+        self.simulator.faults.add('cut_before', method='POST', resource='crm/Accounts')
+        self.export(first | second)
+        self.assertBooked(second)
+        self.again(first.exact_export_id)
+        self.assertEqual(first.exact_export_id.state, 'ready')
+        self.assertFalse(self.row(first.partner_id).relation_id)
+
+    def test_new_card_without_answer_is_made_once_though_it_was_read(self):
+        """A person wants a card of its own; the refresh reads it before anybody knows of it."""
+        namesake = self.card("Own Card", Status='C')
+        self.control('edit_record', table='Accounts', key=namesake, values={
+            'Created': '2026-01-05T09:00:00.000',
+        })
+        move = self.invoice(self.contact("Own Card"))
+        self.export(move)
+        self.assertAsked(move, 'relation_same_name')
+        self.simulator.faults.add('cut_after', method='POST', resource='crm/Accounts')
+        self.adjust(move, create_relation=True)
+        self.sync()
+        self.assertEqual(self.env['exact.relation'].search_count([('name', '=', "Own Card")]), 2)
+        self.again(move.exact_export_id)
+        self.assertBooked(move)
+        self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
+        self.assertEqual(len(self.cards("Own Card")), 2)
+
     # === 6: MERGED === #
 
     def test_merged_contacts_keep_one_link(self):

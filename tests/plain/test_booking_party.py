@@ -197,7 +197,13 @@ def test_the_very_same_card():
     assert not is_same_card(known(**place), known(name="Jansen", place=('', '', "Zwolle")))
     nowhere = known(name="Jansen", place=('', '', ''))
     assert not is_same_card(nowhere, nowhere)
-    assert is_same_card(nowhere, nowhere, was_asked=True)
+    assert is_same_card(nowhere, nowhere, is_answer=True)
+    # What we made before somebody edited the partner is its card all the same, if numbers agree
+    assert is_same_card(known(**place), nowhere, is_answer=True)
+    assert not is_same_card(known(**place), known(name="Pietersen"), is_answer=True)
+    assert not is_same_card(
+        known(VAT, **place), known('NL002065538B01', **place), is_answer=True,
+    )
     assert not is_same_card(known(VAT, **place), known('NL002065538B01', **place))
 
 
