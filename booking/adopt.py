@@ -19,7 +19,7 @@ from .likeness import bare
 EQUAL, REFERENCE, DATE = 'equal', 'reference', 'date'
 # Why an entry is shown but not offered.
 SEVERAL, DIFFERS = 'several', 'differs'
-# Of an entry that people were asked about, and that nothing above says to be the document's.
+# The entry was found by none of these ways, but people were asked about it.
 ASKED = 'asked'
 OFFERED = (EQUAL, REFERENCE, DATE)
 
@@ -86,7 +86,7 @@ def match(bookings: Mapping[Hashable, Booking], entries: Iterable[ReadEntry],
 
 
 def judge(booking: Booking, entry: ReadEntry, unknown_relations: Iterable[str] = ()) -> Match:
-    """What to show of an entry that people were asked about: whatever it is, and whether it can be
+    """How an entry that people were asked about is shown: where it differs, and whether it can be
     linked.
 
     :param unknown_relations: see `match`
@@ -97,8 +97,8 @@ def judge(booking: Booking, entry: ReadEntry, unknown_relations: Iterable[str] =
 
 
 def link_differences(booking: Booking, entry: ReadEntry | None) -> tuple[Difference, ...]:
-    """What says that a linked entry is not this document's: its journal and reference may be the
-    accountant's own.
+    """The differences by which a linked entry cannot be this document's. Journal and reference do
+    not count: the accountant may have chosen them.
     """
     return tuple(
         difference for difference in compare(booking, entry)
@@ -121,7 +121,7 @@ def _fits(how, booking, entry, unknown):
 
 
 def _for_relation_of(entry, booking, unknown):
-    """The booking; of a relation that is yet to be made as if it were the entry's."""
+    """The booking, with the relation of the entry in the place of one that is yet to be made."""
     return replace(booking, relation=entry.relation) if booking.relation in unknown else booking
 
 

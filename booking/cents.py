@@ -119,7 +119,7 @@ class _Carrier:
         return -vat if self.amount < 0 else vat
 
     def room(self, up: bool) -> int:
-        """By how much its VAT can be made more (or less) than it is."""
+        """How far the VAT of the line can be raised (or lowered)."""
         if (self.amount > 0) == up:
             return max(self.whole - self.size, 0)
         return max(self.size - 1, 0)
@@ -147,8 +147,8 @@ def _carry(members: Sequence[_Carrier], target: Decimal, unit: Decimal) -> Decim
 
 def is_rounding(left: Mapping[str, Decimal], line_count: int, decimals: int = 2,
                 known: Decimal = Decimal(0)) -> bool:
-    """Whether what is missing can come of rounding: a unit per line, and what the sender says that
-    it rounded. More than that is VAT under a code that has none: a mistake, not a difference.
+    """Whether the missing amount can come from rounding: one unit per line, plus what the sender
+    says it rounded. A larger amount is VAT under a code without VAT, which is a mistake.
     """
     unit = Decimal(1).scaleb(-min(decimals, EXACT_DECIMALS))
     limit = max(5, line_count) * unit + abs(known)

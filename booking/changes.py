@@ -1,4 +1,5 @@
-"""What a document says now, against what was sent: to tell people, and to bring Exact up to date.
+"""Compares a document with the entry that was sent for it, to tell people what changed and to plan
+how Exact is brought up to date.
 
 Facts about Exact that shape the plan: general, bank and cash entries have no PUT, and their lines
 cannot be changed or deleted; a PUT carries only what changed; a PUT of the header carries no lines;
@@ -13,9 +14,9 @@ from .entry import Booking, Line, is_ledger_only
 from .fingerprint import canonical
 from .payload import header_values, line_values
 
-# Another one of these is another entry.
+# An entry with another value in one of these has to be posted anew.
 _IDENTITY = ('kind', 'division', 'journal', 'year', 'is_refund', 'currency')
-# Learned while sending: a rebuilt booking may not know them yet.
+# Sending fills these in: a booking that was built again may lack them.
 _IF_GIVEN = ('document', 'entry_number')
 # How these are emptied in a PUT is not known (nulls are reported to fail).
 _NOT_EMPTIED = {
@@ -53,7 +54,7 @@ class Plan:
 
 
 def changes(old: Booking, new: Booking) -> tuple[Difference, ...]:
-    """What the new booking says otherwise: `meant` is the old value, `found` the new one.
+    """The differences between two bookings: `meant` is the old value, `found` the new one.
 
     Fields have the names of Booking and Line; `line` is the position in the new booking. A line
     that came is ('line', None, (account, amount), position), one that went
@@ -89,7 +90,7 @@ def changes(old: Booking, new: Booking) -> tuple[Difference, ...]:
 
 
 def _not_known(old):
-    """Fields that bookings had not yet when this one was kept."""
+    """Fields that did not exist yet when this booking was stored."""
     if old.tranches is not None:
         return frozenset()
     # Of several due dates none was sent.
@@ -97,8 +98,8 @@ def _not_known(old):
 
 
 def match_lines(old: Sequence[Line], new: Sequence[Line]):
-    """Which new line is which old one: of one source and equal, equal, of one source, or on the
-    same account, each in order.
+    """Pair new lines with old ones, by these rules in this order: equal and of one source, equal,
+    of one source, on the same account.
 
     :return: pairs (old index, new index) by new index; old indexes left; new indexes left.
     """

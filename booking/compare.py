@@ -1,4 +1,4 @@
-"""What Exact says it has booked, against what was meant.
+"""Compares the entry that Exact has booked with the booking that was meant.
 
 Exact drops unknown references silently and takes defaults for what is left out, so an answer of
 "created" proves little. The rows of TransactionLines do: every amount there is debit positive.
@@ -192,10 +192,10 @@ def _read_line(row, gl_types):
 
 
 class Told(NamedTuple):
-    """What of the properties that Exact need not fill it fills in an entry's rows.
+    """Which optional properties Exact has filled in the rows of an entry.
 
-    A row that says 0 may mean that there is none, or that nothing is told: it is believed where
-    another row of the entry says something.
+    A 0 may mean that there is none, or that Exact does not say: it is believed if another row of
+    the entry has a value.
     """
 
     vat: bool = False
@@ -203,13 +203,13 @@ class Told(NamedTuple):
 
 
 def told_by(read: ReadEntry) -> Told:
-    """What the rows of the ledger tell of an entry."""
+    """Which optional properties the ledger rows of an entry have."""
     rows = [row for row in read.lines if not row.is_control and not row.is_vat]
     return Told(any(row.vat_amount for row in rows), any(row.quantity for row in rows))
 
 
 def compare(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
-    """Everything that Exact has otherwise than meant; () if the entry is right.
+    """All differences between the entry in Exact and the booking; () if there is none.
 
     Names of differences: missing_entry, division, journal, relation, entry_date, due_date,
     payment_condition, payment_reference, discount_date, currency, rate, period, your_ref, document,
@@ -373,8 +373,8 @@ def _match(booking: Booking, rows: Iterable[ReadLine], told: Told):
             pairs.append((index, hit))
             _remove(bucket, hit)
     rest = [row for bucket in buckets.values() for row in bucket]
-    # VAT rows that Exact adds to a general entry are not what became of a line, unless the line
-    # itself was on that account; neither is what it books on the account of a bank journal.
+    # Exact adds VAT rows to a general entry, and rows on the account of a bank journal. They stand
+    # for no line, unless a line itself was on that account.
     scores = []
     for index in open_lines:
         line = booking.lines[index]
@@ -413,7 +413,7 @@ def _summary(gl_account, amount):
 
 
 def _same_quantity(meant, found):
-    # In which sign the ledger counts what is sold is not known.
+    # It is not known which sign the ledger gives to a quantity that is sold.
     return abs(abs(meant) - abs(Decimal(found))) <= _QUANTITY_UNIT
 
 

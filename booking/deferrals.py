@@ -1,4 +1,4 @@
-"""Deferrals: the time over which Exact spreads a line, which the ledger does not tell.
+"""Deferrals: the time over which Exact spreads a line. The ledger does not show it.
 
 Only the lines of sales and purchase entries say their `From` and `To`.
 """
@@ -49,7 +49,7 @@ def compare_deferrals(booking: Booking, read) -> Iterable[Difference]:
         else:
             waiting.append((index, meant))
     for index, meant in waiting:
-        # What became of the line: the one on its account with its amount, deferred or not.
+        # The line of the entry with the same account and amount, deferred or not.
         other = next((row for row in left if row[:2] == meant[:2]), None)
         if other is not None:
             left.remove(other)

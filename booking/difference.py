@@ -1,10 +1,10 @@
-"""What one entry says otherwise than another, as plain data."""
+"""A difference between two entries, as plain data."""
 
 from typing import Any, NamedTuple
 
 
 class Difference(NamedTuple):
-    """One thing that is not as meant.
+    """One property that has another value than the one that was meant.
 
     :param field: a stable name, see `compare.compare`.
     :param line: position among the booking's lines, None for the header. A line that is only in

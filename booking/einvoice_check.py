@@ -1,4 +1,4 @@
-"""A bill against the e-invoice that is attached to it: what of it the bill says otherwise.
+"""Compares a bill with the e-invoice that is attached to it.
 
 Whoever imports an e-invoice may lack the tax that it names, and people type. What is normal is no
 difference: rounding of the amount to pay, what was paid already, allowances and charges as lines
@@ -50,7 +50,7 @@ class Bill:
 
 
 class Deviation(NamedTuple):
-    """One thing that the bill says otherwise than its e-invoice.
+    """One difference between a bill and its e-invoice.
 
     :param code: 'currency', 'total', 'vat' (the bill claims more than the e-invoice has),
         'category'.
@@ -70,7 +70,7 @@ class Deviation(NamedTuple):
 
 
 def deviations(invoice: EInvoice, bill: Bill) -> tuple[Deviation, ...]:
-    """What the bill says otherwise; () if it is its e-invoice."""
+    """The differences between a bill and its e-invoice; () if there is none."""
     if invoice.currency and invoice.currency != bill.currency:
         # Amounts of two currencies are not to be compared.
         return (Deviation('currency', invoice.currency, bill.currency),)
@@ -85,7 +85,7 @@ def deviations(invoice: EInvoice, bill: Bill) -> tuple[Deviation, ...]:
         if missing:
             found.append(Deviation('total', invoice.total, bill.total, is_cents=same_total))
     if invoice.vat is not None and same_total:
-        # Of VAT that is part of the cost there is less on the bill.
+        # A bill has less VAT where part of it was booked as cost.
         vat = bill.total - bill.net
         excess = (vat - invoice.vat) * (-1 if bill.total < 0 else 1)
         if excess > few + abs(invoice.rounding):
@@ -148,7 +148,8 @@ def _categories(items: Iterable[Item], lines, *, same_total, few):
 
 
 def _paired(items, there, fits):
-    """Take lines for those items that have one of their amount which fits.
+    """Pair items of the e-invoice with lines of the bill that have the same amount and a tax that
+    fits.
 
     :param there: {amount: {nature: how many lines}}; what is taken goes from it
     :return: the items that are left, and (item, nature) of the others
@@ -166,7 +167,9 @@ def _paired(items, there, fits):
 
 
 def _sums(items, there, few):
-    """Deviations of what was taken together, split or changed: the sums of each kind of VAT."""
+    """Deviations of the items without a line of their own (lines were merged, split or changed):
+    their sums are compared for each kind of VAT.
+    """
     meant, found = defaultdict(Decimal), defaultdict(Decimal)
     names = {}
     for item in items:

@@ -24,7 +24,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 KINDS = ('sale', 'purchase', 'general', 'bank', 'cash')
-# These have no relation and no reference of their own: each line has one, or says it.
+# The headers of these kinds have no relation and no reference: the lines have them.
 _LEDGER_ONLY = frozenset({'general', 'bank', 'cash'})
 _MONEY = frozenset({'bank', 'cash'})
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 from .entry import Booking
 from .text import LIMITS, fit_reference, fit_text
 
-# Links that are learned while sending, why an entry is booked where it is, and what follows from
-# the rest: they say nothing about what the document says.
+# Not part of what the document says: ids that are learned while sending, the reason for the period,
+# and values that follow from others.
 _LEARNED = {'sources', 'document', 'entry_number', 'lines', 'own_total', 'own_date'}
 _VERSION = 'booking 1'
-# Newer than the version: without them the fingerprint is what it was before they were known.
+# Added after the version was fixed: a booking without them keeps the fingerprint that it had.
 _ADDED = {'tranches', 'discount_date'}
 
 

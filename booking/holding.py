@@ -40,7 +40,7 @@ def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
              lines: Iterable[Mapping[str, Iterable[str]]] = (),
              relation_condition: str = '', with_files: bool = False,
              new_relations: Iterable[str] = ()) -> frozenset[Part]:
-    """Everything of an entry that a refusal may be about and that others may share.
+    """Every part of an entry that Exact may refuse and that other entries may share.
 
     :param header: sources of what the header has, by name of part.
     :param lines: the same per line, in their order; several where several chose it together.
@@ -72,7 +72,7 @@ def parts_of(booking: Booking, *, header: Mapping[str, str] | None = None,
     if booking.payment_condition:
         found.add(of_header('payment_condition', booking.payment_condition))
     elif booking.relation and not relation_condition:
-        # It falls back on what the administration has for its kind of entry
+        # Exact then takes the administration's own condition for this kind of entry
         found.add(Part('no_payment_condition', booking.kind))
     if booking.is_refund:
         found.add(Part('credit_note', booking.kind))
@@ -98,8 +98,8 @@ def _of_line(line):
 
 
 def shared(name: str, parts: Iterable[Part], value: str = '') -> Part | None:
-    """The part for which an entry with these parts speaks, refused for a thing of this kind; None
-    if it speaks for itself alone.
+    """The part that an entry with these parts shares with others when Exact refuses something of
+    this kind; None if the refusal concerns this entry alone.
 
     :param value: which one Exact refused, where it was asked for that one alone.
     """
@@ -108,7 +108,7 @@ def shared(name: str, parts: Iterable[Part], value: str = '') -> Part | None:
 
 
 def waits_with(parts: Iterable[Part], causes: Iterable[Part]) -> Part | None:
-    """What an entry with these parts has in common with what is refused and not mended yet, the
-    same one each time; None if it goes on.
+    """The open cause that an entry with these parts waits for, None if it goes on. Of several
+    causes it is the same one each time.
     """
     return min(set(parts) & set(causes), default=None)

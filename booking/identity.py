@@ -1,4 +1,4 @@
-"""Whether an entry of Exact stands for a document, told apart from how well it does.
+"""Decides whether an entry of Exact is the entry of a document, however well it was booked.
 
 Reference, relation, journal, currency and amounts say which document it is; dates, ledgers, VAT
 codes and dimensions say how it was booked. An entry whose identity differs is another document's,
@@ -16,9 +16,9 @@ from .text import fit_reference
 _IDENTITY = frozenset({
     'missing_entry', 'division', 'journal', 'relation', 'currency', 'total', 'your_ref',
 })
-# Entries without relation and total of their own are known by their lines.
+# The lines identify entries that have no relation and no total of their own.
 _LINE_IDENTITY = frozenset({'gl_account', 'amount', 'line_count'})
-# What comes out otherwise where Exact took an entry but not all that was sent.
+# Differences that arise where Exact took an entry but dropped part of what was sent.
 _SIZE = _LINE_IDENTITY | {'total'}
 # The file that travels along is sent once more when it got lost; it is no part of the entry.
 _BESIDES = frozenset({'document'})
@@ -32,17 +32,19 @@ def is_identity(booking: Booking, difference: Difference) -> bool:
 
 
 def identity_differences(booking: Booking, read: ReadEntry | None) -> tuple[Difference, ...]:
-    """What says that the entry is another document's; () if it is this one's, however booked."""
+    """The differences by which the entry is another document's; () if it is this document's,
+    however it was booked.
+    """
     return tuple(d for d in compare(booking, read) if is_identity(booking, d))
 
 
 def differs_in_size_only(booking: Booking, read: ReadEntry) -> bool:
-    """Whether nothing but amounts or lines says that the entry is another document's."""
+    """Whether nothing but amounts or lines would make the entry another document's."""
     return all(d.field in _SIZE for d in identity_differences(booking, read))
 
 
 def is_equal(booking: Booking, read: ReadEntry | None) -> bool:
-    """Whether the entry is in all that counts what would be sent."""
+    """Whether the entry equals what would be sent, in everything that counts."""
     return all(difference.field in _BESIDES for difference in compare(booking, read))
 
 

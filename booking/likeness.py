@@ -16,8 +16,8 @@ from typing import NamedTuple
 from .entry import Booking
 from .identity import booked_amount
 
-# What one is of the other: the same; perhaps the same, which only a person can say; what takes it
-# back; something else.
+# How one relates to the other: it is the same; it may be the same, and only a person can say; it
+# reverses the other; it is another.
 DOUBLE, ASK, REVERSAL, NONE = 'double', 'ask', 'reversal', 'none'
 
 # A run of zeros at the head of a number, as some programs print it and nobody types it.
@@ -27,13 +27,14 @@ _INVOICES = ('sale', 'purchase')
 
 
 class Grade(NamedTuple):
-    """What one document is of another.
+    """How one document relates to another.
 
     :param what: one of the constants above
-    :param why: 'number', the number is the same; 'amount', the number is, the amount is another;
-        'anybody', so is the relation, which is yet to be made; 'another', the number of a sale is,
-        the customer is another; 'year', all is but the year; 'unnamed', relation, day and amount
-        are, and not both have a number; 'side', it is on the other side; '' for nothing
+    :param why: 'number': both have the same number; 'amount': the same number, another amount;
+        'anybody': the same number, and nobody can say whose one of them is; 'another': the same
+        number of a sale, another customer; 'year': nothing but the year differs; 'unnamed': the
+        same relation, day and amount, and not both have a number; 'side': the same number, on the
+        other side; '' where nothing is alike
     """
 
     what: str
@@ -104,11 +105,11 @@ def traits_of(booking: Booking, parties: Iterable[str], *, days: Iterable[dt.dat
 
 
 def grade(meant: Traits, other: Traits) -> Grade:
-    """What the other is of a document that is meant to be booked."""
+    """How a document or entry relates to a document that is to be booked."""
     if meant.kind != other.kind:
         return Grade(NONE)
     of_invoice = meant.kind in _INVOICES
-    # Journal entries are nobody's; None is: nobody can say.
+    # Journal entries have no relation that could differ. None: nobody can say whose one of them is
     same_party = True
     if of_invoice:
         known = meant.parties and other.parties
@@ -145,7 +146,7 @@ def _grade_number(meant, other, same_party, same_amount):
     if same_party:
         return Grade(DOUBLE, 'number') if same_amount else Grade(ASK, 'amount')
     if same_party is None:
-        # Numbers of others that are alike are many, where nobody says whose it is.
+        # Many suppliers use the same numbers: without the relation, more has to be equal.
         close = same_amount or meant.reference == other.reference
         return Grade(ASK, 'anybody') if close else Grade(NONE)
     if meant.kind == 'sale' and (other.in_odoo or other.is_ours):
@@ -160,6 +161,6 @@ def _lacks_number(meant, other):
         not is_number(meant.reference) and bare(meant.reference) == bare(other.reference)
     )
     if other.in_odoo and (unnamed or same_word) and (meant.is_receipt or other.is_receipt):
-        # Receipts of a day are alike, and several of them are several.
+        # Receipts of one day look alike, and several of them are several purchases.
         return False
     return same_word or not (meant.is_named and other.is_named)

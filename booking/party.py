@@ -18,14 +18,14 @@ from .party_numbers import (
 )
 from .text import fit_text
 
-# What two sides can be to each other.
+# How two sides can relate.
 SAME, CONTRADICTION, SUGGESTION, STRANGER = 'same', 'contradiction', 'suggestion', 'stranger'
 # Why a person has to choose, besides CONTRADICTION.
 AMBIGUOUS, TAKEN_AWAY = 'ambiguous', 'taken_away'
 
 # What Exact takes of a name; a longer one stands there shortened.
 NAME_LIMIT = 50
-# What suggests, the strongest first.
+# Reasons for a suggestion, the strongest first.
 _HINTS = ('chamber_of_commerce', 'iban', 'same_name')
 
 
@@ -47,7 +47,7 @@ class Party:
 
 
 class Verdict(NamedTuple):
-    """What two sides are to each other.
+    """How two sides relate.
 
     :param kind: SAME, CONTRADICTION, SUGGESTION or STRANGER.
     :param reasons: what is alike: vat, chamber_of_commerce, iban, same_name.
@@ -95,7 +95,7 @@ def party(*, country='', vat='', chamber='', accounts: Iterable[str] = (), name=
 
 
 def meet(ours: Party, theirs: Party) -> Verdict:
-    """What two sides are to each other."""
+    """How two sides relate."""
     reasons, hints, contradictions = [], [], []
     if ours.vat and theirs.vat:
         if ours.vat.is_same(theirs.vat):

@@ -61,17 +61,17 @@ class VatNumber(NamedTuple):
 
     @property
     def key(self):
-        """What it is found by: the prefix, as far as it is known, and the rest."""
+        """The text by which the number is looked up: the prefix, if it is known, and the rest."""
         return _SAME.get(self.prefix, self.prefix) + self.national
 
     @property
     def keys(self):
-        """What it may be found by where the prefix was not known."""
+        """All texts by which the number may be looked up: with its prefix, and without."""
         return {self.key, self.national}
 
     @property
     def text(self):
-        """As it is written in full."""
+        """The number as it is written in full."""
         return self.prefix + self.national
 
     def is_same(self, other):

@@ -1,4 +1,4 @@
-"""An entry in another period than its own: its own is closed, and it shall not wait."""
+"""Books an entry in another period, because its own is closed and the entry shall not wait."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ def book_in(booking: Booking, period: Period, own_date: dt.date, note: str = '')
 def unread(wanted: Iterable[tuple[str, int]], since: int,
            read: Mapping[tuple[str, int], dt.datetime], now: dt.datetime,
            lasts: dt.timedelta) -> set[tuple[str, int]]:
-    """Of which journals and years it is not known what is closed, though entries are for them.
+    """The journals and years of these entries of which the closed periods are not known.
 
     :param wanted: (journal, year) of entries.
     :param since: from this year on all is known.

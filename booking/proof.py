@@ -1,4 +1,5 @@
-"""What of an entry was sent and cannot be proved, since nothing that was read tells it."""
+"""Names the properties that were sent but cannot be proved, since nothing that was read shows them.
+"""
 
 from .compare import ReadEntry, codes_with_given_vat, told_by
 from .deferrals import has_deferral
@@ -18,7 +19,8 @@ UNPROVED = (
 
 
 def unproved(booking: Booking, read: ReadEntry) -> tuple[str, ...]:
-    """Names of UNPROVED: what was meant of the booking and is not told of its entry."""
+    """Names of UNPROVED: properties that the booking has and that Exact does not show of its entry.
+    """
     if is_ledger_only(booking.kind):
         return ()
     told = told_by(read)
@@ -39,7 +41,7 @@ def unproved(booking: Booking, read: ReadEntry) -> tuple[str, ...]:
 
 
 def needs_terms(booking: Booking) -> bool:
-    """Whether what is meant stands in what is open of the entry, and not in its ledger rows."""
+    """Whether only the open items of the entry, and not its ledger rows, show what is meant."""
     return not is_ledger_only(booking.kind) and bool(
         booking.payment_condition or booking.discount_date or booking.tranches
     )

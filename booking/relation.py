@@ -1,4 +1,4 @@
-"""What Exact is told of a relation that is made: only what it would take.
+"""What is sent to Exact of a new relation: only what Exact would take.
 
 Whatever is merely nice to have is left out where Exact would refuse it, and named: an invoice
 never waits for a telephone number. Lengths are assumptions, Exact publishes none.
@@ -55,7 +55,7 @@ class Contact:
 
 
 class Omission(NamedTuple):
-    """What does not go out as it is.
+    """A field of a contact that is sent shortened, or not at all.
 
     :param field: of `Contact`.
     :param text: what stands there.
@@ -68,7 +68,7 @@ class Omission(NamedTuple):
 
 
 def relation_body(contact: Contact, kind: str) -> tuple[dict, list[Omission]]:
-    """The POST of crm/Accounts, and what of the contact is not in it.
+    """The body of the POST of crm/Accounts, and the fields of the contact that it lacks.
 
     A supplier needs no status, a customer has status C.
 

@@ -23,8 +23,8 @@ def is_reverse_charge(factors: Iterable[float]) -> bool:
 
 def disagreements(direction: str, percentage: Decimal, reverse_charge: bool,
                   code: VatCode) -> tuple[str, ...]:
-    """In what a VAT code does something else than a tax: 'reverse_charge', 'percentage', both, or
-    () if it stands for it.
+    """How a VAT code differs from a tax: 'reverse_charge', 'percentage', both, or () if the code
+    can stand for the tax.
 
     On a sale it counts what the customer is charged: a reverse charge is 0 % for the seller,
     whatever percentage the tax or the code has.

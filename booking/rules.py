@@ -213,13 +213,13 @@ def _check_journal(booking, facts):
         yield Finding(BLOCKS, 'journal_rate', {
             'journal': code, 'currency': booking.currency, 'rate': booking.rate})
     elif booking.rate == 1:
-        # A rate of 1 is not sent, so that Exact takes its own: hardly what was meant.
+        # A rate of 1 is not sent, so Exact would take its own rate, which is hardly what was meant.
         yield Finding(WARNS, 'rate_is_one', {'currency': booking.currency})
 
 
 def _check_currency(booking, facts):
     if booking.currency == facts.currency:
-        # Its own it has, whatever a list says.
+        # The division has its own currency, even if the list lacks it.
         return
     values = {'currency': booking.currency}
     if facts.currencies is not None:
@@ -352,7 +352,7 @@ def _check_computed(booking, facts):
     codes = {line.vat_code for line in booking.lines if line.vat_code != ''}
     if any(facts.vat_codes.get(code) is None or facts.vat_codes[code].vat_type == 'I'
            for code in codes):
-        # What Exact would make of it cannot be said; the lines have their own findings.
+        # The total that Exact would compute is not known; the lines have their own findings.
         return
     if any(facts.vat_codes[code].percentage is None for code in codes):
         return

@@ -1,4 +1,4 @@
-"""When money is due: what a document says, what a payment condition of Exact can, what Exact has.
+"""Due dates: those of a document, those that a payment condition can express, those in Exact.
 
 Facts about Exact: an entry is sent with one `PaymentCondition` and one `DueDate`, which is computed
 from the condition unless it is given; a condition has one number of days, and a discount until so
@@ -72,7 +72,7 @@ class Term(NamedTuple):
 
 
 def misfits(term: Term, condition: Condition) -> tuple[str, ...]:
-    """What a condition cannot say of a term, or says otherwise: names of MISFITS; () if it fits.
+    """In what a payment condition does not fit a payment term: names of MISFITS; () if it fits.
 
     None of it stops a document: its own due date is sent with it.
     """
@@ -124,7 +124,7 @@ def discount_dates(read) -> tuple[dt.date, ...]:
 
 
 def compare_terms(booking: Booking, read) -> Iterable[Difference]:
-    """What Exact has otherwise than meant of when and by what the money is due.
+    """The differences in due dates, discount, payment condition and payment reference.
 
     Only what Exact tells is compared, and only what was meant.
 
@@ -148,7 +148,7 @@ def _compare_due_dates(booking, read):
     if not booking.due_date or not told:
         return
     if booking.tranches and told == tuple(tranche.day for tranche in booking.tranches):
-        # All that the document says, though an entry is sent with the last due date alone.
+        # All due dates of the document, though an entry is sent with the last one alone.
         yield from _compare_amounts(booking, read)
     elif told != (booking.due_date,):
         yield Difference('due_date', booking.due_date, _one(told))
@@ -158,7 +158,7 @@ def _compare_due_dates(booking, read):
 
 def _compare_amounts(booking, read):
     if sum((item.amount for item in read.terms or ()), Decimal(0)) != abs(booking.total):
-        # Something is paid: what is left says nothing of what was asked.
+        # Part of it is paid: the open rest does not show the amounts that were asked for.
         return
     open_items = tranches_of((item.due_date, item.amount) for item in read.terms)
     for meant, actual in zip(booking.tranches, open_items, strict=True):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .entry import Line
 
-# Amounts in a POST have no more: what Exact takes beyond is documented nowhere.
+# Decimals of an amount in a POST. It is documented nowhere whether Exact takes more.
 EXACT_DECIMALS = 2
 
 

@@ -84,7 +84,7 @@ class RateLimits:
                 now + LONGEST_RETRY_AFTER[scope],
             )
         if moment <= now:
-            # It is over, says Exact, and refuses nevertheless: whatever is meant, wait for a window
+            # Exact says that the window is over and refuses nevertheless: wait for a whole window
             moment = now + FALLBACK_WAIT
         return max(moment, now + SHORTEST_WAIT), scope
 

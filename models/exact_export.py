@@ -24,7 +24,7 @@ ENDED_STATES = ('undone', 'superseded', 'deleted')
 BOOKED_STATES = ('sent', 'verified', 'changed')
 # States in which a person can still take the document back without asking Exact.
 UNSENT_STATES = ('proposed', 'to_approve', 'ready', 'blocked', 'refused')
-# Of the choices of a person, what says of entries and documents that they are others.
+# The choices by which a person says that entries or documents are others.
 ANSWERS = ('book_beside', 'beside_documents')
 
 # Findings on files. They are kept with the proof of the entry, whatever else is found, until the
@@ -132,7 +132,7 @@ class ExactExport(models.Model):
         [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare")],
         readonly=True,
     )
-    # Beside what people ask for, which must not make it forgotten.
+    # A field of its own: the action that a person asks for must not replace it.
     lines_deleted = fields.Boolean(
         readonly=True, help="Exact deleted lines of the entry; whether it is gone is looked up.",
     )
@@ -296,7 +296,7 @@ class ExactExport(models.Model):
         exports_sudo = self.sudo()
         exports_sudo._unsent()._withdraw()
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
-        # What Exact would keep it is not asked for: the opposite is offered instead.
+        # Exact is not asked for entries that it would keep: a reversal is offered instead.
         booked -= booked.filtered(
             lambda export: not (export.reversal_asked_at or export.replacing_since),
         )._offer_reversal()
@@ -353,7 +353,8 @@ class ExactExport(models.Model):
             ))
 
     def _with_files(self):
-        """Those of which Exact may have files: of one that was tried, the id may never have come.
+        """Those of which Exact may have files. After an attempt, Exact may have a file whose id
+        never came.
         """
         return self.filtered(
             lambda export: export.document_guid or export.document_step
@@ -413,7 +414,7 @@ class ExactExport(models.Model):
         return booked_sudo
 
     def _check_not_leaving(self, asked):
-        """What one person takes out of Exact stays taken out, whatever another asks for meanwhile.
+        """Refuse what a person asks for while another person takes the documents out of Exact.
 
         :param asked: exports that a person asks for; these here are left of them.
         :raise UserError: none is left.
@@ -523,7 +524,8 @@ class ExactExport(models.Model):
         if retried:
             values = {'state': 'proposed', 'next_try': False, 'user_id': self.env.user.id}
             if not automatic:
-                # Who asks for one asks for what it waits with, or it would be held with that again.
+                # Whoever asks for one document asks for all that share its cause, or it would be
+                # held with them again.
                 others = retried.sudo(False)._with_the_same_cause().sudo() - retried
                 others = others.filtered(lambda export: export.state in ('blocked', 'refused'))
                 others.write({'state': 'proposed', 'next_try': False})
@@ -531,14 +533,14 @@ class ExactExport(models.Model):
             retried.write(values)
             if overrides is not None:
                 for export in retried:
-                    # What a person has answered is not asked again, whatever is chosen otherwise.
+                    # The answers of a person stay, whatever else is chosen.
                     export.overrides = {**export._answers(), **overrides} or False
         created = self._create_once(new)
         (created | retried)._trigger_worker()
         return created | again
 
     def _answers(self):
-        """Of the choices for this export, the answers to what people were asked.
+        """The choices for this export that answer what people were asked.
 
         :rtype: dict
         """
@@ -565,16 +567,17 @@ class ExactExport(models.Model):
         return exports_sudo.union(*(self._create_once([vals]) for vals in vals_list))
 
     def _build_anew(self):
-        """What decides how these documents are booked was changed before they were sent.
+        """Build these documents anew: something that decides how they are booked was changed before
+        they were sent.
 
-        Whatever a worker holds is being sent, by what was true when it began.
+        A document that a worker holds is sent as it was when the worker began.
         """
         waiting = self.with_context(tracking_disable=True).try_lock_for_update(
             allow_referencing=True,
         )
         ready = waiting.filtered(lambda export: export.state == 'ready')
         ready.write({'state': 'proposed', 'next_try': False})
-        # Is it not in Exact, it is built anew; is it there, it is compared.
+        # If the entry is not in Exact, it is built anew; if it is there, it is compared.
         waiting.filtered(lambda export: export.state == 'uncertain').document_written_at = False
         ready._trigger_worker()
 
@@ -584,7 +587,7 @@ class ExactExport(models.Model):
         self._enqueue(self.sudo().division_id)
 
     def _log_attempt(self, action, outcome, note=''):
-        """Keep what was done and what came of it.
+        """Keep what was done with these exports, and its outcome.
 
         :param note: what to tell of it, see `exact_note`: Exact's own words, a number, or a note
         """

@@ -46,7 +46,8 @@ _logger = logging.getLogger(__name__)
 
 # What an entry and its reversal have in common, but for the sign: what is posted on which account.
 _POSTED = frozenset({'total', 'line_count', 'gl_account', 'amount'})
-# What an entry must still be for the opposite of what was sent to take all of it back.
+# Properties in which the entry must still equal what was sent, so that the opposite of what was
+# sent takes all of it back.
 _TAKEN_BACK = _POSTED | {
     'division', 'journal', 'relation', 'currency', 'vat', 'vat_code', 'cost_center', 'cost_unit',
     'project',
@@ -83,7 +84,8 @@ class ExactExport(models.Model):
                 export._log_attempt(action, 'refused', message)
                 processed = 'already_processed' in getattr(error, 'kinds', ())
                 if action == 'update':
-                    # As of an entry that is sent: what it said is to be mended, then done again.
+                    # As with an entry that is sent: somebody mends what Exact named, then does it
+                    # again.
                     step = 'relation' if error.resource == RELATION_RESOURCE else 'entry'
                     problems = export._refusal_problems(error, step)
                 elif action == 'reverse':
@@ -94,7 +96,8 @@ class ExactExport(models.Model):
                 export._set_findings(problems)
                 export._give_up_action(action)
             except (OutcomeUnknown, MalformedAnswer) as error:
-                # All three can be done again: what is gone is gone, what differs is compared.
+                # All three can be repeated: an entry may be gone by then, and what still differs is
+                # compared anew.
                 export._unanswered(action, error)
             except RateLimited as error:
                 if error.scope not in OF_ONE_KIND:
@@ -121,7 +124,7 @@ class ExactExport(models.Model):
         if len(tries) % MAX_ATTEMPTS == 0:
             self._set_findings([Problem('change_unanswered', params={'count': MAX_ATTEMPTS})])
             self._give_up_action(action)
-            # What nobody knows the end of is looked up, be it an entry that is gone by now.
+            # Nobody knows how the action ended: look up whether the entry is still there.
             self.lines_deleted = self.state in BOOKED_STATES
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
@@ -196,7 +199,7 @@ class ExactExport(models.Model):
             except (Rejected, Forbidden) as error:
                 if getattr(error, 'reason', None) in DIVISION_REASONS:
                     raise
-                # The entry is gone, and that is what an undo means; the file is told of.
+                # The entry is gone, so the undo is done; a file that Exact keeps becomes a finding.
                 kept = describe(error)
         self._undone(body)
         if kept:
@@ -257,7 +260,7 @@ class ExactExport(models.Model):
         booking = from_dict(self.booking)
         read = self._read_entries(client, division, {self.exact_guid}).get(self.exact_guid)
         if read is None and self.sent_at > fields.Datetime.now() - PATIENCE:
-            # Booked just now: not to be seen is not to be gone.
+            # It was booked just now: Exact may have it without showing it yet.
             self.next_try = fields.Datetime.now() + timedelta(minutes=1)
             return
         if read is None:
@@ -268,7 +271,8 @@ class ExactExport(models.Model):
             if difference.field in _TAKEN_BACK
         ]
         if differences:
-            # The opposite of what was sent would not offset what is there.
+            # Exact's entry differs from what was sent, so the opposite of what was sent would not
+            # offset it.
             self.state = 'sent'
             self._differs(differences, read)
             self._add_findings({self: [Problem('reversal_differs')]})
@@ -296,7 +300,7 @@ class ExactExport(models.Model):
         self._reversed(guid, wire.as_int(answer.get('EntryNumber')))
 
     def _opposite(self):
-        """What offsets the entry; its date and period are yet to be chosen."""
+        """The booking that offsets the entry; its date and period are yet to be chosen."""
         booking = from_dict(self.booking)
         return replace(
             booking, is_refund=not booking.is_refund, total=-booking.total,
@@ -336,12 +340,12 @@ class ExactExport(models.Model):
             if not ledger_only
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
         }
-        # What belongs to an export already is no reversal of ours, whatever became of that one.
+        # An entry that belongs to an export is not our reversal, even if that export is over.
         known = self._of_entries(guids)
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         return [
             entry for entry in self._read_entries(client, self.division_id, guids).values()
-            # Whose it is counts as well: vendors number alike.
+            # The relation counts as well: several vendors may use the same number.
             if not (_POSTED | {'relation'}) & {
                 difference.field for difference in compare(booking, entry)
             }
@@ -362,7 +366,7 @@ class ExactExport(models.Model):
         builder = BookingBuilder(division, self.move_id, link=True)
         one = builder.build(self.move_id, self._choices())
         if self.move_id.state == 'posted' and self._is_as_sent(one):
-            # Nothing but files: neither a closed period nor a processed entry is in their way.
+            # Only files changed: neither a closed period nor a processed entry stops them.
             self._still_equal()
         elif not self._update_entry(client, builder, one):
             return
@@ -376,8 +380,9 @@ class ExactExport(models.Model):
         return bool(one.booking) and not changes(old, replace(one.booking, document=old.document))
 
     def _still_equal(self):
-        """The entry needs no change. Verified is what was read back, not what was meant once more:
-        what was not proved is read back now."""
+        """The entry needs no change. If it was never read back as meant, it is not verified but
+        read back now.
+        """
         values = {'document_written_at': self.move_id.write_date}
         if self.state != 'verified':
             self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
@@ -404,7 +409,8 @@ class ExactExport(models.Model):
         try:
             new = self._ensure_relations(client, new)
         except RelationQuestion:
-            # What Exact has is known here now: it is asked about with the next look.
+            # The relations that Exact has are mirrored now: the next check asks a person about
+            # them.
             self.next_try = fields.Datetime.now() + timedelta(minutes=1)
             return False
         line_guids = self._line_guids(client, old)
@@ -416,13 +422,14 @@ class ExactExport(models.Model):
             # Exact has other lines than we sent, so none of them can be named: all anew.
             what = replace(what, action='replace')
         if what.action == 'replace' and not self.replacing_since:
-            # A fact before the entry is gone, or our own deletion would look like somebody else's.
+            # Committed before the entry is deleted, or our own deletion would look like somebody
+            # else's.
             self.replacing_since = fields.Datetime.now()
             self._commit_half()
         ids = self._ids_in_exact(division, [one])
         values = self._booking_values(one, ids) | {'relation_id': self.relation_id.id}
         self._keep_lines({self: one}, ids)
-        # What Exact said before was of the entry as it was.
+        # Earlier findings were about the entry before the update.
         self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
         if what.action == 'replace':
             self._learn_document(client)
@@ -450,7 +457,7 @@ class ExactExport(models.Model):
         if what.header:
             client.put(resource(new), self.exact_guid, what.header)
             if what.header.keys() & DUE_PROPERTIES:
-                # What is open is no longer as it was read.
+                # The open items that were read are out of date.
                 self.term_ids.unlink()
         for guid, body in what.put:
             client.put(line_resource(new), guid, body)
@@ -462,12 +469,12 @@ class ExactExport(models.Model):
         self.entry_line_ids.unlink()
         self.write({
             **values, 'booking': to_dict(new), 'state': 'sent', 'replacing_since': False,
-            # What the entry is now, as if it had been sent so at once
+            # Keep the booking as if the entry had been sent like this
             'payload': self._as_text(self._body(new)),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
             'line_asked_at': False,
         })
-        # A fact, whatever becomes of the files.
+        # Committed, whatever happens with the files.
         self._commit_half()
         return True
 
@@ -544,13 +551,13 @@ class ExactExport(models.Model):
             # Files follow by themselves: they say nothing that a person has to decide about.
             values['pending_action'] = 'update'
         if self.state == 'changed' and not differences:
-            # Verified is what was read back, not what was meant once more.
+            # Only an entry that was read back as meant is verified.
             values |= {'state': 'sent', 'has_difference': False, 'next_try': False}
         self.write(values)
 
     def _compare_with_link(self, one):
-        """Somebody else booked the entry, so it is not brought in line with the document: reading
-        it back says whether it still is the document's.
+        """Somebody else booked the entry, so it is not brought in line with the document. It is
+        read back to see whether it still is the document's.
         """
         ids = self._ids_in_exact(self.division_id, [one])
         self._keep_lines({self: one}, ids)

@@ -1,7 +1,7 @@
 """Documents that are booked, and that Exact has once more: somebody typed them in as well.
 
-What is typed between our last look and our booking, or after it, cannot be kept from becoming the
-second entry. It is seen with the next look, and then people are told.
+Nothing can prevent a second entry that somebody types after our last look. The next look finds it,
+and people are told.
 """
 
 from odoo import api, models
@@ -17,7 +17,7 @@ class ExactExport(models.Model):
     _inherit = 'exact.export'
 
     def action_keep_both(self):
-        """Say that what Exact seems to have twice are two entries of their own."""
+        """Say that the two entries, which seem to book one document twice, are of two documents."""
         self._check_may_act()
         # sudo: people ask, only the engine writes exports.
         for export, entries in self.sudo()._doubles().items():
@@ -35,7 +35,7 @@ class ExactExport(models.Model):
         return "; ".join(entry.display_name for entry in entries)
 
     def _doubles(self):
-        """Entries of others that book once more what these exports have booked.
+        """Entries of others that book the documents of these exports once more.
 
         :return: {export: exact.entry}; exports without any are left out
         """
@@ -57,7 +57,7 @@ class ExactExport(models.Model):
         return result
 
     def _perhaps_noted(self, division):
-        """Those of which an entry of others carries the number, or the relation and the day."""
+        """The exports whose number, or whose relation and day, an entry of others carries."""
         note_model = self.env['exact.entry']
         keys = {key for [key] in note_model._read_group([
             ('division_id', '=', division.id),
@@ -77,7 +77,7 @@ class ExactExport(models.Model):
 
     @api.model
     def _is_once_more(self, booking, entry, graded):
-        """Whether an entry is the same as what is booked.
+        """Whether an entry books once more what the export has booked.
 
         :param Grade graded: of the entry; None of one that is kept for the document
         """
@@ -86,7 +86,9 @@ class ExactExport(models.Model):
         return graded.what == DOUBLE or graded == (ASK, 'unnamed')
 
     def _tell_doubles(self):
-        """Say of which of these Exact has another entry, and take back what is no longer so."""
+        """Add a finding to the exports that have another entry in Exact, and remove it from those
+        that no longer have one.
+        """
         doubles = self._doubles()
         told = self.filtered('is_double')
         for export in self & (told | self.browse(export.id for export in doubles)):

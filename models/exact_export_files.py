@@ -23,7 +23,7 @@ _ATTACHMENTS = 'documents/DocumentAttachments'
 DOCUMENT_RESOURCES = (_DOCUMENTS, _ATTACHMENTS)
 # What of them only Exact tells.
 _LEARNED = ('attachment_refused', 'attachment_kept', 'files_behind')
-# Refusals that are no single file's: what it belongs to is not there.
+# Refusals that are not about one file: the document that it belongs to is not there.
 _NOT_THE_FILE = {'invalid_reference', 'division_not_accessible'}
 
 
@@ -68,8 +68,8 @@ class ExactExport(models.Model):
         return self.document_guid
 
     def _bring_changed_files(self, client, booking):
-        """After the entry itself: let Exact have the files as they are now. The entry is right
-        already, so that what is in the way of the files is told and stops nothing.
+        """Bring the files to Exact as they are now, after the entry was booked. The entry is right
+        already, so a problem with the files becomes a finding and stops nothing.
         """
         try:
             self._ensure_document(client, booking)
@@ -151,7 +151,7 @@ class ExactExport(models.Model):
         """
         step, problems = dict(self.document_step or {}), []
         if not step:
-            # Of a document that was looked up nothing is known but what it has: that was sent.
+            # Of a document that was looked up only its files are known: they count as sent.
             step = {
                 name: {'version': version, 'id': known[name]}
                 for name, _raw, version in files if name in known
@@ -249,8 +249,8 @@ class ExactExport(models.Model):
         )
 
     def _learn_document(self, client):
-        """Of an entry that was looked up, its file is known only by what Exact's entry names: ours
-        is what bears our number and our user made, any other is somebody else's.
+        """Learn which document belongs to an entry that was looked up. The document that Exact's
+        entry names is ours if it bears our number and our user made it, else it is somebody else's.
         """
         guid = json.loads(self.read_back or '{}').get('document')
         if not guid or self.document_guid or self.is_linked:
@@ -309,7 +309,7 @@ class ExactExport(models.Model):
         return files, problems
 
     def _version(self, file):
-        # A page that is printed anew is never the same to the byte; what it shows is.
+        # A page that is printed again differs in its bytes, though not in what it shows.
         return self.fingerprint if self.kind == 'sale' else hashlib.sha256(file.raw).hexdigest()
 
     def _has_printed_page(self):
@@ -323,8 +323,8 @@ class ExactExport(models.Model):
         )
 
     def _files_differ(self):
-        """Whether Exact has other files than the document, as far as they follow it by themselves.
-        (The page of a sale follows its entry.)
+        """Whether the files in Exact differ from those of the document. The printed page of a sale
+        does not count: it is sent with its entry.
         """
         if self.kind == 'sale' or self.is_linked or not self.division_id.send_documents:
             return False

@@ -1,5 +1,6 @@
-"""What Exact refused once is not asked for again with the next document: who shares the cause waits
-with it, all others go on. Which documents share it is decided in `booking.holding`."""
+"""Exact is not asked again for what it has refused: the documents that share the cause wait with
+the refused one, all others go on. `booking.holding` decides which documents share a cause.
+"""
 
 from collections import defaultdict
 
@@ -12,7 +13,7 @@ from ..booking.holding import Part, parts_of, shared, waits_with
 from .exact_booking_builder import Problem
 from .exact_note import note
 
-# Parts that the database can look for by itself: what is found is then compared in full.
+# Kinds of entries that name relations and currencies on their lines, which no column holds.
 _LEDGER_KINDS = ('general', 'bank', 'cash')
 
 
@@ -22,7 +23,7 @@ class ExactExport(models.Model):
     # === WHAT DOCUMENTS HAVE IN COMMON === #
 
     def _parts(self):
-        """What these have that others may have as well, as `booking.holding` knows it.
+        """The parts of these exports that others may share, as `booking.holding` defines them.
 
         :return: {export: frozenset of `Part`}; those that are not built yet have none.
         """
@@ -68,7 +69,7 @@ class ExactExport(models.Model):
         )
 
     def _ledger_source(self, line):
-        """What chose the ledger of a line, and would be mended."""
+        """The record that chose the ledger of a line, which a person would mend."""
         chosen_by = line.chosen_by or ''
         if chosen_by == 'override':
             return f'{self._name},{self.id}'
@@ -77,8 +78,8 @@ class ExactExport(models.Model):
         return chosen_by
 
     def _shared_part(self, name, value=''):
-        """The part of this name for which this document speaks, refused for it; None if it speaks
-        for itself alone.
+        """The part of this name that this document shares with others when Exact refuses it; None
+        if the refusal concerns this document alone.
 
         :param value: which one was refused, where that is known.
         """
@@ -87,8 +88,8 @@ class ExactExport(models.Model):
     # === THOSE IN THE QUEUE === #
 
     def _spare_others(self, problems):
-        """What other documents would meet as well is not tried with each of them: Exact takes few
-        errors an hour. They are told the same, so that one fix releases all.
+        """Let the documents in the queue wait that share a cause with this one: Exact takes few
+        errors an hour. They get the same findings, so that one fix releases all.
         """
         told = defaultdict(list)
         waiting = Domain([
@@ -107,7 +108,7 @@ class ExactExport(models.Model):
 
     @api.model
     def _tell_held(self, told):
-        """Let these wait, and say for what.
+        """Let these exports wait, with findings that say for what.
 
         :param told: {export: list of `Problem`}
         """
@@ -173,8 +174,9 @@ class ExactExport(models.Model):
     # === THOSE THAT COME LATER === #
 
     def _hold_with_refused(self, division):
-        """Of these, which were just checked, those wait that have in common with a refused one what
-        Exact refused: nobody has mended it or asked again."""
+        """Let those of these exports wait, which were just checked, that share an open cause with a
+        refused one.
+        """
         causes = self.env['exact.finding']._open_causes(division)
         if not causes:
             return
@@ -191,7 +193,8 @@ class ExactFinding(models.Model):
 
     @api.model
     def _open_causes(self, division):
-        """What Exact refused in a division and others may share, as long as nobody has mended it.
+        """The causes of refusals in a division that other documents may share and nobody has
+        mended.
 
         :return: {`Part`: `Problem`}
         """
@@ -216,8 +219,10 @@ class ExactFinding(models.Model):
         }
 
     def _not_edited(self):
-        """These without those whose record was edited since: somebody may have mended it, so who
-        shares the cause is asked for again. (The addon's own records the worker writes, too.)"""
+        """The findings whose record nobody has edited since. After an edit the record may be right,
+        so the next document that shares the cause is sent. (The worker itself writes the addon's
+        own records, so they do not count.)
+        """
         kept = self.browse()
         for model, findings in self.grouped('res_model').items():
             if model and not model.startswith('exact.'):

@@ -10,11 +10,11 @@ from odoo.tools import SQL
 from .exact_export_worker import CHECK_BATCH
 from .exact_sync_resources import HOURLY
 
-# After what was sent: what crossed it is visible by then, and whoever types the pile of the day is
-# through with the next bill.
+# How long after sending the journals are read again: an entry that somebody typed at the same time
+# is visible by then, and whoever types a pile of bills has finished the next one.
 LOOK_AFTER = timedelta(minutes=5)
-# The reading of the hour, and of Refresh, with which the journals are looked through as well: it
-# tells of entries that are gone, they tell of those that were changed.
+# The journals are looked through together with this reading, hourly and at Refresh: it shows which
+# entries were deleted, the journals show which were changed.
 READ_BEFORE = 'deleted'
 
 
@@ -61,8 +61,9 @@ class ExactExport(models.Model):
 
     @api.model
     def _look_before_sending(self, division, client):
-        """Ask Exact what came into its journals since the last look: one question for all that is
-        about to be sent. And have it asked once more when what crosses that is visible.
+        """Ask Exact which entries came into its journals since the last look: one question for all
+        that is about to be sent. Another look follows when entries that were typed meanwhile are
+        visible.
         """
         self._look(division, client)
         queue = self.env['exact.export.queue']._of(division)
@@ -77,7 +78,7 @@ class ExactExport(models.Model):
 
     @api.model
     def _look(self, division, client):
-        """Look through the journals, and call proved what they show as it was meant."""
+        """Look through the journals; what they show as it was meant is verified."""
         entries = self._look_through_journals(division, client)
         sent = self._due_for_reading(division).filtered(lambda export: export.exact_guid in entries)
         if sent:

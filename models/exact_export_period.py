@@ -14,7 +14,8 @@ class ExactExport(models.Model):
     )
 
     def _choices(self):
-        """What decides how the document is booked: a person's choices, and where the entry is.
+        """The choices by which the document is booked: those of a person, and the period of its
+        entry.
 
         An entry stays where it was booked: in another period, though its own may be open again, or
         in its own, though that is closed by now.

@@ -1,5 +1,6 @@
-"""Entries that Exact no longer lets go, as far as we know: their opposite is offered at once, and
-no refusal is spent on asking."""
+"""Entries that Exact no longer lets us change or delete, as far as we know: a reversal is offered
+at once, and Exact is not asked in vain.
+"""
 
 import json
 
@@ -43,7 +44,7 @@ class ExactExport(models.Model):
         }, target=(period._name, period.id))
 
     def _offer_reversal(self):
-        """Say of those that Exact keeps, as far as is known, that they can be reversed.
+        """Offer a reversal for the entries that Exact keeps, as far as is known.
 
         :return: those of which this is so
         """

@@ -1,8 +1,9 @@
-"""What the ledger does not tell of an entry, read from where Exact has it; and what nothing tells.
+"""Properties of an entry that the ledger does not show: read from other resources of Exact, or
+named as not proved.
 
-What is open of entries is read as what changed since the last time, up to 1,000 with one call, both
-sides in one: a call for each time that entries are read back, and one more for each 1,000 that
-changed. The lines of an entry are asked only where one is deferred: 60 with one call.
+Open items are read by what changed since the last reading, receivables and payables together: one
+call each time entries are read back, and one more for each 1,000 that changed. Lines of an entry
+are read only where one is deferred: 60 with one call.
 """
 
 import logging
@@ -34,15 +35,16 @@ _TERM_FIELDS = (
     'DiscountDueDate', 'PaymentReference',
 )
 _LINE_FIELDS = ('EntryID', 'GLAccount', 'AmountFC', 'From', 'To')
-# Of the header of an entry: what decides when and by what the money is due.
+# Properties of the header that decide about due dates and payment.
 DUE_PROPERTIES = frozenset({'EntryDate', 'DueDate', 'PaymentCondition', 'PaymentReference'})
 # EntityType of PaymentTerms in sync/Deleted.
 PAYMENT_TERMS = 10
 # How long an entry that Exact shows in its ledger may be missing among what is open.
 _TERMS_PATIENCE = timedelta(minutes=3)
-# After Exact did not let us read what is open; reading back goes on without.
+# How long open items are left alone after Exact did not let us read them; entries are read back
+# without.
 _ASK_TERMS_AGAIN = timedelta(hours=6)
-# Longer ago than this, Exact is asked where to begin: history is not read.
+# If the last reading is longer ago than this, Exact is asked where to begin: history is not read.
 _TERMS_HISTORY = timedelta(days=31)
 # An entry may have been booked before we knew it.
 _OVERLAP = timedelta(hours=1)
@@ -56,8 +58,8 @@ def _timestamp(row):
 
 
 def _term_values(row):
-    """What is kept of a row of PaymentTerms; None of one that is no entry's, or not what the
-    reference says.
+    """The values that are kept of a row of PaymentTerms; None if the row has no entry, or not the
+    form that the reference gives.
     """
     try:
         values = {
@@ -76,7 +78,7 @@ def _term_values(row):
 
 
 def _periods_by_entry(guids, rows):
-    """What the lines of each of these entries are deferred over.
+    """The periods over which the lines of each of these entries are deferred.
 
     :param rows: of the lines of sales or purchase entries
     :return: {GUID of an entry: tuple of booking.LinePeriod}
@@ -93,7 +95,7 @@ def _periods_by_entry(guids, rows):
 
 
 class ExactExportTerm(models.Model):
-    """What is or was open of an entry at one due date, as Exact last told."""
+    """What is or was open of an entry at one due date, as Exact last showed it."""
 
     _name = 'exact.export.term'
     _description = "Exact Export Open Item"
@@ -147,7 +149,7 @@ class ExactExportQueue(models.Model):
     )
 
     def _terms_from(self, client, since):
-        """From where what is open is read; Exact is asked where that is not known.
+        """The position from which open items are read; Exact is asked if it is not known.
 
         :param since: naive moment of what has to be read
         """
@@ -188,9 +190,9 @@ class ExactExport(models.Model):
 
     @api.model
     def _read_open_items(self, division, client, exports):
-        """Read what changed among what is open, if any of these needs it to be proved.
+        """Read the open items that changed, if the proof of any of these exports needs them.
 
-        What Exact does not let us read is not proved then, and holds nothing up.
+        If Exact does not let us read them, they stay unproved and nothing waits for them.
         """
         queue = self.env['exact.export.queue']._of(division)
         now = fields.Datetime.now()
@@ -230,7 +232,8 @@ class ExactExport(models.Model):
 
     @api.model
     def _keep_open_items(self, division, rows):
-        """Keep what is open of our entries; what is proved and is otherwise now, is read anew.
+        """Keep the open items of our entries; a verified entry whose open items changed is read
+        back once more.
 
         :param rows: of PaymentTerms
         """
@@ -243,7 +246,7 @@ class ExactExport(models.Model):
             ('division_id', '=', division.id), ('exact_guid', 'in', list(by_entry)),
             ('state', 'in', BOOKED_STATES), ('kind', 'in', ['sale', 'purchase']),
         ])
-        # Of an entry that was booked anew, what was open of the one before is another's.
+        # After an entry was booked anew, the open items of the one before are another entry's.
         exports.term_ids.filtered(
             lambda term: term.entry_guid != term.export_id.exact_guid,
         ).unlink()
@@ -264,11 +267,11 @@ class ExactExport(models.Model):
             )
 
     def _own_terms(self):
-        """What is open of the entry that the export has now."""
+        """The open items of the entry that the export has now."""
         return self.term_ids.filtered(lambda term: term.entry_guid == self.exact_guid)
 
     def _shown_terms(self):
-        """What of the open items a person set, and no payment."""
+        """The values of the open items that a person sets and no payment changes."""
         self.ensure_one()
         return {
             (term.due_date, term.payment_condition, term.discount_date, term.payment_reference)
@@ -276,7 +279,7 @@ class ExactExport(models.Model):
         }
 
     def _look_again_if(self, changed):
-        """Read the entry back once more where Exact changed when or by what it is due."""
+        """Read the entry back once more if its due dates or payment data changed in Exact."""
         if changed and self.state == 'verified':
             self.write({'state': 'sent', 'has_difference': False})
             if not self.pending_action:
@@ -303,7 +306,7 @@ class ExactExport(models.Model):
         return result
 
     def _read_periods(self, client):
-        """What the lines of these entries are deferred over, where any should be.
+        """The periods over which the lines of these entries are deferred, where any should be.
 
         :return: {GUID of an entry: tuple of booking.LinePeriod}; what cannot be read is left out
         """
@@ -325,7 +328,7 @@ class ExactExport(models.Model):
         return result
 
     def _waits_for_terms(self, read, queue):
-        """Whether Exact may show in a moment what is open of an entry that its ledger has already.
+        """Whether Exact, whose ledger has the entry already, may show its open items in a moment.
 
         :param queue: `exact.export.queue` of the division
         """
@@ -336,7 +339,7 @@ class ExactExport(models.Model):
         )
 
     def _proof_values(self, read):
-        """What the export keeps of what could not be proved."""
+        """The values by which the export names what could not be proved."""
         self.ensure_one()
         if self.is_linked:
             return {'unproved': False}

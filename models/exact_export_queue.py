@@ -133,9 +133,9 @@ class ExactExportQueue(models.Model):
 
     @api.model
     def _resume(self, divisions):
-        """Forget what made these divisions wait, and serve them at once.
+        """End the pauses of these divisions and serve them at once.
 
-        Never waits for a worker that holds the row: it is at it.
+        Never waits for a worker that holds the row: that worker serves the division already.
         """
         self.search([
             ('division_id', 'in', divisions.ids), ('retry_at', '!=', False),
@@ -304,7 +304,8 @@ class ExactExport(models.Model):
             if mine:
                 # A connection that is lost has lost the lock with it.
                 with suppress(psycopg2.InterfaceError, psycopg2.OperationalError):
-                    # What a failing step left would refuse the unlocking.
+                    # A failing step may leave an aborted transaction, in which the lock cannot be
+                    # released.
                     cr.rollback()
                     cr.execute(SQL("SELECT pg_advisory_unlock(%s, %s)", DIVISION_LOCK, division.id))
 

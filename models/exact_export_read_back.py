@@ -44,9 +44,9 @@ READ_BATCH = 40
 GUID_LENGTH = 36
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
-# After a question that failed, or an answer that could not be made use of.
+# How long to wait after a question that failed, or an answer that was of no use.
 ASK_AGAIN = timedelta(minutes=30)
-# What Exact said no to, and what no proof of the entry takes back.
+# Findings of refusals: they stay though the entry is proved.
 _KEPT_CODES = (
     'already_processed', 'undo_refused', 'reversal_refused', 'change_unanswered', 'kept_by_period',
 )
@@ -85,8 +85,9 @@ class ExactExport(models.Model):
 
     @api.model
     def _recover_claims(self, division):
-        """What a worker claimed and never finished has lost its worker, since we serve the division
-        now. If Exact was asked for the entry it may have it; if not, nothing happened.
+        """Recover the exports that a worker claimed and never finished: that worker is gone, since
+        we serve the division now. If Exact was asked for the entry, it may have it; if not, nothing
+        happened.
         """
         lost = self.search([('division_id', '=', division.id), ('state', '=', 'sending')])
         asked = lost.filtered('asked_at')
@@ -103,7 +104,7 @@ class ExactExport(models.Model):
         )._batches(READ_BATCH):
             try:
                 found = batch._look_up(division, client)
-                # What we asked for ourselves is known by what Exact answers to its reference.
+                # Entries that we asked for ourselves are found by their reference.
                 similar = batch.filtered(lambda export: not export.asked_at)._look_at_suspects(
                     division, client,
                 )
@@ -112,8 +113,8 @@ class ExactExport(models.Model):
                 batch._look_up_failed(describe(error))
                 self._commit()
                 continue
-            # What the notes say by now is a fact, whatever becomes of one document; and whose
-            # entries are whose is looked up after the calls, not before.
+            # The notes are committed, whatever happens with one document. Which entry belongs to
+            # which export is looked up after the calls, not before.
             self._commit_half()
             taken = batch._entries_of_others(found)
             batch._each_by_itself(
@@ -134,7 +135,7 @@ class ExactExport(models.Model):
         """
         batch = self.browse(export.id for export in taken)
         for export in self:
-            # Two documents that are alike in everything are still two entries.
+            # Two documents may be alike in everything and are still two entries.
             adopted = set((batch - export).mapped('exact_guid'))
             others = taken[export] | adopted | export._booked_beside()
             same, more = (
@@ -157,7 +158,9 @@ class ExactExport(models.Model):
         }
 
     def _read_failed(self, action, error):
-        """Nobody foresaw it: a person is told, and Exact is asked again later, not each turn."""
+        """Handle an unforeseen error: a person is told, and Exact is asked again later, not each
+        turn.
+        """
         self._set_findings([self._unexpected(error)])
         self._log_attempt(action, 'refused', self.finding_ids[:1]._note())
         self.next_try = fields.Datetime.now() + ASK_AGAIN
@@ -172,8 +175,8 @@ class ExactExport(models.Model):
     def _settle_doubt(self, found):
         """Adopt the entry that stands for this document, or go on without one.
 
-        What carries our reference, but another amount or relation, is somebody else's: which of the
-        two it is only a person can say.
+        If an entry carries our reference, but has another amount or relation, only a person can say
+        whether it is the document's.
 
         :param found: entries that carry the reference and belong to no other export.
         """
@@ -181,8 +184,8 @@ class ExactExport(models.Model):
         booking = from_dict(self.booking)
         same = [entry for entry in found if not identity_differences(booking, entry)]
         equal = [entry for entry in same if is_equal(booking, entry)]
-        # What was sent from here may have been booked otherwise: read-back says so. What somebody
-        # else made is only taken for ours if it is what we would have sent.
+        # An entry that we sent may have been booked differently: the read-back tells. An entry that
+        # somebody else made is only adopted if it equals what we would have sent.
         sent = [entry for entry in same if self._is_made_by_us(entry)]
         if self.asked_at:
             sent = same or [entry for entry in found if self._is_answer(booking, entry)]
@@ -212,7 +215,7 @@ class ExactExport(models.Model):
         return is_about(self.asked_at, naive(entry.created))
 
     def _missed(self, found):
-        """Those that Exact was asked for and should show by now, and does not.
+        """The exports that Exact was asked for and whose entry it should show by now, but does not.
 
         :param found: {export: entries that carry its reference}
         """
@@ -229,8 +232,8 @@ class ExactExport(models.Model):
         """Take an entry of Exact for this document's; it is read back like any other."""
         self.write({
             'state': 'sent',
-            # What Exact was not asked for, or has refused, and we have not made is somebody else's
-            # work, and theirs to change and to delete.
+            # If Exact was not asked for the entry (or has refused it) and our user has not made it,
+            # it is somebody else's, and theirs to change and to delete.
             'is_linked': not self.asked_at and not self._is_made_by_us(entry),
             'exact_guid': entry.entry_id,
             'entry_number': entry.entry_number or 0,
@@ -350,13 +353,13 @@ class ExactExport(models.Model):
         if not self.asked_at or self._may_try_again():
             self.write({'state': 'ready', 'next_try': False})
             return
-        # Once more would be for ever: a person decides.
+        # Another attempt would end the same way: a person decides.
         self._set_findings([self._given_up()])
         self.write({'state': 'refused', 'next_try': False})
 
     def _entries_of_others(self, found):
-        """Which of the entries that were found belong to other exports already. They do even if
-        those are over: a reversed entry is still in Exact, and so is its reversal.
+        """Which of the entries that were found belong to other exports already, also to exports
+        that are over: a reversed entry is still in Exact, and so is its reversal.
 
         :param found: {export: [booking.ReadEntry]}
         :return: {export: set of GUIDs}
@@ -472,8 +475,9 @@ class ExactExport(models.Model):
     def _verify_sent(self, division, client):
         """Read back what was sent and compare all of it.
 
-        What was sent since the last look is read by what changed in the journals, up to 1,000 lines
-        with one call; what was sent before, and what they do not show as meant, by its ids.
+        Entries that were sent since the last look are read with the changes of the journals, up to
+        1,000 lines with one call. Older ones, and those that the journals do not show as meant, are
+        read by their ids.
 
         :return: whether time ran out before all were compared
         """
@@ -490,7 +494,7 @@ class ExactExport(models.Model):
             self._read_open_items(division, client, sent)
         for batch in sent._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
-            # What was learned of the lines outlasts what the comparison meets.
+            # The ids of the lines are committed, whatever happens in the comparison.
             entries = batch._completed(client, entries)
             self._commit_half()
             batch._compare_each(entries)
@@ -500,7 +504,7 @@ class ExactExport(models.Model):
 
     @api.model
     def _due_for_reading(self, division):
-        """What Exact has booked, and has not been read back."""
+        """The exports that Exact has booked and that were not read back yet."""
         return self._due(division, [
             ('state', '=', 'sent'), ('has_difference', '=', False), ('pending_action', '=', False),
         ], order='id')
@@ -513,7 +517,8 @@ class ExactExport(models.Model):
         )
 
     def _compare(self, entries, *, is_final=True):
-        """Compare what was meant with what Exact has; each export ends verified or with findings.
+        """Compare the bookings with the entries in Exact; each export ends verified or with
+        findings.
 
         :param entries: {GUID: booking.ReadEntry}
         :param bool is_final: False where the entries may have been read in part: then only equal
@@ -539,8 +544,8 @@ class ExactExport(models.Model):
         different._hold_if_too_many()
 
     def _differences(self, read):
-        """What Exact booked otherwise; of an entry that a person linked, what says that it is not
-        this document's at all.
+        """The differences between the booking and Exact's entry; for an entry that a person linked,
+        only those by which it is not this document's at all.
         """
         booking = from_dict(self.booking)
         differences = compare(booking, read)
@@ -551,8 +556,8 @@ class ExactExport(models.Model):
         return differences
 
     def _hold_if_too_many(self):
-        """Stop sending where Exact books something else than is sent: once could be one document's
-        matter, several times or in another administration is not.
+        """Stop sending if Exact books something else than was sent. Once, it may be the fault of
+        one document; several times, or in another administration, it is not.
         """
         for division in self.division_id:
             mine = self.filtered(lambda export, own=division: export.division_id == own)
@@ -575,7 +580,9 @@ class ExactExport(models.Model):
         return booking.is_refund and booking.total < 0 and read.type in (20, 30)
 
     def _differs(self, differences, read):
-        """Exact's books say something else: loud, and never called done."""
+        """Exact's books differ from the booking: add findings that block, and never call it
+        verified.
+        """
         self.ensure_one()
         own_sentence = {
             'missing_entry': Problem('missing_entry'),
@@ -598,7 +605,8 @@ class ExactExport(models.Model):
             'read_back': self._read_text(read),
             'modified_at': read and floor(read.modified),
         }
-        # What is read once more and differs as it did is no reason to hold what was released.
+        # If an entry is read once more and has the same differences, a queue that a person released
+        # is not held again.
         if not self._differs_since_sent() or known != self._differences_told():
             values['differs_since'] = fields.Datetime.now()
         self.write(values)
@@ -616,11 +624,11 @@ class ExactExport(models.Model):
         )
 
     def _verified(self, entries):
-        """Exact's books say what the documents say."""
+        """Exact's books agree with the documents."""
         if not self:
             return
         now = fields.Datetime.now()
-        # What was proved before, and is only looked at again, is no news.
+        # An entry that was verified before and is only read again is not announced again.
         news = self.filtered(
             lambda export: not export.verified_at or export.verified_at < export.sent_at,
         )
@@ -641,7 +649,8 @@ class ExactExport(models.Model):
             })
             export._note_conversion(read)
             if export.move_id.state == 'cancel' or export._is_outdated():
-                # Edited while it was under way: equal to what was meant is not equal to what it is.
+                # The document was edited while its entry was under way: the entry equals what was
+                # sent, but not the document as it is now.
                 export.pending_action = 'recheck'
                 export._trigger_worker()
         self._log_attempt('verify', 'done')
@@ -761,7 +770,7 @@ class ExactExport(models.Model):
             lines.export_id.write({'lines_deleted': True, 'next_try': False})
             lines.export_id._trigger_worker()
         if set(line_guids) - set(lines.mapped('exact_guid')):
-            # Perhaps of entries that people were asked about, and asked to delete.
+            # The lines may be of entries that people were asked about, and told to delete.
             self._ask_anew(division)
             self._doubt_doubles([('division_id', '=', division.id)])
 
@@ -774,7 +783,7 @@ class ExactExport(models.Model):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
             doubles = batch.filtered('is_double')._doubles()
             self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))
-            # What was read is a fact, whatever becomes of one document.
+            # What was read is committed, whatever happens with one document.
             self._commit_half()
             batch._each_by_itself(
                 lambda exports, entries=entries: exports._settle_deleted(entries),
@@ -800,7 +809,7 @@ class ExactExport(models.Model):
                 not read and export.state == 'sent' and not export.has_difference
                 and export.sent_at and export.sent_at > fields.Datetime.now() - PATIENCE
             ):
-                # Booked just now and never seen yet: not to be seen is not to be gone.
+                # It was booked just now and never seen yet: Exact may have it without showing it.
                 export.write({
                     'lines_deleted': True, 'next_try': fields.Datetime.now() + timedelta(minutes=1),
                 })

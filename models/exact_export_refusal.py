@@ -1,4 +1,4 @@
-"""What Exact said no to, as findings that somebody can act on.
+"""Turns what Exact refuses into findings that somebody can act on.
 
 Exact names a kind of thing ("Ongeldige referentie: Btw-code"), never which one. What this document
 has of that kind is found from the lines that were sent, so that a person is led to its mapping.
@@ -80,8 +80,8 @@ class ExactExport(models.Model):
     # === WHAT EXACT REFUSED === #
 
     def _refused(self, step, error):
-        """Exact said no. What it said of a period is learned, and the document checked anew as if
-        that had been known; everything else becomes findings for people.
+        """Exact refused. If it names a closed period, this is learned and the document is checked
+        anew; everything else becomes findings for people.
 
         :param str step: 'relation', 'document' or 'entry': what was being sent.
         """
@@ -97,7 +97,8 @@ class ExactExport(models.Model):
         if step == 'entry' and any(
             understand(words).kind.code in _DUPLICATES for words in error.messages
         ):
-            # Somebody has booked it, perhaps: looked up at once, and not asked for again unasked.
+            # Somebody may have booked it: it is looked up at once, and sent again only if a person
+            # asks.
             self.write({'state': 'uncertain', 'asked_at': False, 'next_try': False})
             return
         self.state = 'refused'
@@ -109,8 +110,8 @@ class ExactExport(models.Model):
         return bool(codes & set(self.finding_ids.mapped('code')))
 
     def _refusal_problems(self, error, step='entry'):
-        """What a refusal asks of people, a problem for each of Exact's sentences and each record
-        that it can mean.
+        """The problems that people have to solve after a refusal: one for each sentence of Exact
+        and each record that the sentence can mean.
 
         :param error: `Rejected`, `Forbidden` or `NotFound`.
         :rtype: list[Problem]
@@ -136,7 +137,7 @@ class ExactExport(models.Model):
         return problems
 
     def _share(self, problem, step):
-        """What we may not do, all documents that need it may not do.
+        """A right that is missing stops all documents that need it.
 
         :param step: as of `_refused`
         """
@@ -146,8 +147,9 @@ class ExactExport(models.Model):
             problem.params['shared'] = list(part)
 
     def _forbidden_problem(self, error):
-        """What the user, the app or the licence may not do; mended at the connection. (What closes
-        the whole administration is no document's refusal: the division waits.)"""
+        """The problem of a right that the user, the app or the licence lacks; it is mended at the
+        connection. (If the whole administration is closed to us, the division waits instead.)
+        """
         target = ('exact.connection', self.division_id.connection_id.id)
         words = " ".join(error.messages)
         if error.scope:
@@ -181,7 +183,7 @@ class ExactExport(models.Model):
                 ('exact.division', self.division_id.id), '', '',
             ), refusal, 'credit_note')]
         if code in _DUPLICATES and self.exact_guid:
-            # Of an entry that is ours already this is nothing to compare and link.
+            # The entry is ours already: there is nothing to compare and link.
             code = 'unknown'
         meaning, known = self._meaning_of(code, refusal)
         if not meaning:
@@ -193,7 +195,7 @@ class ExactExport(models.Model):
         )]
 
     def _meaning_of(self, code, refusal):
-        """What a kind of refusal stands for here, and what of this document it can mean.
+        """The meaning of a kind of refusal, and the records of this document that it can be about.
 
         :return: (`Meaning`, candidates); no meaning where it is only known in Exact's words.
         """
@@ -246,7 +248,9 @@ class ExactExport(models.Model):
         )
 
     def _period_problem(self, refusal):
-        """A closed period that no check could find, or that is not all that Exact refused."""
+        """The problem of a closed period that no check could find, or that Exact named among
+        others.
+        """
         booking = from_dict(self.booking)
         year, number = refusal.period or (booking.year, booking.period)
         period = self.env['exact.journal.period'].with_context(active_test=False).search([
@@ -298,7 +302,9 @@ class ExactExport(models.Model):
                 yield target, name, line.gl_account_id.display_name
 
     def _narrowed_by_type(self, candidates):
-        """Of several accounts those on a ledger that Exact books itself, if there are any."""
+        """The accounts that are mapped to a ledger that Exact books itself, if there are any; else
+        all.
+        """
         forbidden = self.line_ids.gl_account_id.filtered(
             lambda ledger: ledger.gl_type in (20, 22, 24),
         ).mapped('display_name')

@@ -1,7 +1,8 @@
 """Relations of the documents that are sent: the one that Exact has, or a new one.
 
-Who is who is decided by `booking.party`, for what Exact was asked as for what is mirrored. Where it
-is not certain, what was found is mirrored and the document is checked anew: the check asks.
+`booking.party` decides who is who, for relations that are looked up in Exact and for mirrored ones.
+Where it is not certain, the relations that were found are mirrored and the document is checked
+anew: the check asks a person.
 """
 
 from dataclasses import replace
@@ -53,7 +54,7 @@ class ExactExport(models.Model):
 
         :return: the booking with real relations.
         """
-        # What the check found is there; only the rest can be a stand-in.
+        # The relation that the check found exists; only others can be stand-ins.
         known = self.relation_id
         if _relations_of(booking) - {'', known.exact_guid}:
             booking, known = self._make_relations(client, booking)
@@ -133,11 +134,11 @@ class ExactExport(models.Model):
         return relation
 
     def _keep_relation(self, partner, row):
-        """A relation in Exact is a fact, whatever becomes of this document.
+        """Keep a relation that Exact has, whatever happens with this document.
 
         :param row: what Exact was told of it, or told, in its property names.
         """
-        # What the refresh has read since this transaction began, only a new one sees.
+        # Only a new transaction sees what the refresh has read since this one began.
         self._commit_half()
         try:
             return self._adopt_relation(partner, row)
@@ -228,7 +229,9 @@ class ExactExport(models.Model):
         }
 
     def _check_anew(self):
-        """What Exact has is known here now, and is what the check asks about."""
+        """Have the document checked anew: the relations that Exact has are mirrored now, and the
+        check asks about them.
+        """
         self._log_attempt('relation', 'later', note('attempt/may_be_known'))
         self.write({'state': 'proposed', 'next_try': False})
         self._trigger_worker()
@@ -253,7 +256,9 @@ class ExactExport(models.Model):
     # === WHAT IS NICE TO HAVE === #
 
     def _name_omissions(self, partner, omissions):
-        """What Exact would not take of a new relation, once, where it was made."""
+        """Add findings on what Exact would not take of a new relation: once, on the document that
+        made it.
+        """
         self._add_findings({self: [
             Problem(
                 'relation_shortened' if omission.limit else 'relation_left_out', 'informs',
@@ -333,7 +338,8 @@ def _relations_of(booking):
 
 
 def _terms(ours, partner):
-    """What a relation is looked for in Exact, where numbers are written in many ways."""
+    """The terms of the filter by which a relation is looked up; numbers are written in many ways.
+    """
     numbers = {
         'VATNumber': (ours.vat, own_text(partner, 'vat')),
         'ChamberOfCommerce': (ours.chamber, own_text(partner, 'company_registry')),

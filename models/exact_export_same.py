@@ -48,8 +48,9 @@ class ExactExport(models.Model):
         return self.finding_ids.filtered(lambda finding: finding.code in SAME_CODES)
 
     def _release_same(self):
-        """These documents are not booked any more, or are others now: what was kept back for their
-        sake is checked anew."""
+        """Check anew what was held back as the same as these documents, which are not booked any
+        more or have changed.
+        """
         self.env['exact.finding']._release([
             ('division_id', 'in', self.division_id.ids), ('code', 'in', SAME_CODES),
             ('res_model', '=', 'account.move'), ('res_id', 'in', self.move_id.ids),
@@ -57,7 +58,7 @@ class ExactExport(models.Model):
         ])
 
     def action_keep_both(self):
-        """Say that what seems to be one document twice are two, in Odoo or in Exact."""
+        """Say that two documents, in Odoo or in Exact, are not one and the same."""
         result = super().action_keep_both()
         # sudo: people ask, only the engine writes exports; their rights were checked above.
         for export in self.sudo():
@@ -85,10 +86,10 @@ class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
     def _find_same(self, built):
-        """Add to the problems of each of these which other document it is once more, if any.
+        """Add a problem to each of these documents that is the same as another one.
 
-        Of those that are alike, one is booked: what is ahead of the others, else what was entered
-        in Odoo first.
+        Of documents that are alike one is booked: the one whose export is ahead, else the one that
+        was entered in Odoo first.
 
         :param built: list of `Built`
         """
@@ -146,8 +147,7 @@ class ExactDivision(models.Model):
         return exports_sudo.filtered('booking')
 
     def _kept_apart(self, move_ids):
-        """Of which documents a person said that they are others, whichever of the two was asked
-        about.
+        """The documents that a person has declared different, whichever of the two was asked about.
 
         :return: {id of a move: ids of the others}
         """
@@ -163,7 +163,7 @@ class ExactDivision(models.Model):
 
 
 def _traits(move, booking):
-    """What a document of Odoo is known by.
+    """The traits by which a document of Odoo is recognised.
 
     A supplier may be two contacts with one VAT number, and two relations of Exact.
     """
@@ -171,7 +171,7 @@ def _traits(move, booking):
     vat = identity_keys(partner.country_code, partner.vat, '')['vat_key']
     is_purchase = booking.kind == 'purchase'
     reference = move._exact_supplier_reference() if is_purchase else None
-    # A text that is nobody's number stands on what was bought over a counter, as expenses are.
+    # Receipts, as those of expenses, carry a text that is no supplier's number.
     is_receipt = move.move_type in ('in_receipt', 'out_receipt') or (
         is_purchase and not reference and bool(move.ref)
     )
@@ -188,7 +188,7 @@ def _traits(move, booking):
 
 
 def _keys(traits):
-    """Under which another document is found that may be the same."""
+    """The keys under which another document is found that may be the same."""
     return (
         ('number', traits.kind, bare(traits.reference)),
         *(('day', traits.kind, day, traits.amount) for day in traits.days),
@@ -196,7 +196,7 @@ def _keys(traits):
 
 
 def _problem(move, graded, other, ids):
-    """What is said of a document that is another one once more.
+    """The problem of a document that is the same as another one.
 
     :param ids: of all documents that it may be; who says that it is none of them has said so of all
     """

@@ -104,7 +104,8 @@ class ExactExport(models.Model):
         return check_anew
 
     def _wait_for_fuse(self, refusal):
-        """Too many refusals of one kind of request: what needs it waits, the others go on.
+        """Exact refused too many requests of one kind: the documents that need it wait, the others
+        go on.
 
         :param RateLimited refusal: what this export met
         """
@@ -113,7 +114,8 @@ class ExactExport(models.Model):
         if refusal.resource == resource(self.kind):
             same = Domain.TRUE
         elif refusal.resource in DOCUMENT_RESOURCES and self.kind == 'sale':
-            # Each has a file, and printing it is a waste. Of other kinds, each finds out itself.
+            # Each sale has a file, and printing it would be a waste. Documents of other kinds find
+            # out by themselves.
             same = Domain('document_guid', '=', False)
         else:
             same = Domain.FALSE
@@ -175,8 +177,8 @@ class ExactExport(models.Model):
         return [row[0] for row in rows if row[1]]
 
     def _claim(self):
-        """Make this export ours; a fact for our successor as soon as it is committed, which is
-        before Exact is asked for anything.
+        """Claim this export. The claim is committed before Exact is asked for anything, so that our
+        successor knows of it.
 
         :return: whether it is ours now.
         """
@@ -190,9 +192,9 @@ class ExactExport(models.Model):
         if self.state != 'ready' or self.exact_guid:
             return False
         if self.next_try and self.next_try > fields.Datetime.now():
-            # What another document of this turn met is not met once more
+            # Another document of this turn has made it wait
             return False
-        # What comes back from doubt may have been edited meanwhile.
+        # A document whose export was uncertain may have been edited meanwhile.
         self.move_id.fetch(['state', 'write_date'])
         if self.move_id.state != 'posted':
             self._withdraw()
@@ -284,8 +286,8 @@ class ExactExport(models.Model):
         self._booked(answer)
 
     def _post_new(self, client, record, asked_field, path, body):
-        """Ask Exact for something beside the entry itself. Without an answer it may have it, and
-        whoever is killed from here on leaves the word of that.
+        """Ask Exact to make something beside the entry itself. The moment is committed first: after
+        a call without answer, or a crash, it says that Exact may have made it.
 
         :param record: what it is for, with the moment in `asked_field`.
         :return: what Exact answered

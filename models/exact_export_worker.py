@@ -41,7 +41,7 @@ VERIFY_MANY = 4 * VERIFY_AT
 VERIFY_AFTER = timedelta(minutes=10)
 # After so many tries without an answer a person has to look.
 MAX_ATTEMPTS = 5
-# What the rules call blocking and the engine mends by itself, on relations that are linked.
+# Findings that block by the rules, but that the engine mends by itself on linked relations.
 _MENDED = {'relation_not_customer', 'relation_not_supplier'}
 
 
@@ -93,7 +93,7 @@ class ExactExport(models.Model):
 
     @api.model
     def _turn(self, division):
-        """Do all that is due in one division; its trouble is its own.
+        """Do all that is due in one division; a failure stops no other division.
 
         :return: when it has to be served again, None if nothing waits
         """
@@ -133,7 +133,7 @@ class ExactExport(models.Model):
         worker.env['exact.export.queue']._of(division)._served(retry_at, reason, limited_by)
         self._commit()
         moment = self._next_moment(division)
-        # What a turn left as it was is no reason to begin the next one at once.
+        # If a turn changed nothing, the next one does not begin at once.
         return moment if more or not moment else max(moment, fields.Datetime.now() + BUSY)
 
     @api.model
@@ -143,7 +143,7 @@ class ExactExport(models.Model):
         :return: whether time ran out before all was done
         """
         if not division.active:
-            # Whatever woke us: who archives it wants nothing more to happen to its books.
+            # An archived administration is not served, whatever woke us.
             return False
         self._recover_claims(division)
         more = self._check_proposed(division)
@@ -199,7 +199,7 @@ class ExactExport(models.Model):
         ], **kwargs)
 
     def _commit(self):
-        """Make the step a fact.
+        """Commit the step.
 
         :return: seconds that are left for this run.
         """
@@ -207,7 +207,7 @@ class ExactExport(models.Model):
         return self.env['ir.cron']._commit_progress(1)
 
     def _commit_half(self):
-        """Make a fact of what was written in the middle of a step, which goes on."""
+        """Commit what was written in the middle of a step, which goes on."""
         self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
 
     # === BUILD AND CHECK === #
@@ -226,7 +226,7 @@ class ExactExport(models.Model):
                 lambda export: export.state == 'proposed',
             )
             batch._each_by_itself(
-                # Of what is done one by one, others may have withdrawn some meanwhile.
+                # While exports are done one by one, people may withdraw some of them.
                 lambda exports: exports.filtered(
                     lambda export: export.state == 'proposed',
                 )._check(division),
@@ -267,7 +267,7 @@ class ExactExport(models.Model):
 
     @api.model
     def _unexpected(self, error):
-        """What nobody foresaw, as a finding."""
+        """The finding of an error that nobody foresaw."""
         return Problem('unexpected', params={'reason': f"{type(error).__name__}: {error}"[:200]})
 
     def _check_failed(self, error):

@@ -1,5 +1,6 @@
-"""What is closed in older years: known before a document of one is sent, or each month of it would
-be a refusal. The regular reading has the years that documents are usually in."""
+"""Closed periods of older years are read before a document of such a year is sent, or each month
+would cost a refusal. The regular reading has the years that documents are usually in.
+"""
 
 from datetime import timedelta
 
@@ -100,7 +101,8 @@ class ExactExport(models.Model):
 
     @api.model
     def _ready_in_closed(self, division, journal_years):
-        """What is about to be sent into a closed period of these journals and years."""
+        """The exports that are about to be sent into a closed period of these journals and years.
+        """
         self.flush_model(['state', 'division_id', 'journal_id', 'booking', 'pending_action'])
         self.env['exact.journal.period'].flush_model()
         return self.browse(row[0] for row in self.env.execute_query(SQL(
