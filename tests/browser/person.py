@@ -6,17 +6,12 @@ import pathlib
 import re
 
 import requests
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 URL = os.environ.get('ACCOUNT_EXACT_URL', '')
 SIMULATOR = os.environ.get('ACCOUNT_EXACT_SIMULATOR_URL', '')
 DATABASE = os.environ.get('ACCOUNT_EXACT_DATABASE', '')
 SCREENSHOTS = pathlib.Path(os.environ.get('ACCOUNT_EXACT_SCREENSHOTS', 'screenshots'))
-CHROMIUM = os.environ.get('ACCOUNT_EXACT_CHROMIUM', '/usr/bin/chromium')
-FLAGS = [
-    '--no-sandbox', '--disable-gpu', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--disable-quic', '--no-first-run',
-]
 
 
 class Person:
@@ -81,20 +76,14 @@ class Person:
 
 
 @contextlib.contextmanager
-def browser(prefix=''):
-    """A browser with a person before it; a failure leaves a screenshot."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = chromium.new_page(viewport={'width': 1440, 'height': 900})
-        page.set_default_timeout(30_000)
-        person = Person(page, prefix)
-        try:
-            yield person
-        except BaseException:
-            person.shot('failed')
-            raise
-        finally:
-            chromium.close()
+def seated(chromium, prefix=''):
+    """A person before a browser that knows nothing of who used it before."""
+    page = chromium.new_page(viewport={'width': 1440, 'height': 900})
+    page.set_default_timeout(30_000)
+    try:
+        yield Person(page, prefix)
+    finally:
+        page.close()
 
 
 class Program:
@@ -117,6 +106,11 @@ class Program:
         return self._call(f'/web/dataset/call_kw/{model}/{method}', {
             'model': model, 'method': method, 'args': args, 'kwargs': kwargs,
         })
+
+    def export(self):
+        """Have all done that waits for the scheduler: what a person does who does not wait."""
+        [cron] = self.call('ir.cron', 'search', [['cron_name', '=', "Exact: export documents"]])
+        self.call('ir.cron', 'method_direct_trigger', [cron])
 
 
 def control(action, **values):
