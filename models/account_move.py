@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from .exact_error_text import division_reason_text
+from .exact_error_text import division_reason_text, hold_reason_text
 from .exact_export import BOOKED_STATES, ENDED_STATES, UNSENT_STATES
 from .exact_note import shown
 
@@ -229,7 +229,12 @@ class AccountMove(models.Model):
                 " unarchived.", export.division_id.display_name,
             ), False
         if export.division_id.hold:
-            return self.env._("The administration is on hold; the document waits."), False
+            return self.env._(
+                "The administration is on hold; the document waits. %(reason)s",
+                reason=hold_reason_text(
+                    self.env, export.division_id.hold_reason, export.division_id.hold_params,
+                ),
+            ), False
         connection = export.division_id.connection_id
         if connection.state != 'connected':
             return self.env._(
@@ -312,7 +317,9 @@ class AccountMove(models.Model):
 
     @api.depends('company_id')
     def _compute_exact_is_linked(self):
-        linked = self.env['exact.division']._linked_among(self.company_id)
+        # What waits for an archived one says so.
+        divisions = self.env['exact.division'].with_context(active_test=False)
+        linked = divisions._linked_among(self.company_id)
         for move in self:
             move.exact_is_linked = move.company_id in linked
 

@@ -30,7 +30,7 @@ from ..exact_api import (
     wire,
 )
 from .exact_clock import naive, utcnow
-from .exact_error_text import explain, reason_text, rights_of
+from .exact_error_text import explain_to_asker, reason_text, rights_of
 from .exact_token import (
     IDLE_LIFE,
     KEEP_ALIVE_AFTER,
@@ -454,7 +454,7 @@ class ExactConnection(models.Model):
         try:
             self._explore()
         except ExactError as error:
-            raise UserError(explain(self.env, error)) from error
+            raise UserError(explain_to_asker(self.env, error)) from error
         reason = self._explored_reason()
         if self.state == 'connected' and self.reason != reason:
             # sudo: as above
@@ -468,7 +468,7 @@ class ExactConnection(models.Model):
         try:
             self._explore_rights()
         except ExactError as error:
-            raise UserError(explain(self.env, error)) from error
+            raise UserError(explain_to_asker(self.env, error)) from error
         return True
 
     def action_view_divisions(self):

@@ -304,6 +304,18 @@ class ExactDivision(models.Model):
         self.company_id = self.env.company
         return True
 
+    def action_open_connection(self):
+        """Where what keeps Odoo out of the administration is mended."""
+        self.ensure_one()
+        self.connection_id.check_access('read')
+        return {
+            'type': 'ir.actions.act_window',
+            'res_model': 'exact.connection',
+            'res_id': self.connection_id.id,
+            'view_mode': 'form',
+            'views': [(False, 'form')],
+        }
+
     def action_hold(self):
         """Stop sending until someone releases the hold."""
         self.check_access('write')

@@ -104,7 +104,20 @@ class ExactDivision(models.Model):
                 division[f'{kind}_mapping_count'] = sum(own.values())
                 division[f'{kind}_mapping_open_count'] = waiting
                 division.mapping_open_count += waiting
-                division.mapping_suggested_count += own['suggested']
+                division.mapping_suggested_count += (
+                    division._acceptable_relation_count() if kind == 'partner'
+                    else own['suggested']
+                )
+
+    def _acceptable_relation_count(self):
+        """How many suggested relations may be accepted without a look at each."""
+        if not self._origin:
+            return 0
+        # The others are no numbers, so they prove nothing.
+        return len(self.env['exact.partner.mapping'].search([
+            ('division_id', '=', self._origin.id), ('state', '=', 'suggested'),
+            ('suggestion_reason', 'in', ('vat', 'chamber_of_commerce')),
+        ])._acceptable_in_bulk())
 
     # === CONSTRAINTS === #
 
@@ -203,7 +216,8 @@ class ExactDivision(models.Model):
             project id)}, all three None if it is left out on purpose,
             'partner': {commercial partner id: (mapping id, relation id)},
             'broken': {kind: {id of the record in Odoo: mapping id}},
-            'left_out': {'journal': {journal id: mapping id}}: kept in Odoo on purpose}.
+            'left_out': {'journal': {journal id: mapping id}}: kept in Odoo on purpose,
+            'new': {'partner': {commercial partner id: mapping id}}: none of Exact's relations}.
         """
         self.ensure_one()
         index = {'broken': {}}
@@ -235,10 +249,11 @@ class ExactDivision(models.Model):
                 if row[1] == 'mapped' and (row[3] or kind == 'analytic')
             }
             index['broken'][kind] = {row[0]: row[2] for row in rows if row[1] == 'broken'}
+            without = {row[0]: row[2] for row in rows if row[1] == 'mapped' and not row[3]}
             if kind == 'journal':
-                index['left_out'] = {kind: {
-                    row[0]: row[2] for row in rows if row[1] == 'mapped' and not row[3]
-                }}
+                index['left_out'] = {kind: without}
+            if kind == 'partner':
+                index['new'] = {kind: without}
         return index
 
     # === ACTIONS === #
@@ -251,7 +266,7 @@ class ExactDivision(models.Model):
         for model in MAPPING_MODELS.values():
             self.env[model].browse().check_access('write')
         self._filtered_access('read')._refresh_mappings()
-        done = left = 0
+        done = left = looks = 0
         for kind, model in MAPPING_MODELS.items():
             mapping_model = self.env[model]
             waiting = mapping_model.search([
@@ -259,10 +274,12 @@ class ExactDivision(models.Model):
             ])
             accepted = waiting._accept(in_bulk=True)
             done += len(accepted)
-            if kind != 'partner':
-                # A partner without a row is looked up at its first export.
+            if kind == 'partner':
+                # Of a partner that nothing resembles, a relation is made at its first export.
+                looks = len((waiting - accepted).filtered(lambda row: row.state != 'missing'))
+            else:
                 left += len(waiting - accepted)
-        return self.env['exact.mapping.mixin']._accepted_notification(done, left)
+        return self.env['exact.mapping.mixin']._accepted_notification(done, left, looks)
 
     def action_look_for_new(self):
         """Add rows for what is used in Odoo since the last time, and suggest anew."""

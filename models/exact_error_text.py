@@ -330,6 +330,10 @@ ERRORS = {
         "it lasts, check the internet connection of the server.",
     ),
     'busy': _lt("Exact is busy or disturbed at the moment. Odoo tries again by itself."),
+    'not_now': _lt(
+        "Exact cannot be reached, or is disturbed, at the moment. Nothing was changed; try again "
+        "in a few minutes.",
+    ),
     'malformed': _lt(
         "Exact answered with something that Odoo does not understand. Odoo tries again by itself; "
         "if it lasts, report it with the time of this message.",
@@ -446,6 +450,14 @@ def explain(env, error):
     :param error: an `ExactError`
     """
     return told(env, describe(error))
+
+
+def explain_to_asker(env, error):
+    """The same for a person who asked for something that nobody tries again for them."""
+    described = describe(error)
+    if described['code'] in ('error/unreachable', 'error/busy'):
+        described = note('error/not_now')
+    return told(env, described)
 
 
 def _describe_forbidden(error):

@@ -30,7 +30,7 @@ class ExactExportAttempt(models.Model):
         required=True, readonly=True,
     )
     note = fields.Json(readonly=True, help="What is to be told, see exact_note.")
-    message = fields.Char(compute='_compute_message')
+    message = fields.Text(compute='_compute_message')
 
     @api.depends('note')
     @api.depends_context('lang', 'tz')

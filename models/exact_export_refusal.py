@@ -10,10 +10,12 @@ from typing import NamedTuple
 from odoo import models
 
 from ..booking import from_dict
+from ..booking.likeness import bare
 from ..exact_api import Forbidden, NotFound, Rejected
 from ..exact_api.catalog import LATER, kind_of, understand
 from .exact_booking_builder import Problem, account_name, stand_in
 from .exact_error_text import describe
+from .exact_export import BOOKED_STATES
 from .exact_export_worker import MAX_ATTEMPTS
 from .exact_note import told
 
@@ -106,7 +108,7 @@ class ExactExport(models.Model):
 
     def _is_said_to_be_there(self):
         """Whether Exact refused this for being there already, under its number or as a whole."""
-        codes = {_MEANINGS[kind].code for kind in _DUPLICATES}
+        codes = {_MEANINGS[kind].code for kind in _DUPLICATES} | {'refused_same'}
         return bool(codes & set(self.finding_ids.mapped('code')))
 
     def _refusal_problems(self, error, step='entry'):
@@ -185,6 +187,14 @@ class ExactExport(models.Model):
         if code in _DUPLICATES and self.exact_guid:
             # The entry is ours already: there is nothing to compare and link.
             code = 'unknown'
+        other = code == 'duplicate_code' and self._booked_with_the_number()
+        if other:
+            return [Problem(
+                'refused_same', params={
+                    'document': other.move_id.display_name, 'reference': other.reference,
+                    'words': words,
+                }, target=('account.move', other.move_id.id),
+            )]
         meaning, known = self._meaning_of(code, refusal)
         if not meaning:
             return [Problem('refused', params={'message': words})]
@@ -193,6 +203,19 @@ class ExactExport(models.Model):
         ] or [self._problem(
             meaning.code, (('account.move', self.move_id.id), '', ''), refusal, meaning.shares,
         )]
+
+    def _booked_with_the_number(self):
+        """The export of another document that has the number of this one, day and amount: there is
+        nothing to link, the entry is the other's.
+        """
+        booking = from_dict(self.booking)
+        return self.search([
+            ('division_id', '=', self.division_id.id), ('state', 'in', BOOKED_STATES),
+            ('kind', '=', self.kind), ('id', '!=', self.id),
+            ('reference_key', '=', bare(booking.your_ref)), ('reference_key', '!=', ''),
+            ('move_id.invoice_date', '=', self.move_id.invoice_date),
+            ('move_id.amount_total', '=', self.move_id.amount_total),
+        ], limit=1)
 
     def _meaning_of(self, code, refusal):
         """The meaning of a kind of refusal, and the records of this document that it can be about.

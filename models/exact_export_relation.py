@@ -107,7 +107,10 @@ class ExactExport(models.Model):
             self._bring_bank_account(client, mapping)
             return mapping.relation_id
         values, omissions = self.division_id._relation_body(partner, kind)
-        row = self._find_remote_relation(client, partner, values, mapping.asked_at)
+        row = self._find_remote_relation(
+            client, partner, values, mapping.asked_at,
+            wants_new=mapping.is_new or bool((self.overrides or {}).get('create_relation')),
+        )
         if row:
             self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
             return self._keep_relation(partner, row)
@@ -129,37 +132,41 @@ class ExactExport(models.Model):
         self._name_omissions(partner, omissions)
         if kind == 'purchase':
             mapping.pending_account_id = self._own_account(partner)
-        relation = self._keep_relation(partner, {**values, 'ID': guid})
+        relation = self._keep_relation(partner, {**values, 'ID': guid}, 'created')
         self._bring_bank_account(client, mapping)
         return relation
 
-    def _keep_relation(self, partner, row):
+    def _keep_relation(self, partner, row, reason=False):
         """Keep a relation that Exact has, whatever happens with this document.
 
         :param row: what Exact was told of it, or told, in its property names.
+        :param reason: why it is the partner, a key of REASONS
         """
         # Only a new transaction sees what the refresh has read since this one began.
         self._commit_half()
         try:
-            return self._adopt_relation(partner, row)
+            return self._adopt_relation(partner, row, reason)
         except UniqueViolation:
             # The refresh read it in this very moment.
             self.env.cr.rollback()
-            return self._adopt_relation(partner, row)
+            return self._adopt_relation(partner, row, reason)
 
-    def _adopt_relation(self, partner, row):
+    def _adopt_relation(self, partner, row, reason):
         relation = self.env['exact.relation']._adopt(
             self.division_id, wire.as_guid(row['ID']), row,
         )
-        self.env['exact.partner.mapping']._remember(self.division_id, partner, relation)
+        self.env['exact.partner.mapping']._remember(
+            self.division_id, partner, relation, reason,
+        )
         self._commit_half()
         return relation
 
-    def _find_remote_relation(self, client, partner, values, asked_at):
+    def _find_remote_relation(self, client, partner, values, asked_at, *, wants_new):
         """A relation that came into Exact after the last refresh, or in an attempt without answer.
 
         :param values: what Exact would be told of it.
         :param asked_at: when Exact was asked for this relation before, by whichever document.
+        :param bool wants_new: a person saw the relations that there are, and wants none of them.
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
         """
@@ -175,9 +182,7 @@ class ExactExport(models.Model):
             ('division_id', '=', self.division_id.id), ('exact_guid', 'in', list(rows)),
         ]) if rows else relation_model
         answers = self._made_when_asked(asked_at, rows, known)
-        wants_new = bool((self.overrides or {}).get('create_relation'))
         if wants_new:
-            # The person saw the relations that there were, and wants none of them.
             seen = {*known.mapped('exact_guid')} - answers
             rows = {guid: row for guid, row in rows.items() if guid not in seen}
         # sudo: who was parted from whom is decided for everybody

@@ -169,6 +169,7 @@ SENTENCES = {
     'refused_reference': _lt("The document refers to something that this administration does not have (any more). Refresh the master data, then retry."),
     'refused_number': _lt("The entry number is in use in Exact. Look that entry up before you retry: it may be this document."),
     'refused_exists': _lt("Exact has this already. Look it up in Exact before you retry."),
+    'refused_same': _lt("Exact takes no second bill of a supplier with the number, day and amount of another, and has %(document)s (%(reference)s). Are they two, then give one of them a bill reference of its own (%(reference)s-2, for instance), and retry; else cancel this one."),
     'refused_processed': _lt("Exact has processed the entry: it cannot be changed any more. Reverse it instead."),
     'refused_year': _lt("The financial year of an entry cannot change in Exact. Undo the export and export again."),
     'refused_balance': _lt("The opening balance and the lines do not add up to the closing balance."),
@@ -237,7 +238,7 @@ CODE_BUTTONS = {
     'refused_exists': _lt("Compare and Link"),
     'booked_twice': _lt("Open in Exact"),
     **dict.fromkeys(EINVOICE_CODES, _lt("Accept the Difference")),
-    **dict.fromkeys(SAME_CODES, _lt("Open the Other")),
+    **dict.fromkeys((*SAME_CODES, 'refused_same'), _lt("Open the Other")),
 }
 # What may be an entry that Exact has already.
 LINK_CODES = ('refused_number', 'refused_exists')
@@ -383,7 +384,8 @@ class ExactFinding(models.Model):
     severity = fields.Selection(SEVERITIES, required=True, default='blocks', readonly=True)
     code = fields.Char(required=True, index=True, readonly=True)
     params = fields.Json(readonly=True)
-    message = fields.Char(compute='_compute_message')
+    # A text, and no line: lists show all of it, what to do stands at its end.
+    message = fields.Text(compute='_compute_message')
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field='res_model', readonly=True)
     button_label = fields.Char(compute='_compute_message')
@@ -397,12 +399,15 @@ class ExactFinding(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends('code', 'params', 'res_model')
+    @api.depends('code', 'params', 'res_model', 'severity')
     @api.depends_context('lang', 'tz')
     def _compute_message(self):
         for finding in self:
             finding.message = sentence(self.env, finding.code, finding.params)
             label = CODE_BUTTONS.get(finding.code) or BUTTONS.get(finding.res_model)
+            if finding.code in EINVOICE_CODES and finding.severity != 'blocks':
+                # It is accepted already, or nobody has to.
+                label = False
             finding.button_label = label._translate(self.env.lang or 'en_US') if label else False
 
     @api.depends('severity', 'code', 'params', 'res_model', 'res_id')
@@ -745,7 +750,7 @@ class ExactFindingGroup(models.Model):
     fixed_by = fields.Selection(FIXERS, string="Who Can Fix It", readonly=True)
     document_count = fields.Integer(string="Documents", readonly=True)
     since = fields.Datetime(string="Waiting Since", readonly=True)
-    message = fields.Char(string="What Is to Be Fixed", related='finding_id.message')
+    message = fields.Text(string="What Is to Be Fixed", related='finding_id.message')
     button_label = fields.Char(related='finding_id.button_label')
 
     @property

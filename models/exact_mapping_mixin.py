@@ -463,8 +463,11 @@ class ExactMappingMixin(models.AbstractModel):
         )
 
     @api.model
-    def _accepted_notification(self, done, left):
-        """Tell how many were accepted and how many are left, and reload what is shown."""
+    def _accepted_notification(self, done, left, looks=0):
+        """Tell how many were accepted and how many are left, and reload what is shown.
+
+        :param looks: how many relations were suggested by what proves nothing.
+        """
         message = self.env._("%(count)s mappings accepted.", count=done)
         if done == 1:
             message = self.env._("1 mapping accepted.")
@@ -474,6 +477,15 @@ class ExactMappingMixin(models.AbstractModel):
             message += " " + self.env._("1 still needs a choice of yours.")
         elif left:
             message += " " + self.env._("%(count)s still need a choice of yours.", count=left)
+        if looks == 1:
+            message += " " + self.env._(
+                "1 relation waits for a look of yours: no number proves that it is the partner.",
+            )
+        elif looks:
+            message += " " + self.env._(
+                "%(count)s relations wait for a look of yours each: no number proves that they are"
+                " the partners.", count=looks,
+            )
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',

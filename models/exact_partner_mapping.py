@@ -20,7 +20,7 @@ class ExactPartnerMapping(models.Model):
     _order = 'partner_id, id'
 
     _source_fields = ('partner_id',)
-    _target_fields = ('relation_id',)
+    _target_fields = ('relation_id', 'is_new')
 
     partner_id = fields.Many2one(
         'res.partner', required=True, ondelete='cascade', index=True,
@@ -34,6 +34,11 @@ class ExactPartnerMapping(models.Model):
         'exact.relation', string="Relation in Exact", ondelete='restrict', index=True,
         tracking=True, domain="[('division_id', '=', division_id), ('is_blocked', '=', False)]",
     )
+    is_new = fields.Boolean(
+        string="Create New", tracking=True,
+        help="None of Exact's relations is this partner: its next export makes one.",
+    )
+    suggested_is_new = fields.Boolean(string="Better a New One", readonly=True)
     asked_at = fields.Datetime(
         readonly=True, help="When Exact was asked for a relation that it may have made.",
     )
@@ -47,7 +52,7 @@ class ExactPartnerMapping(models.Model):
     suggested_relation_id = fields.Many2one(
         'exact.relation', string="Suggestion", ondelete='set null', readonly=True,
     )
-    contradiction = fields.Char(
+    contradiction = fields.Text(
         compute='_compute_contradiction',
         help="Numbers of the partner and of the relation that differ: somebody has to say whether "
              "they are one party.",
@@ -84,9 +89,20 @@ class ExactPartnerMapping(models.Model):
                 for name, own, their in meet(ours, relation_sudo._party()).contradictions
             ) or False
 
+    @api.onchange('relation_id')
+    def _onchange_relation_id(self):
+        if self.relation_id:
+            self.is_new = False
+
+    @api.onchange('is_new')
+    def _onchange_is_new(self):
+        if self.is_new:
+            self.relation_id = False
+
     # === CRUD === #
 
     def write(self, vals):
+        vals = self._one_choice(vals)
         before = {
             mapping: mapping.relation_id for mapping in self
         } if 'relation_id' in vals else {}
@@ -97,6 +113,13 @@ class ExactPartnerMapping(models.Model):
             if mapping.relation_id:
                 mapping.relation_id._join_with(mapping.partner_id)
         return result
+
+    @api.model
+    def _one_choice(self, vals):
+        """A partner is one of Exact's relations or a new one, never both."""
+        if vals.get('relation_id'):
+            return {**vals, 'is_new': False}
+        return {**vals, 'relation_id': False} if vals.get('is_new') else vals
 
     def unlink(self):
         links = [
@@ -109,7 +132,7 @@ class ExactPartnerMapping(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        mappings = super().create(vals_list)
+        mappings = super().create([self._one_choice(vals) for vals in vals_list])
         for mapping in mappings.filtered('relation_id'):
             mapping.relation_id._join_with(mapping.partner_id)
         return mappings
@@ -129,16 +152,19 @@ class ExactPartnerMapping(models.Model):
         return accepted
 
     @api.model
-    def _remember(self, division, partner, relation=None):
+    def _remember(self, division, partner, relation=None, reason=False):
         """Keep which relation a partner is.
 
         :param relation: `exact.relation`, None while it is yet to be made
+        :param reason: why it is that relation, a key of REASONS
         :return: the row of the partner
         """
         mapping = self.search([
             ('division_id', '=', division.id), ('partner_id', '=', partner.id),
         ], limit=1)
-        values = {'relation_id': relation.id, 'asked_at': False} if relation else {}
+        values = {
+            'relation_id': relation.id, 'asked_at': False, 'suggestion_reason': reason,
+        } if relation else {}
         if mapping:
             mapping.write(values)
             return mapping

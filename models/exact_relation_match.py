@@ -200,7 +200,7 @@ class ExactDivision(models.Model):
             if mapped:
                 relation = relation_model.browse(mapped[1])
                 result[partner.id] = RelationMatch(relation, relation_model, 'mapped')
-            else:
+            elif partner.id not in index['new']['partner']:
                 open_partners |= partner
         if not open_partners:
             return result

@@ -31,4 +31,4 @@ from . import test_einvoice, test_export_overtaken
 from . import test_export_look, test_export_rules, test_export_same, test_export_typed
 from . import test_closed_periods, test_known_before, test_refusals
 from . import test_export_edits, test_export_proof, test_vat_dates
-from . import test_relations
+from . import test_next_step, test_relations

@@ -260,6 +260,8 @@ class TestEInvoice(FilesCase):
         ).message
         self.assertIn("Ko Klerk", told)
         self.assertIn("Delivered more than was invoiced", told)
+        # What is accepted is not offered to be accepted.
+        self.assertFalse(any(bill.exact_export_id.finding_ids.mapped('button_label')))
         self.assertIn(clerk.partner_id, bill.message_ids.author_id)
         # Undone and exported again, it is not asked for once more; another amount is.
         bill.action_exact_undo()

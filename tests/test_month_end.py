@@ -5,6 +5,7 @@ from datetime import timedelta
 from freezegun import freeze_time
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import format_time
 
@@ -50,6 +51,24 @@ class TestArchivedAdministration(ExactExportCase):
         message = move.action_exact_export()['params']['message']
         self.assertIn("is archived", message)
         self.assertFalse(move.exact_export_ids)
+
+    def test_window_does_not_promise_what_nobody_sends(self):
+        self.document('out_invoice', [(100, self.tax_21)])
+        wizards = self.env['exact.export.wizard']
+        wizard = wizards.create({'division_id': self.division.id})
+        wizard.action_check()
+        self.division.active = False
+        with self.assertRaisesRegex(UserError, "archived"):
+            wizard.action_export()
+        with self.assertRaisesRegex(UserError, "archived"):
+            wizard.action_check()
+        self.assertFalse(wizards._open_latest()['res_id'])
+
+    def test_document_goes_on_saying_what_it_waits_for(self):
+        move = self.document('out_invoice', [(100, self.tax_21)])
+        move.action_exact_export()
+        self.division.active = False
+        self.assertTrue(move.exact_is_linked, "the form shows the bar")
 
     def test_meter_says_archived(self):
         move = self.document('out_invoice', [(100, self.tax_21)])

@@ -151,6 +151,7 @@ class ExactExportWizard(models.TransientModel):
         """
         wizard = self.search([
             ('create_uid', '=', self.env.uid), ('company_id', '=', self.env.company.id),
+            ('division_id.active', '=', True),
             '|', ('is_checking', '=', True), ('is_checked', '=', True),
         ], order='id desc', limit=1)
         return wizard._reopen()
@@ -162,6 +163,7 @@ class ExactExportWizard(models.TransientModel):
         person is told when it is done.
         """
         self.ensure_one()
+        self._check_active()
         self.write({
             'is_checking': True, 'is_checked': False, 'checked_until': 0, 'checked_count': 0,
             'ready_count': 0, 'line_ids': [fields.Command.clear()],
@@ -172,6 +174,13 @@ class ExactExportWizard(models.TransientModel):
         else:
             self.env.ref('account_exact.ir_cron_dry_run').sudo()._trigger()
         return self._reopen()
+
+    def _check_active(self):
+        if not self.division_id.active:
+            raise UserError(self.env._(
+                "The administration %s is archived in Odoo. Unarchive it to export again.",
+                self.division_id.display_name,
+            ))
 
     def action_look(self):
         """Show how far the dry run is."""
@@ -306,12 +315,15 @@ class ExactExportWizard(models.TransientModel):
     def action_export(self):
         """Queue all documents of the chosen scope."""
         self.ensure_one()
+        self._check_active()
         moves = self._moves()
         if not moves:
             raise UserError(self.env._("Everything is in Exact already."))
         exports = self.env['exact.export']
         exports._check_may_act()
         exports._propose(moves)
+        # What was checked is on its way: the window begins anew the next time.
+        self.is_checked = False
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',
@@ -345,7 +357,7 @@ class ExactExportWizardLine(models.TransientModel):
 
     wizard_id = fields.Many2one('exact.export.wizard', required=True, ondelete='cascade')
     key = fields.Char(readonly=True, help="Problems that one fix solves have the same.")
-    message = fields.Char(readonly=True)
+    message = fields.Text(readonly=True)
     move_count = fields.Integer(string="Documents", readonly=True)
     move_ids_json = fields.Json(readonly=True)
     res_model = fields.Char(readonly=True)

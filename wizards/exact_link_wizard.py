@@ -9,7 +9,7 @@ from ..booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_o
 from ..booking.adopt import OFFERED, bare, judge, match
 from ..exact_api import ExactError, odata, wire
 from ..models.exact_booking_builder import BookingBuilder
-from ..models.exact_error_text import explain
+from ..models.exact_error_text import explain_to_asker
 from ..models.exact_export import ENDED_STATES
 from ..models.exact_export_worker import CHECK_BATCH
 from ..models.exact_note import note, several, shown
@@ -46,12 +46,19 @@ class ExactLinkWizard(models.TransientModel):
     document_count = fields.Integer(readonly=True)
     missing_count = fields.Integer(string="Not in Exact", readonly=True)
     chosen_count = fields.Integer(compute='_compute_chosen_count')
+    has_other = fields.Boolean(compute='_compute_has_other')
     asked_for_id = fields.Many2one('account.move', readonly=True)
 
     @api.depends('line_ids.is_chosen')
     def _compute_chosen_count(self):
         for wizard in self:
             wizard.chosen_count = len(wizard.line_ids.filtered('is_chosen'))
+
+    @api.depends('line_ids.how')
+    def _compute_has_other(self):
+        """Whether something was found that carries the reference and cannot be linked."""
+        for wizard in self:
+            wizard.has_other = 'differs' in wizard.line_ids.mapped('how')
 
     # === LOOKING === #
 
@@ -86,7 +93,7 @@ class ExactLinkWizard(models.TransientModel):
         try:
             entries = self._entries(division_sudo, bookings.values(), asked)
         except ExactError as error:
-            raise UserError(explain(self.env, error)) from error
+            raise UserError(explain_to_asker(self.env, error)) from error
         found = match(bookings, entries, unknown)
         rows = [(move, one, entry) for move, one in found.items() for entry in one.entries]
         # The likeliest may be another than those that the question is about.
@@ -271,7 +278,7 @@ class ExactLinkWizardLine(models.TransientModel):
     entry_date = fields.Date(string="Date in Exact", readonly=True)
     entry_amount = fields.Monetary(string="Total in Exact", readonly=True)
     differences = fields.Json(readonly=True)
-    difference_text = fields.Char(string="Booked Otherwise", compute='_compute_difference_text')
+    difference_text = fields.Text(string="Booked Otherwise", compute='_compute_difference_text')
 
     @api.depends('move_id')
     def _compute_date(self):

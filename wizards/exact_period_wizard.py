@@ -10,7 +10,7 @@ class ExactPeriodWizard(models.TransientModel):
     _inherit = ['exact.visible.mixin']
 
     finding_id = fields.Many2one('exact.finding', required=True, readonly=True)
-    message = fields.Char(related='finding_id.message', related_sudo=False)
+    message = fields.Text(related='finding_id.message', related_sudo=False)
     document_count = fields.Integer(string="Documents", compute='_compute_document_count')
     scope = fields.Selection(
         [('all', "All documents that wait for this period"), ('one', "This document alone")],
