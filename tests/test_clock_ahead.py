@@ -14,6 +14,7 @@ from odoo.tools import SQL
 from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.exact_api import RateLimited, Tokens, Unreachable
 from odoo.addons.account_exact.models import exact_call, exact_connection, exact_token
+from odoo.addons.account_exact.models.exact_clock import epoch
 from odoo.addons.account_exact.models.exact_sync_resources import RESOURCES
 
 from .common import DIVISION, ExactSimulatorMixin
@@ -141,6 +142,67 @@ class TestBudgetAhead(ExactSimulatorMixin, TransactionCase):
         self.assertEqual(call.errors, 5)
         self.clock.at(3700)
         self.assertTrue(self.reserve())
+
+    def moments(self):
+        """What a clock that was a day ahead leaves behind, one by one: (resource, values)."""
+        now = self.clock().replace(tzinfo=None)
+        tomorrow = now + timedelta(days=1)
+        limits = {
+            'minute_limit': 60, 'minute_remaining': 60, 'minute_reset': now + timedelta(seconds=50),
+            'day_limit': 5000, 'day_remaining': 5000, 'day_reset': now + timedelta(hours=5),
+        }
+        calls = {str(number): epoch(tomorrow) for number in range(100)}
+        for values in (
+            {'minute_remaining': 0, 'minute_reset': tomorrow},
+            {'day_remaining': 0, 'day_reset': tomorrow + timedelta(hours=2)},
+            {'under_way': calls},
+        ):
+            yield '', {**limits, **values}
+        for values in (
+            {'paused_until': tomorrow}, {'ill_until': tomorrow},
+            {'errors': 9, 'errors_since': tomorrow},
+        ):
+            yield 'crm/Accounts', values
+
+    def test_no_moment_of_the_future_keeps_a_call_back(self):
+        calls = self.env['exact.call'].sudo()
+        for resource, values in self.moments():
+            with self.subTest(**values):
+                calls.search([('division_id', '=', self.division.id)]).unlink()
+                calls.create({'division_id': self.division.id, 'resource': resource, **values})
+                self.env.flush_all()
+                if resource:
+                    # Whose first call it is, is not looked at
+                    calls.create({'division_id': self.division.id, 'resource': ''})
+                    self.env.flush_all()
+                self.assertTrue(self.reserve())
+
+    def test_no_moment_of_the_future_is_told(self):
+        """What the meter and the pauses are told by."""
+        now = self.clock().replace(tzinfo=None)
+        nothing = dict.fromkeys((
+            'paused_until', 'ill_until', 'errors', 'errors_since', 'fuse_errors', 'under_way',
+        ))
+        for resource, values in self.moments():
+            with self.subTest(**values):
+                row = {**nothing, **values}
+                if resource:
+                    self.assertIsNone(exact_call.closed_until(row, now))
+                else:
+                    self.assertEqual(exact_call.left_of(row, 'minute', now)[0], 60)
+                    self.assertEqual(exact_call.left_of(row, 'day', now)[0], 5000)
+        # As it is where the clock is right, or another host's is seconds ahead
+        soon = now + timedelta(seconds=30)
+        self.assertEqual(exact_call.closed_until({**nothing, 'ill_until': soon}, now), soon)
+        self.assertEqual(
+            exact_call.closed_until({**nothing, 'errors': 9, 'errors_since': soon}, now),
+            soon + timedelta(hours=1),
+        )
+        row = {
+            **nothing, 'minute_limit': 60, 'minute_remaining': 7, 'minute_reset': soon,
+            'under_way': {'a call': epoch(now), 'of another host': epoch(soon)},
+        }
+        self.assertEqual(exact_call.left_of(row, 'minute', now), (5, soon))
 
     def test_a_pause_of_years_in_the_database(self):
         """Kept by a release that believed every `Retry-After`."""
