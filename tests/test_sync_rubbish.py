@@ -280,6 +280,32 @@ class TestSyncRubbish(SyncCase):
         self.assertIn("larger than", self._cursor('journal').message)
         self.assertOthersDone('journal')
 
+    def test_a_slow_drip_keeps_no_other_resource(self):
+        """A byte now and then: no silence is long, the whole call is."""
+        patience = patch.dict(exact_client.ExactClient.__init__.__kwdefaults__, {'whole': 1.5})
+        self.fault('drip', seconds=0.25, size=1, resource=f"^{RESOURCES['journal'].endpoint}$")
+        self.division._start_sync()
+        with patience:
+            self._run()
+        self.assertEqual(self._cursor('journal').state, 'error')
+        self.assertIn("in time", self._cursor('journal').message)
+        self.assertOthersDone('journal')
+
+    def test_a_row_that_comes_without_its_key_costs_its_row_alone(self):
+        self.fault(
+            'strip', properties=['ID', 'Timestamp'], row=1,
+            resource=f"^{RESOURCES['relation'].endpoint}$",
+        )
+        self.division._start_sync()
+        self._run()
+        cursor = self._cursor('relation')
+        self.assertEqual((cursor.state, cursor.broken_count), ('done', 1), cursor.message)
+        self.assertIn("ID?", cursor.broken_text)
+        self.assertEqual(
+            len(self._mirror('relation')), len(self.store.all('Accounts', DIVISION)) - 1,
+        )
+        self.assertOthersDone()
+
     def test_endless_pages_keep_no_other_resource(self):
         self.fault('endless', resource=f"^{RESOURCES['gl_account'].endpoint}$")
         self.division._start_sync()
