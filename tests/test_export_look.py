@@ -67,7 +67,11 @@ class ExactLookCase(ExactTypedCase):
         )
         # All of a test may happen within a second.
         self.queue().looked_at -= timedelta(minutes=55)
+        woken = [('cron_id', '=', self.env.ref('account_exact.ir_cron_exact_export').id)]
+        triggers = self.env['ir.cron.trigger'].sudo()
+        triggers.search(woken).unlink()
         self.run_cron('ir_cron_sync')
+        self.assertTrue(triggers.search_count(woken), "the reading wakes the worker")
         self.work()
 
 
@@ -122,6 +126,23 @@ class TestExportLook(ExactLookCase):
         self.assertEqual(set(bills.mapped('exact_state')), {'verified'})
         self.assertEqual(len(self.bills_in_exact()), 20)
         self.assertLess(guids, set(bills.exact_export_ids.mapped('exact_guid')))
+
+    def test_text_that_nobody_can_store_stops_nothing(self):
+        """Half an emoji, or a NUL, in the reference of what somebody else has typed."""
+        known = self.supplier_known()
+        for number, (typed, shown) in enumerate((
+            ("half \ud83d", "half \ufffd"), ("NUL \x00", "NUL \ufffd"),
+        )):
+            with self.subTest(shown=shown):
+                guid = self.typed_bill(known, 90 + number)
+                self.simulator.control.run('edit_entry', {
+                    'entry': guid, 'header': {'YourRef': typed},
+                })
+                move = self.bill(f'R-{number}', 10 + number)
+                self.export(move)
+                self.assertBooked(move)
+                note = self.env['exact.entry'].search([('exact_guid', '=', guid)])
+                self.assertEqual(note.reference, shown)
 
     def test_credit_note_in_exact_is_no_double_of_its_invoice(self):
         known = self.supplier_known()
@@ -253,6 +274,9 @@ class TestExportLook(ExactLookCase):
         self.assertBooked(move)
 
     def test_hour_without_the_right_to_read_deletions(self):
+        self.env['exact.cursor'].search([('resource', '=', 'deleted')]).sudo().write({
+            'state': 'skipped', 'last_success_at': False,
+        })
         move = self.bill()
         export = self.export(move)
         self.edited_in_exact(export, 79)
