@@ -229,9 +229,29 @@ class TestExportFiles(FilesCase):
                 ('screenshot.png', PIXEL), ('e-invoice.xml', b'<?xml version="1.0"?><a/>'),
             ],
         )
+        # Whoever may not edit templates leaves XML as plain text.
+        order = self.env['ir.attachment'].create({
+            'name': 'order.xml', 'raw': b'<?xml version="1.0"?><b/>', 'mimetype': 'text/plain',
+        })
+        bill.message_post(body="The order", message_type='comment', attachment_ids=order.ids)
+        self.assertEqual((order.mimetype, order.res_id), ('text/plain', 0))
         self.export(bill)
         self.assertBooked(bill)
-        self.assertEqual(set(self.files(bill)), {'scan.pdf', 'e-invoice.xml'})
+        self.assertEqual(set(self.files(bill)), {'scan.pdf', 'e-invoice.xml', 'order.xml'})
+        self.assertEqual(self.told(bill), {})
+
+    def test_what_came_twice_travels_once(self):
+        """Sent once more as a reminder, or attached by hand because nobody saw it in the message.
+        """
+        photo = PIXEL + b'receipt'
+        bill = self.finish(self.mail([('photo.png', photo, 'image/png')]))
+        self.attach(bill, 'by hand.png', photo)
+        bill.message_post(
+            body="Have you seen it?", message_type='email', attachments=[('again.png', photo)],
+        )
+        self.export(bill)
+        self.assertBooked(bill)
+        self.assertEqual(self.files(bill), {'by hand.png': photo})
         self.assertEqual(self.told(bill), {})
 
     # === AFTER THE EXPORT === #
