@@ -116,12 +116,13 @@ class TestExportWizards(ExactExportCase):
         other = self.env['res.company'].create({'name': "Other"})
         clerk = new_test_user(
             self.env, 'exact_dry', groups='account.group_account_invoice',
-            company_id=self.company.id, company_ids=[(6, 0, (self.company | other).ids)],
+            company_id=other.id, company_ids=[(6, 0, (self.company | other).ids)],
         )
         day = '2026-04-03'
         for _number in range(3):
             self.document('out_invoice', [(1, self.tax_21)], date=day, invoice_date=day)
-        wizard = self.env['exact.export.wizard'].with_user(clerk).create({
+        wizard_model = self.env['exact.export.wizard'].with_user(clerk)
+        wizard = wizard_model.with_company(self.company).create({
             'division_id': self.division.id, 'date_from': day, 'date_to': day,
         })
         users = set()

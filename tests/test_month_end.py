@@ -9,6 +9,8 @@ from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import format_time
 
+from odoo.addons.account_exact.models.exact_note import told
+
 from .common import ExactConnectedCase
 from .export_common import ExactExportCase
 
@@ -185,12 +187,21 @@ class TestReadersLanguage(ExactExportCase):
         self.assertEqual(self.division.state_reason, "100 % stopped by a person")
 
     def test_attempts(self):
-        move = self.document('out_invoice', [(100, self.tax_21)])
-        export = self.export(move)
-        export.sudo()._log_attempt('look_up', 'done', {'code': 'attempt/not_there', 'params': {}})
-        english, dutch = self.both(export.attempt_ids[:1], 'message')
-        self.assertEqual(english, "Not in Exact.")
-        self.assertEqual(dutch, "Niet in Exact.")
+        self.simulator.faults.add(
+            'cut_before', method='POST', resource='salesentry/SalesEntries', times=None)
+        self.addCleanup(self.simulator.faults.clear)
+        export = self.export(self.document('out_invoice', [(100, self.tax_21)]))
+        export.sudo().write({
+            'asked_at': fields.Datetime.now() - timedelta(hours=1), 'next_try': False,
+        })
+        self.run_cron('ir_cron_exact_export')
+        messages = {
+            attempt.action: self.both(attempt, 'message') for attempt in export.attempt_ids
+        }
+        self.assertEqual(messages['look_up'], ("Not in Exact.", "Niet in Exact."))
+        english, dutch = messages['entry']
+        self.assertTrue(english)
+        self.assertNotEqual(english, dutch)
 
     def test_differences_of_an_edited_document(self):
         move = self.document('out_invoice', [(1000, self.tax_21)])
@@ -215,17 +226,26 @@ class TestReadersLanguage(ExactExportCase):
         self.assertIn("31-03-2026", dutch)
 
     def test_connection_trouble(self):
-        queue = self.env['exact.export.queue'].sudo()._of(self.division)
-        queue._served(None, {'code': 'error/unreachable', 'params': {}})
+        self.simulator.faults.add('status', status=503, times=None)
+        self.addCleanup(self.simulator.faults.clear)
         move = self.document('out_invoice', [(100, self.tax_21)])
-        move.action_exact_export()
+        self.export(move)
+        trouble = self.env['exact.export.queue'].sudo()._of(self.division).trouble
+        reason = told(self.env, trouble)
+        self.assertTrue(reason)
         english, dutch = self.both(move, 'exact_message')
-        self.assertIn("cannot be reached", english)
-        self.assertNotIn("cannot be reached", dutch)
+        self.assertIn(reason, english)
+        self.assertNotIn(reason, dutch)
 
     def test_reading_of_master_data(self):
-        self.division._sync_cursors()
-        cursor = self.division.cursor_ids[:1]
-        cursor.sudo().note = {'code': 'error/no_edition', 'params': {}}
-        english, dutch = self.both(cursor, 'message')
-        self.assertNotEqual(english, dutch)
+        for endpoint, status in (('financial/Journals$', 404), ('hrm/Costunits$', 403)):
+            self.simulator.faults.add('status', method='GET', resource=endpoint, status=status)
+        self.addCleanup(self.simulator.faults.clear)
+        self.division._start_sync()
+        self.run_cron('ir_cron_sync')
+        skipped = self.division.cursor_ids.filtered(lambda cursor: cursor.state == 'skipped')
+        self.assertEqual(set(skipped.mapped('resource')), {'journal', 'cost_unit'})
+        for cursor in skipped:
+            english, dutch = self.both(cursor, 'message')
+            self.assertTrue(english)
+            self.assertNotEqual(english, dutch)
