@@ -74,7 +74,9 @@ def test_red_bar_says_why_and_where(program, invoicer):
     assert not invoicer.errors
 
 
-def test_amber_bar_shows_old_and_new(program, invoicer):
+@pytest.fixture(scope='module')
+def edited(program):
+    """An invoice that is in Exact, and back in draft with another price."""
     move = new_invoice(program)
     program.call('account.move', 'action_exact_export', [move])
     assert worked(program, move) == 'verified'
@@ -83,18 +85,31 @@ def test_amber_bar_shows_old_and_new(program, invoicer):
     program.call('account.move', 'write', [move], {
         'invoice_line_ids': [(1, lines['invoice_line_ids'][0], {'price_unit': 120})],
     })
-    invoicer.open(f'action-account.action_move_out_invoice/{move}')
+    return move
+
+
+def test_draft_says_that_exact_has_it(invoicer, edited):
+    invoicer.open(f'action-account.action_move_out_invoice/{edited}')
     invoicer.shot('draft-again')
     assert invoicer.page.locator('div[name="exact_draft"]:visible').count()
-    program.call('account.move', 'action_post', [move])
-    assert worked(program, move) == 'changed'
-    invoicer.open(f'action-account.action_move_out_invoice/{move}')
+    assert not invoicer.errors
+
+
+def test_amber_bar_shows_old_and_new(program, invoicer, edited):
+    program.call('account.move', 'action_post', [edited])
+    assert worked(program, edited) == 'changed'
+    invoicer.open(f'action-account.action_move_out_invoice/{edited}')
     bar = invoicer.page.locator('div[name="exact_changed"]')
     invoicer.shot('amber')
     assert '→' in bar.inner_text()
-    invoicer.button('action_exact_update').click()
-    assert worked(program, move) == 'verified'
-    invoicer.open(f'action-account.action_move_out_invoice/{move}')
+    assert not invoicer.errors
+
+
+def test_green_bar_after_the_update(program, invoicer, edited):
+    with invoicer.page.expect_response(lambda response: 'action_exact_update' in response.url):
+        invoicer.button('action_exact_update').click()
+    assert worked(program, edited) == 'verified'
+    invoicer.open(f'action-account.action_move_out_invoice/{edited}')
     invoicer.shot('green-again')
     assert invoicer.page.locator('div[name="exact_verified"]:visible').count()
     assert not invoicer.errors
