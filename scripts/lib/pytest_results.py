@@ -7,6 +7,7 @@ tell that, they are the clock's.
 """
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -15,32 +16,49 @@ from _pytest.subtests import SubtestReport
 
 FILE = os.environ.get('ACCOUNT_EXACT_RESULTS')
 SETUP = '(set-up of the class)'
+# Between two looks at a stage.
+STEP_SECONDS = 0.5
 
 
 def schedule(path):
     """(seconds on a processor, seconds of waiting for one) of a process or thread."""
     try:
-        run, wait, _slices = path.read_text().split()
+        with open(f'{path}/schedstat', encoding='ascii') as file:
+            run, wait, _slices = file.read().split()
     except (OSError, ValueError):
         return 0, 0
     return int(run) / 1e9, int(wait) / 1e9
 
 
-def of_stage():
-    """The processes that our parent started, and theirs."""
-    parents = {}
-    for path in Path('/proc').glob('[0-9]*/stat'):
+def threads_of(process):
+    try:
+        return [f'/proc/{process}/task/{name}' for name in os.listdir(f'/proc/{process}/task')]
+    except OSError:    # It has just ended
+        return []
+
+
+def processes():
+    """{process: (name, parent)}"""
+    found = {}
+    for process in filter(str.isdigit, os.listdir('/proc')):
         try:
-            parents[path.parent] = path.read_text().rpartition(')')[2].split()[1]
-        except (OSError, IndexError):
+            with open(f'/proc/{process}/stat', encoding='utf-8', errors='replace') as file:
+                before, _, after = file.read().rpartition(')')
+        except OSError:
             continue
-    found = {str(os.getppid())}
-    added = True
-    while added:
-        new = {path.name for path, parent in parents.items() if parent in found} - found
+        found[process] = before.partition('(')[2], after.split()[1]
+    return found
+
+
+def of_stage(running):
+    """The processes that our parent started, and theirs."""
+    stage = str(os.getppid())
+    found = {stage}
+    while True:
+        new = {process for process, (_name, parent) in running.items() if parent in found} - found
+        if not new:
+            return found - {stage}
         found |= new
-        added = bool(new)
-    return [Path('/proc', name) for name in found - {str(os.getppid())}]
 
 
 class Meter:
@@ -54,29 +72,33 @@ class Meter:
         self.database = f' {database}'.encode() if database else None
         self.stage = stage
 
-    def servers(self):
+    def servers(self, running):
         """The processes of PostgreSQL that work for our databases, which begin with one name."""
-        for path in Path('/proc').glob('[0-9]*'):
+        for process, (name, _parent) in running.items():
+            if name != 'postgres':
+                continue
             try:
-                line = (path / 'cmdline').read_bytes()
+                with open(f'/proc/{process}/cmdline', 'rb') as file:
+                    line = file.read()
             except OSError:
                 continue
             if line.startswith(b'postgres: ') and self.database in line:
-                yield path
+                yield f'/proc/{process}'
 
     def read(self):
         usage = os.times()
         own = time.process_time() + usage.children_user + usage.children_system
-        threads = Path('/proc/self/task').glob('*/schedstat')
-        parts = {path: (0, schedule(path)[1]) for path in threads}
+        running = processes() if self.database else {}
         if self.stage:
             own = 0
             parts = {
                 path: schedule(path)
-                for process in of_stage() for path in process.glob('task/*/schedstat')
+                for process in of_stage(running) for path in threads_of(process)
             }
+        else:
+            parts = {path: (0, schedule(path)[1]) for path in threads_of('self')}
         if self.database:
-            parts.update((path, schedule(path / 'schedstat')) for path in self.servers())
+            parts.update((path, schedule(path)) for path in self.servers(running))
         return time.monotonic(), own, parts
 
     @staticmethod
@@ -90,13 +112,56 @@ class Meter:
         clock = after[0] - before[0]
         return min(clock, max(clock - waited, used)), used
 
+    def processor(self):
+        """Seconds on a processor, of all that is still there"""
+        _clock, own, parts = self.read()
+        return own + sum(run for run, _wait in parts.values())
+
+
+class Steps:
+    """A meter that is read in short steps, for stages of many processes.
+
+    A browser has processes and threads that end before the test does, and take along what they had
+    waited for; and many of them wait at the same time, which is no more than that time.
+    """
+
+    def __init__(self, meter):
+        self.meter, self.lock = meter, threading.Lock()
+        self.seconds = self.used = 0
+        self.last = meter.read()
+
+    def start(self):
+        threading.Thread(target=self.walk, daemon=True).start()
+        return self
+
+    def walk(self):
+        while True:
+            time.sleep(STEP_SECONDS)
+            self.read()
+
+    def read(self):
+        """(seconds of an idle machine, seconds on a processor) so far"""
+        with self.lock:
+            now = self.meter.read()
+            seconds, used = self.meter.between(self.last, now)
+            self.seconds, self.used, self.last = self.seconds + seconds, self.used + used, now
+            return self.seconds, self.used
+
+    @staticmethod
+    def between(before, after):
+        return after[0] - before[0], after[1] - before[1]
+
+    def processor(self):
+        return self.read()[1]
+
 
 class Results:
     def __init__(self, config):
         self.config = config
         database = config.getoption('--odoo-database', None)
         served = os.environ.get('ACCOUNT_EXACT_DATABASE')
-        self.meter = Meter(database or served, stage=bool(served))
+        meter = Meter(database or served, stage=bool(served))
+        self.meter = Steps(meter).start() if served else meter
         self.outcomes, self.times, self.setups = {}, {}, {}
         self.subtests = {'passed': 0, 'failed': 0, 'skipped': 0}
         self.setup_time = (0, 0)
@@ -152,7 +217,6 @@ class Results:
     def pytest_sessionfinish(self):
         if not FILE:
             return
-        _clock, own, parts = self.meter.read()
         Path(FILE).write_text(json.dumps({
             'tests': [
                 [name, outcome, *self.times.get(name, (0, 0))]
@@ -160,7 +224,7 @@ class Results:
             ],
             'setups': [[name, *times] for name, times in self.setups.items()],
             'subtests': self.subtests,
-            'processor': own + sum(run for run, _wait in parts.values()),
+            'processor': self.meter.processor(),
         }), encoding='utf-8')
 
 

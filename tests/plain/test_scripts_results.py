@@ -73,3 +73,25 @@ def test_waiting_for_a_processor_does_not_count():
     assert pytest_results.Meter.between(before, after) == (15, 7)
     # More waiting than time: threads that waited side by side
     assert pytest_results.Meter.between(before, (110, 9, after[2])) == (7, 7)
+
+
+def test_what_ends_before_the_test_has_waited_too():
+    class Meter:
+        between = staticmethod(pytest_results.Meter.between)
+        readings = iter([
+            (0, 0, {'browser': (0, 0)}),
+            # It starts a helper; each of them waits for 8 of 10 s, and nothing else happens
+            (10, 0, {'browser': (1, 8), 'helper': (1, 8)}),
+            # The helper is gone, the browser sleeps
+            (20, 0, {'browser': (1, 8)}),
+        ])
+
+        def read(self):
+            return next(self.readings)
+
+    steps = pytest_results.Steps(Meter())
+    before = steps.read()
+    assert before == (2, 2), "in no more than 10 s, of which 2 were work"
+    after = steps.read()
+    assert steps.between(before, after) == (10, 0), "sleeping is slow"
+    assert steps.between((0, 0), after) == (12, 2)
