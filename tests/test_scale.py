@@ -122,9 +122,9 @@ class TestScale(ExactExportCase):
     # === NOBODY WAITS FOR ANOTHER === #
 
     def test_one_division_in_trouble_delays_no_other(self):
-        divisions = self.divisions[:60]
+        divisions = self.divisions[:30]
         exports = self.exports(divisions)
-        outage, limited, slow = divisions[10], divisions[20], divisions[30]
+        outage, limited, slow = divisions[5], divisions[10], divisions[15]
         self.simulator.faults.add('status', division=outage.code, status=503, times=None)
         self.simulator.faults.add('cut_before', division=slow.code, times=None)
         self.addCleanup(self.simulator.faults.clear)
@@ -137,7 +137,7 @@ class TestScale(ExactExportCase):
         for _call in range(200):
             self.simulator.limits.check(CLIENT_ID, limited.code)
         # One whose consent was taken away a moment ago, and one that has to connect again
-        revoked, gone = divisions[40], divisions[50]
+        revoked, gone = divisions[20], divisions[25]
         for division in (revoked, gone):
             division.connection_id = self.create_connection(self.company, name="Somebody who left")
             self.connect(division.connection_id)
@@ -156,7 +156,7 @@ class TestScale(ExactExportCase):
         self.assertLessEqual(set(waiting.mapped('state')), {'ready', 'uncertain'})
         self.assertEqual(len(self.entries()), len(divisions) - len(troubled))
         # What is asked for while some are in trouble waits for nobody's pause
-        for other in (divisions[11], divisions[59]):
+        for other in (divisions[6], divisions[29]):
             export = self.exports(other)
             self.run_lanes(1)
             self.assertEqual(export.state, 'verified', export.finding_ids.mapped('message'))
