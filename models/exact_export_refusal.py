@@ -191,7 +191,7 @@ class ExactExport(models.Model):
         if other:
             return [Problem(
                 'refused_same', params={
-                    'document': other.move_id.display_name, 'reference': other.reference,
+                    'document': other.move_id.name, 'reference': other.reference,
                     'words': words,
                 }, target=('account.move', other.move_id.id),
             )]

@@ -902,7 +902,7 @@ class TestMappingLife(ExactMappingCase):
         self.assertEqual(
             set(index),
             {'account', 'product', 'category', 'tax', 'journal', 'payment_term', 'analytic',
-             'partner', 'broken', 'left_out'},
+             'partner', 'broken', 'left_out', 'new'},
         )
 
 

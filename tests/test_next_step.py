@@ -105,6 +105,13 @@ class TestExportWindow(ExactExportCase):
         wizard.action_export()
         self.assertFalse(wizards._open_latest()['res_id'])
 
+    def test_nearly_all_is_not_all(self):
+        wizard = self.env['exact.export.wizard'].create({'division_id': self.division.id})
+        wizard.write({'checked_count': 1056, 'ready_count': 1053})
+        self.assertEqual(wizard.ready_percentage, 99)
+        wizard.ready_count = 1056
+        self.assertEqual(wizard.ready_percentage, 100)
+
     def test_what_cannot_be_linked_is_told(self):
         """Typed with another amount: the window says what to do about it."""
         move = self.document('out_invoice', [(100, self.tax_21)])

@@ -126,9 +126,8 @@ class ExactExportWizard(models.TransientModel):
     @api.depends('ready_count', 'checked_count')
     def _compute_ready_percentage(self):
         for wizard in self:
-            wizard.ready_percentage = (
-                100.0 * wizard.ready_count / wizard.checked_count if wizard.checked_count else 0.0
-            )
+            # Rounded down: as long as something is stopped, it is not all.
+            wizard.ready_percentage = 100 * wizard.ready_count // max(wizard.checked_count, 1)
 
     @api.depends('checked_count', 'total_count')
     def _compute_progress(self):
