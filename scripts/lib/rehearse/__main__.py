@@ -33,6 +33,8 @@ def arguments():
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument('--twice', action='store_true')
     parser.add_argument('--verbose', action='store_true')
+    parser.add_argument('--keep', type=pathlib.Path, help="folder for requests and books")
+    parser.add_argument('--compare', type=pathlib.Path, help="folder of an earlier --keep")
     parser.add_argument('--line', type=pathlib.Path, help="file for the last line")
     return parser.parse_args()
 
@@ -72,6 +74,7 @@ class Rehearsal:
                     *(['verbose'] if options.verbose else []),
                 ],
                 stdout=output, stderr=subprocess.STDOUT, text=True, timeout=RUN_SECONDS,
+                env={**os.environ, 'ACCOUNT_EXACT_KEEP': str(options.keep or '')},
             )
             if not result.exists():
                 return {'seed': seed, 'failure': (process.stdout or '')[-3000:] or 'no result'}
@@ -93,7 +96,23 @@ class Rehearsal:
                 result['failure'] = (
                     f"does not repeat: {result['digest']}, then {again.get('digest')}"
                 )
+        if self.options.compare and 'digest' in result:
+            result['compared'] = self.compared(seed)
+            if 'books differ' in result['compared']:
+                result['failure'] = result['failure'] or result['compared']
         return result
+
+    def compared(self, seed):
+        """What is not as in an earlier run: one text."""
+        texts = []
+        for what in ('requests', 'books'):
+            before = self.options.compare / f'{seed}.{what}'
+            if not before.exists():
+                return 'not kept before'
+            now = self.options.keep / f'{seed}.{what}'
+            verb = 'equal' if now.read_bytes() == before.read_bytes() else 'differ'
+            texts.append(f'{what} {verb}')
+        return ', '.join(texts)
 
     def command(self, seed):
         options = self.options
@@ -122,7 +141,8 @@ def tell(result):
         f" {result['guests']} overtaken, {result['conflicts']} conflicts,"
         f" {result['restores']} backups restored;"
         f" {result['virtual']} of virtual time in {result['seconds']:.0f} s;"
-        f" digest {result['digest']}", flush=True,
+        f" digest {result['digest']}"
+        f"{'; ' + result['compared'] if result.get('compared') else ''}", flush=True,
     )
     if result['failure']:
         print(f"  The run broke off: {result['failure']}", flush=True)
@@ -180,6 +200,11 @@ def seeds(options):
 
 def main():
     options = arguments()
+    if options.compare and not options.keep:
+        options.keep = options.folder / 'kept'
+    if options.keep:
+        options.keep = options.keep.resolve()
+        options.keep.mkdir(parents=True, exist_ok=True)
     rehearsal = Rehearsal(options)
     started = time.monotonic()
     rehearsal.prepare()

@@ -33,6 +33,7 @@ class Observer(logging.Handler):
         super().__init__(logging.INFO)
         self.simulator, self.machine = simulator, machine
         self._digest = hashlib.sha256()
+        self.requests = []          # one text each, as they came
         self.calls = Counter()
         self.statuses = Counter()
         self.limited = []           # calls above the limits
@@ -82,6 +83,7 @@ class Observer(logging.Handler):
             if 'oauth2' in path:
                 text = f'{method} {path} {status}'
             self._digest.update(text.encode())
+            self.requests.append(text)
             self.calls['all'] += 1
             self.statuses[status] += 1
             if '/api/v1/' in path:

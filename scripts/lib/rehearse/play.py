@@ -578,6 +578,7 @@ def main(database, books, result, start, seed, documents, faults, verbose=''):
             failure = f'{type(error).__name__}: {error}'
             traceback.print_exc()
         world.machine.processes.clear()
+        _keep(world, seed)
         counted = count(world)
         counted |= {
             'titles': INVARIANTS, 'seed': seed, 'failure': failure, 'digest': world.observer.digest,
@@ -587,6 +588,21 @@ def main(database, books, result, start, seed, documents, faults, verbose=''):
         pathlib.Path(result).write_text(json.dumps(counted, default=str, indent=1))
     finally:
         simulator.stop()
+
+
+def _keep(world, seed):
+    """Write what was asked and what stands in Exact's books, for comparison with another commit."""
+    folder = os.environ.get('ACCOUNT_EXACT_KEEP')
+    if not folder:
+        return
+    path = pathlib.Path(folder)
+    books = [
+        json.dumps([kind, division, row], sort_keys=True, default=str)
+        for (kind, division), table in world.simulator.store.tables.items()
+        for row in table.rows.values()
+    ]
+    (path / f'{seed}.requests').write_text('\n'.join(world.observer.requests) + '\n')
+    (path / f'{seed}.books').write_text('\n'.join(sorted(books)) + '\n')
 
 
 def _printed(_report, _name, res_ids=None, data=None):
