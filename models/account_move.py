@@ -490,7 +490,7 @@ class AccountMove(models.Model):
         waiting_sudo = exports_sudo.filtered(
             lambda export: export.state in ('ready', 'blocked', 'refused'),
         )
-        waiting_sudo.write({'state': 'proposed', 'next_try': False})
+        waiting_sudo._go('check_anew', next_try=False)
         # Is it not in Exact, it is built anew; is it there, it is compared.
         exports_sudo.filtered(
             lambda export: export.state in ('sending', 'uncertain'),

@@ -323,7 +323,7 @@ class ExactExport(models.Model):
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
         # Proved, and edited in Exact since: that is for reading back once more.
         edited = ours.filtered(lambda export: export._is_edited(read[export.exact_guid]))
-        edited.write({'state': 'sent', 'has_difference': False})
+        edited._go('read_again', has_difference=False)
         # (What people asked for comes first, and keeps its own time.)
         edited.filtered(lambda export: not export.pending_action).next_try = False
         ours = set(ours.mapped('exact_guid'))
@@ -407,7 +407,7 @@ class ExactExport(models.Model):
                 Domain('relation_id.exact_guid', 'in', dated.mapped('relation_guid'))
                 & Domain('move_id.invoice_date', 'in', dated.mapped('date'))
             )
-        self.search(mine & may_be & Domain('state', '=', 'ready')).write({'state': 'proposed'})
+        self.search(mine & may_be & Domain('state', '=', 'ready'))._go('check_anew')
         if changed:
             # Somebody has mended what people were told or asked about.
             may_be |= Domain('is_double', '=', True)

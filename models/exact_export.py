@@ -1,5 +1,6 @@
 import json
 import logging
+from collections import defaultdict
 
 from psycopg2.errors import UniqueViolation
 
@@ -7,23 +8,24 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, mute_logger
 
+from ..booking import life
 from .exact_booking_builder import kind_of
 
 _logger = logging.getLogger(__name__)
 
 # Which of these a person sees on the document: four colours are enough.
 DISPLAY_STATES = {
-    'proposed': 'waiting', 'to_approve': 'waiting', 'ready': 'waiting', 'sending': 'waiting',
-    'sent': 'waiting', 'uncertain': 'waiting', 'blocked': 'blocked', 'refused': 'blocked',
+    'proposed': 'waiting', 'ready': 'waiting', 'sending': 'waiting', 'sent': 'waiting',
+    'uncertain': 'waiting', 'blocked': 'blocked', 'refused': 'blocked',
     'verified': 'verified', 'changed': 'changed', 'undone': 'undone', 'superseded': 'undone',
     'deleted': 'deleted',
 }
 # States in which an export no longer stands for an entry in Exact.
-ENDED_STATES = ('undone', 'superseded', 'deleted')
+ENDED_STATES = life.ENDED
 # States in which Exact has an entry, as far as we know.
-BOOKED_STATES = ('sent', 'verified', 'changed')
+BOOKED_STATES = life.BOOKED
 # States in which a person can still take the document back without asking Exact.
-UNSENT_STATES = ('proposed', 'to_approve', 'ready', 'blocked', 'refused')
+UNSENT_STATES = life.UNSENT
 # The choices by which a person says that entries or documents are others.
 ANSWERS = ('book_beside', 'beside_documents')
 
@@ -71,31 +73,11 @@ class ExactExport(models.Model):
 
     # === STATE === #
 
-    # proposed  --[check: findings]------------> blocked --[retry]--> proposed
-    # proposed  --[check: nothing in the way]--> ready (to_approve where approval is demanded)
-    # proposed  --[check: Exact may have it]---> uncertain (an entry of others with its reference)
-    # ready     --[claim]----------------------> sending    (edited since: proposed; draft: undone)
-    # ready     --[what decides it changed]----> proposed   (mapping, setting, an entry of others)
-    # ready     --[refused of another]---------> refused    (what Exact said holds for this, too)
-    # sending   --[not asked]------------------> ready      (worker died, limits: no asked_at)
-    # sending   --[period closed]--------------> proposed
-    # sending   --[Exact answered]-------------> sent
-    # sending   --[Exact refused]--------------> refused --[retry]--> proposed
-    # sending   --[no answer, worker died]-----> uncertain  (asked_at is set)
-    # uncertain --[look-up: found]-------------> sent       (several, or not quite it: refused)
-    # uncertain --[look-up: not there]---------> ready      (not before it could be seen)
-    # blocked, refused --[linked by a person]--> sent
-    # sent      --[read back, equal]-----------> verified   (different: stays sent, with findings)
-    # verified  --[edited in Exact]------------> sent       (read back once more)
-    # verified  --[document edited]------------> changed --[update]--> sent (anew: ready)
-    # changed   --[document as before]---------> sent       (sent documents change alike)
-    # verified, changed, sent --[undo]---------> undone; by a new export: superseded
-    # verified, changed, sent --[gone from Exact]--> deleted
+    # What leads from one to the next: booking/life.py
     state = fields.Selection(
         [
             ('proposed', "Proposed"),
             ('blocked', "Blocked"),
-            ('to_approve', "To Approve"),
             ('ready', "Ready"),
             ('sending', "Sending"),
             ('sent', "Sent"),
@@ -278,7 +260,7 @@ class ExactExport(models.Model):
             or (export.is_double and export.state in BOOKED_STATES)
         )
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
-        again.write({'state': 'proposed', 'next_try': False})
+        again._go('check_anew', next_try=False)
         (exports_sudo - again).write({'has_difference': False, 'next_try': False})
         exports_sudo._doubt_doubles([('id', 'in', exports_sudo.ids)])
         # A person who asks need not wait until the worker would try by itself.
@@ -364,9 +346,9 @@ class ExactExport(models.Model):
     def _withdraw(self):
         """Take what has no entry yet out of the queue; a file that Exact has is deleted there."""
         sent_files = self._with_files()
-        (self - sent_files).write({'state': 'undone', 'pending_action': False})
+        (self - sent_files)._go('undone', pending_action=False)
         if sent_files:
-            sent_files.write({'state': 'undone', 'pending_action': 'undo', 'next_try': False})
+            sent_files._go('undone', pending_action='undo', next_try=False)
             self._trigger_worker()
 
     def action_reverse(self):
@@ -446,9 +428,9 @@ class ExactExport(models.Model):
                 "Exact has not said yet whether entry %s is reversed. Press Reverse: that is looked"
                 " up first.", export.entry_number,
             ))
-        exports_sudo.filtered(lambda export: export.state == 'changed').write({
-            'state': 'superseded', 'pending_action': False,
-        })
+        exports_sudo.filtered(lambda export: export.state == 'changed')._go(
+            'superseded', pending_action=False,
+        )
         moves = exports_sudo.move_id or self.move_id
         return moves.sudo(False).with_env(self.env).action_exact_export()
 
@@ -522,15 +504,14 @@ class ExactExport(models.Model):
         unsent = UNSENT_STATES if overrides is not None else ('blocked', 'refused')
         retried = again.filtered(lambda export: export.state in unsent)
         if retried:
-            values = {'state': 'proposed', 'next_try': False, 'user_id': self.env.user.id}
             if not automatic:
                 # Whoever asks for one document asks for all that share its cause, or it would be
                 # held with them again.
                 others = retried.sudo(False)._with_the_same_cause().sudo() - retried
                 others = others.filtered(lambda export: export.state in ('blocked', 'refused'))
-                others.write({'state': 'proposed', 'next_try': False})
+                others._go('check_anew', next_try=False)
                 others._trigger_worker()
-            retried.write(values)
+            retried._go('check_anew', next_try=False, user_id=self.env.user.id)
             if overrides is not None:
                 for export in retried:
                     # The answers of a person stay, whatever else is chosen.
@@ -566,6 +547,19 @@ class ExactExport(models.Model):
                 return exports_sudo.browse()
         return exports_sudo.union(*(self._create_once([vals]) for vals in vals_list))
 
+    def _go(self, event, **values):
+        """Something happened to these exports: the only writer of their state.
+
+        :param str event: of `booking.life`
+        :param values: what is written with it
+        :raise booking.life.LifeError: that cannot happen in the state of one of them.
+        """
+        ids = defaultdict(list)
+        for export in self:
+            ids[life.after(export.state, event)].append(export.id)
+        for state, moved in ids.items():
+            self.browse(moved).write({'state': state, **values})
+
     def _build_anew(self):
         """Build these documents anew: something that decides how they are booked was changed before
         they were sent.
@@ -576,7 +570,7 @@ class ExactExport(models.Model):
             allow_referencing=True,
         )
         ready = waiting.filtered(lambda export: export.state == 'ready')
-        ready.write({'state': 'proposed', 'next_try': False})
+        ready._go('check_anew', next_try=False)
         # If the entry is not in Exact, it is built anew; if it is there, it is compared.
         waiting.filtered(lambda export: export.state == 'uncertain').document_written_at = False
         ready._trigger_worker()

@@ -245,10 +245,10 @@ class ExactExport(models.Model):
         if self.previous_payment_reference is not False and self._has_own_number():
             self.move_id.payment_reference = self.previous_payment_reference
         self.finding_ids.unlink()
-        self.write({
-            'state': 'undone', 'pending_action': False, 'has_difference': False,
-            'reversal_asked_at': False, 'line_asked_at': False, 'replacing_since': False,
-        })
+        self._go(
+            'undone', pending_action=False, has_difference=False,
+            reversal_asked_at=False, line_asked_at=False, replacing_since=False,
+        )
         self._log_attempt('undo', 'done')
         self.move_id._message_log(body=body)
 
@@ -273,7 +273,7 @@ class ExactExport(models.Model):
         if differences:
             # Exact's entry differs from what was sent, so the opposite of what was sent would not
             # offset it.
-            self.state = 'sent'
+            self._go('read_again')
             self._differs(differences, read)
             self._add_findings({self: [Problem('reversal_differs')]})
             self.pending_action = False
@@ -383,14 +383,13 @@ class ExactExport(models.Model):
         """The entry needs no change. If it was never read back as meant, it is not verified but
         read back now.
         """
-        values = {'document_written_at': self.move_id.write_date}
+        self.document_written_at = self.move_id.write_date
         if self.state != 'verified':
             self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
-            values |= {
-                'state': 'sent', 'has_difference': False, 'difference_ids': False,
-                'next_try': False, 'replacing_since': False,
-            }
-        self.write(values)
+            self._go(
+                'read_again', has_difference=False, difference_ids=False, next_try=False,
+                replacing_since=False,
+            )
 
     def _update_entry(self, client, builder, one):
         """Bring the entry in line with the document: changed properties only, or anew.
@@ -445,12 +444,12 @@ class ExactExport(models.Model):
                     document = {}
             # From here on Exact has no entry: the export is a new one that sends itself.
             self.entry_line_ids.unlink()
-            self.write({
-                **values, 'booking': to_dict(new), 'state': 'ready', 'exact_guid': False,
+            self._go('taken_out_to_book_anew', **values | document | {
+                'booking': to_dict(new), 'exact_guid': False,
                 # There is nothing to reverse any more: it is taken out instead.
                 'entry_number': 0, 'pending_action': self._next_action('update') and 'undo',
                 'difference_ids': False, 'has_difference': False, 'lines_deleted': False,
-                'line_asked_at': False, 'replacing_since': False, 'next_try': False, **document,
+                'line_asked_at': False, 'replacing_since': False, 'next_try': False,
             })
             self._log_attempt('update', 'done', note('attempt/deleted_anew'))
             return False
@@ -467,8 +466,8 @@ class ExactExport(models.Model):
             client.delete(line_resource(new), guid)
         # Exact may give the lines new ids: reading back learns them.
         self.entry_line_ids.unlink()
-        self.write({
-            **values, 'booking': to_dict(new), 'state': 'sent', 'replacing_since': False,
+        self._go('updated', **values | {
+            'booking': to_dict(new), 'replacing_since': False,
             # Keep the booking as if the entry had been sent like this
             'payload': self._as_text(self._body(new)),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
@@ -515,10 +514,9 @@ class ExactExport(models.Model):
 
     def _compare_failed(self, error):
         self._set_findings([self._unexpected(error)])
-        self.write({
-            'state': 'changed', 'pending_action': False,
-            'difference_ids': [['state', word('booked'), word('cannot_be_booked')]],
-        })
+        self._go('edited', pending_action=False, difference_ids=[
+            ['state', word('booked'), word('cannot_be_booked')],
+        ])
 
     def _compare_with_document(self, one):
         self.ensure_one()
@@ -543,17 +541,18 @@ class ExactExport(models.Model):
                 for change in changes(old, new)
             ]
         values = {'pending_action': False, 'difference_ids': [list(row) for row in differences]}
-        if differences:
-            values['state'] = 'changed'
-        else:
+        if not differences:
             values['document_written_at'] = self.move_id.write_date
         if not differences and self.state in BOOKED_STATES and self._files_differ():
             # Files follow by themselves: they say nothing that a person has to decide about.
             values['pending_action'] = 'update'
-        if self.state == 'changed' and not differences:
+        if differences:
+            self._go('edited', **values)
+        elif self.state == 'changed':
             # Only an entry that was read back as meant is verified.
-            values |= {'state': 'sent', 'has_difference': False, 'next_try': False}
-        self.write(values)
+            self._go('read_again', has_difference=False, next_try=False, **values)
+        else:
+            self.write(values)
 
     def _compare_with_link(self, one):
         """Somebody else booked the entry, so it is not brought in line with the document. It is
@@ -561,7 +560,7 @@ class ExactExport(models.Model):
         """
         ids = self._ids_in_exact(self.division_id, [one])
         self._keep_lines({self: one}, ids)
-        self.write({
-            **self._booking_values(one, ids), 'state': 'sent', 'pending_action': False,
-            'has_difference': False, 'difference_ids': False, 'next_try': False,
-        })
+        self._go(
+            'read_again', **self._booking_values(one, ids), pending_action=False,
+            has_difference=False, difference_ids=False, next_try=False,
+        )

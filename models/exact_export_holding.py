@@ -129,7 +129,7 @@ class ExactExport(models.Model):
             )
         exports = self.browse().union(*told)
         exports._set_all_findings(told)
-        exports.write({'state': 'refused', 'next_try': False})
+        exports._go('refused', next_try=False)
 
     def _may_have(self, part):
         """Domain of the exports that may have a part of this one, as far as the database knows."""

@@ -281,7 +281,7 @@ class ExactExport(models.Model):
     def _look_again_if(self, changed):
         """Read the entry back once more if its due dates or payment data changed in Exact."""
         if changed and self.state == 'verified':
-            self.write({'state': 'sent', 'has_difference': False})
+            self._go('read_again', has_difference=False)
             if not self.pending_action:
                 self.next_try = False
 

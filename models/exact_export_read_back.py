@@ -91,8 +91,8 @@ class ExactExport(models.Model):
         """
         lost = self.search([('division_id', '=', division.id), ('state', '=', 'sending')])
         asked = lost.filtered('asked_at')
-        asked.write({'state': 'uncertain', 'next_try': False})
-        (lost - asked).write({'state': 'ready', 'next_try': False})
+        asked._go('in_doubt', next_try=False)
+        (lost - asked)._go('not_asked', next_try=False)
         if lost:
             self._commit()
 
@@ -230,19 +230,19 @@ class ExactExport(models.Model):
 
     def _adopt(self, entry):
         """Take an entry of Exact for this document's; it is read back like any other."""
-        self.write({
-            'state': 'sent',
+        self._go(
+            'found',
             # If Exact was not asked for the entry (or has refused it) and our user has not made it,
             # it is somebody else's, and theirs to change and to delete.
-            'is_linked': not self.asked_at and not self._is_made_by_us(entry),
-            'exact_guid': entry.entry_id,
-            'entry_number': entry.entry_number or 0,
-            'invoice_number': entry.invoice_number or 0,
-            'sent_at': fields.Datetime.now(),
-            'next_try': False,
-            'has_difference': False,
-            'read_back': self._read_text(entry),
-        })
+            is_linked=not self.asked_at and not self._is_made_by_us(entry),
+            exact_guid=entry.entry_id,
+            entry_number=entry.entry_number or 0,
+            invoice_number=entry.invoice_number or 0,
+            sent_at=fields.Datetime.now(),
+            next_try=False,
+            has_difference=False,
+            read_back=self._read_text(entry),
+        )
         self.env['exact.entry'].search([
             ('division_id', '=', self.division_id.id), ('exact_guid', '=', entry.entry_id),
         ]).unlink()
@@ -283,9 +283,8 @@ class ExactExport(models.Model):
         one = replace(one, booking=booking)
         ids = self._ids_in_exact(self.division_id, [one])
         self._keep_lines({self: one}, ids)
-        self.write({
+        self._go('linked', **{
             **self._booking_values(one, ids),
-            'state': 'sent',
             'is_linked': True,
             'exact_guid': guid,
             'entry_number': number,
@@ -321,7 +320,7 @@ class ExactExport(models.Model):
             'guids': [entry.entry_id for entry in found],
         }, target=('exact.entry', notes[:1].id))])
         self._log_attempt('look_up', 'refused', self.finding_ids[:1]._note())
-        self.write({'state': 'refused', 'next_try': False})
+        self._go('refused', next_try=False)
 
     def _noted(self, found):
         """The notes of entries that are no export's, made where there are none."""
@@ -348,14 +347,14 @@ class ExactExport(models.Model):
         self._log_attempt('look_up', 'done', note('attempt/not_there'))
         if self._is_said_to_be_there():
             # Exact said otherwise: not asked for once more before a person has looked.
-            self.write({'state': 'refused', 'next_try': False})
+            self._go('refused', next_try=False)
             return
         if not self.asked_at or self._may_try_again():
-            self.write({'state': 'ready', 'next_try': False})
+            self._go('not_found', next_try=False)
             return
         # Another attempt would end the same way: a person decides.
         self._set_findings([self._given_up()])
-        self.write({'state': 'refused', 'next_try': False})
+        self._go('refused', next_try=False)
 
     def _entries_of_others(self, found):
         """Which of the entries that were found belong to other exports already, also to exports
@@ -637,16 +636,16 @@ class ExactExport(models.Model):
         ).unlink()
         for export in self:
             read = entries[export.exact_guid]
-            export.write({
-                'state': 'verified',
-                'verified_at': now,
-                'entry_number': read.entry_number or export.entry_number,
-                'invoice_number': read.invoice_number or export.invoice_number,
-                'read_back': self._read_text(read),
-                'modified_at': floor(read.modified),
-                'next_try': False,
+            export._go(
+                'read_equal',
+                verified_at=now,
+                entry_number=read.entry_number or export.entry_number,
+                invoice_number=read.invoice_number or export.invoice_number,
+                read_back=self._read_text(read),
+                modified_at=floor(read.modified),
+                next_try=False,
                 **export._proof_values(read),
-            })
+            )
             export._note_conversion(read)
             if export.move_id.state == 'cancel' or export._is_outdated():
                 # The document was edited while its entry was under way: the entry equals what was
@@ -818,13 +817,13 @@ class ExactExport(models.Model):
                 continue
             if read:
                 # Still there, but not as it was: it is read back anew.
-                export.write({'state': 'sent', 'has_difference': False})
+                export._go('read_again', has_difference=False)
                 continue
             export._gone()
 
     def _gone(self):
         """Somebody deleted the entry in Exact."""
-        self.write({'state': 'deleted', 'pending_action': False})
+        self._go('gone_from_exact', pending_action=False)
         self._set_findings([Problem('deleted_in_exact', 'warns')])
         self.move_id._message_log(body=self.env._(
             "Somebody deleted entry %s in Exact.", self.entry_number,

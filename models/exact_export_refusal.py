@@ -101,9 +101,9 @@ class ExactExport(models.Model):
         ):
             # Somebody may have booked it: it is looked up at once, and sent again only if a person
             # asks.
-            self.write({'state': 'uncertain', 'asked_at': False, 'next_try': False})
+            self._go('in_doubt', asked_at=False, next_try=False)
             return
-        self.state = 'refused'
+        self._go('refused')
         self._spare_others(problems)
 
     def _is_said_to_be_there(self):
@@ -414,7 +414,7 @@ class ExactExport(models.Model):
             ('journal_id', '=', self.journal_id.id), ('pending_action', '=', False),
         ]).filtered(lambda export: export.booking and (
             export.booking.get('year'), export.booking.get('period')) == (year, number))
-        (self | same).write({'state': 'proposed', 'next_try': False})
+        (self | same)._go('check_anew', next_try=False)
         (self | same)._trigger_worker()
         return True
 

@@ -238,7 +238,7 @@ class ExactExport(models.Model):
         check asks about them.
         """
         self._log_attempt('relation', 'later', note('attempt/may_be_known'))
-        self.write({'state': 'proposed', 'next_try': False})
+        self._go('check_anew', next_try=False)
         self._trigger_worker()
 
     def _fit_relation(self, client, relation, kind):

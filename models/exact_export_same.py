@@ -77,7 +77,7 @@ class ExactExport(models.Model):
                 ))
             findings.unlink()
             if export.state in ('blocked', 'refused'):
-                export.write({'state': 'proposed', 'next_try': False})
+                export._go('check_anew', next_try=False)
                 export._trigger_worker()
         return result
 

@@ -201,14 +201,10 @@ class ExactExport(models.Model):
             self._commit()
             return False
         if self._is_outdated():
-            self.state = 'proposed'
+            self._go('check_anew')
             self._commit()
             return False
-        self.write({
-            'state': 'sending',
-            'asked_at': False,
-            'attempt_count': self.attempt_count + 1,
-        })
+        self._go('claimed', asked_at=False, attempt_count=self.attempt_count + 1)
         return True
 
     def _is_outdated(self):
@@ -248,13 +244,12 @@ class ExactExport(models.Model):
             return
         except (OutcomeUnknown, MalformedAnswer) as error:
             self._log_attempt(step, 'unknown', describe(error))
-            # Only the entry itself must not come twice; relations and documents are looked up.
-            state = 'uncertain' if step == 'entry' else 'ready'
             self.answer = "\n".join(error.messages)
-            self.write({
-                'state': self._state_or_give_up(state),
-                'next_try': fields.Datetime.now() + timedelta(minutes=1),
-            })
+            # Only the entry itself must not come twice; relations and documents are looked up.
+            self._go(
+                'in_doubt' if step == 'entry' else self._again_or_given_up(),
+                next_try=fields.Datetime.now() + timedelta(minutes=1),
+            )
             return
         except (Forbidden, NotFound) as error:
             if getattr(error, 'reason', '') in DIVISION_REASONS:
@@ -268,7 +263,7 @@ class ExactExport(models.Model):
             problem = Problem('pdf_failed', params={'reason': str(error)})
             self._set_findings([problem if step == 'document' else self._unexpected(error)])
             self._log_attempt(step, 'refused', str(error))
-            self.write({'state': 'refused'})
+            self._go('refused')
             return
         except ExactError as error:
             self._later(step, error)
@@ -281,7 +276,7 @@ class ExactExport(models.Model):
             _logger.exception("Exact: export %s failed at its %s", self.id, step)
             self._set_findings([self._unexpected(error)])
             self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1]._note())
-            self.write({'state': 'uncertain' if asked else 'refused', 'next_try': False})
+            self._go('in_doubt' if asked else 'refused', next_try=False)
             return
         self._booked(answer)
 
@@ -317,33 +312,34 @@ class ExactExport(models.Model):
     def _later(self, step, error):
         """Go back into the queue: nothing was sent, and it was not this document's fault."""
         self._log_attempt(step, 'later', describe(error))
-        self.write({
-            'state': 'ready', 'attempt_count': self.attempt_count - 1, 'asked_at': False,
-        })
+        self._go('not_asked', attempt_count=self.attempt_count - 1, asked_at=False)
         self._commit()
 
-    def _state_or_give_up(self, state):
-        """After some attempts a person has to look."""
-        if state == 'ready' and not self._may_try_again():
-            self._set_findings([self._given_up()])
-            return 'refused'
-        return state
+    def _again_or_given_up(self):
+        """After some attempts a person has to look.
+
+        :return: the event of `booking.life` that it is
+        """
+        if self._may_try_again():
+            return 'not_asked'
+        self._set_findings([self._given_up()])
+        return 'refused'
 
     def _booked(self, answer):
         """Exact took it: keep what it became before anything else happens."""
         guid = wire.as_guid(answer.get('EntryID'))
         if not guid:
             self._log_attempt('entry', 'unknown', note('attempt/no_entry'))
-            self.write({'state': 'uncertain', 'next_try': fields.Datetime.now()})
+            self._go('in_doubt', next_try=fields.Datetime.now())
             return
-        self.write({
-            'state': 'sent',
-            'exact_guid': guid,
-            'entry_number': wire.as_int(answer.get('EntryNumber')) or 0,
-            'invoice_number': wire.as_int(answer.get('InvoiceNumber')) or 0,
-            'answer': self._as_text(answer),
-            'sent_at': fields.Datetime.now(),
-            'next_try': False,
-            'has_difference': False,
-        })
+        self._go(
+            'booked',
+            exact_guid=guid,
+            entry_number=wire.as_int(answer.get('EntryNumber')) or 0,
+            invoice_number=wire.as_int(answer.get('InvoiceNumber')) or 0,
+            answer=self._as_text(answer),
+            sent_at=fields.Datetime.now(),
+            next_try=False,
+            has_difference=False,
+        )
         self._log_attempt('entry', 'done', str(self.entry_number or ''))

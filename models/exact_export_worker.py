@@ -273,7 +273,7 @@ class ExactExport(models.Model):
     def _check_failed(self, error):
         self._set_findings([self._unexpected(error)])
         self._log_attempt('check', 'refused', self.finding_ids[:1]._note())
-        self.write({'state': 'blocked'})
+        self._go('check_blocked')
 
     def _check(self, division):
         """Check exports of one division; each ends `ready` or `blocked`, or `uncertain` where Exact
@@ -293,14 +293,13 @@ class ExactExport(models.Model):
             before = export.fingerprint
             problems = export._problems(division, one, facts) + deviating.get(export, [])
             blocked = any(problem.severity == 'blocks' for problem in problems)
-            export.write({
-                # What somebody else may have booked is looked at before anything is sent.
-                'state': 'blocked' if blocked else 'uncertain' if export in suspects else 'ready',
-                'name': export.move_id.name,
-                'next_try': False,
-                'asked_at': False,
+            # What somebody else may have booked is looked at before anything is sent.
+            event = 'check_in_doubt' if export in suspects else 'check_passed'
+            export._go(
+                'check_blocked' if blocked else event,
+                name=export.move_id.name, next_try=False, asked_at=False,
                 **(export._booking_values(one, ids) if one.booking else {}),
-            })
+            )
             all_problems[export] = problems
             if before and before != export.fingerprint:
                 others_now |= export

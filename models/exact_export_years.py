@@ -95,7 +95,7 @@ class ExactExport(models.Model):
             # The regular reading reads the same at this very moment.
             self.env.cr.rollback()
         closed = self._ready_in_closed(division, missing)
-        closed.write({'state': 'proposed', 'next_try': False})
+        closed._go('check_anew', next_try=False)
         self._commit_half()
         return bool(closed)
 

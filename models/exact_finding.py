@@ -552,7 +552,7 @@ class ExactFinding(models.Model):
             Domain(domain) & Domain('export_id.state', 'in', ['blocked', 'refused']),
         ).export_id
         if exports_sudo:
-            exports_sudo.write({'state': 'proposed', 'next_try': False})
+            exports_sudo._go('check_anew', next_try=False)
             exports_sudo._trigger_worker()
 
     @api.model

@@ -801,7 +801,7 @@ class TestMeter(ExactConnectedCase):
             # state: (pending action, waits)
             'proposed': (False, True), 'ready': (False, True), 'sending': (False, True),
             'uncertain': (False, True), 'sent': (False, True), 'blocked': (False, False),
-            'to_approve': (False, False), 'refused': (False, False), 'verified': (False, False),
+            'refused': (False, False), 'verified': (False, False),
             'changed': ('update', True), 'undone': (False, False),
         }
         for state, (action, _waits) in waiting.items():

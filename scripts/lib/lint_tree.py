@@ -40,6 +40,8 @@ UNSAFE_XML = (
     'xml.etree', 'xml.dom.minidom', 'xml.dom.pulldom', 'xml.sax.parse', 'xml.sax.make_parser',
     'xml.sax.expatreader', 'xml.parsers.expat', 'lxml.etree.', 'lxml.objectify.',
 )
+# Files that write exports, and nothing else that has a state.
+ABOUT_EXPORTS = ('account_move', 'exact_einvoice', 'exact_entry', 'exact_export', 'exact_finding')
 PLAIN_PACKAGES = ('exact_api', 'booking', 'simulator')
 
 
@@ -130,6 +132,33 @@ def foreign_imports(path, text):
                 yield f'{path}:{node.lineno}: {path.parts[0]} imports {module}'
 
 
+def state_writers(path, text):
+    """Whoever writes the state of an export past the table of booking/life.py."""
+    if path.parts[0] != 'models' or not path.name.startswith(ABOUT_EXPORTS):
+        return
+    tree = ast.parse(text)
+    allowed = {
+        node for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and function.name == '_go'
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        keys = targets = ()
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith('.write'):
+            keys = [
+                key.value for argument in node.args for part in ast.walk(argument)
+                if isinstance(part, ast.Dict) for key in part.keys if isinstance(key, ast.Constant)
+            ]
+        elif isinstance(node, ast.Assign):
+            targets = [
+                target for target in node.targets
+                if (isinstance(target, ast.Attribute) and target.attr == 'state')
+                or (isinstance(target, ast.Subscript) and ast.unparse(target.slice) == "'state'")
+            ]
+        if ('state' in keys or targets) and node not in allowed:
+            yield f'{path}:{node.lineno}: the state of an export is written by _go alone'
+
+
 def manifest_data(root):
     for manifest_path in [root / '__manifest__.py', *root.glob('addons/*/__manifest__.py')]:
         if not manifest_path.is_file():
@@ -173,6 +202,7 @@ def main():
             problems += forgotten_modules(root, path)
             problems += foreign_imports(path, text)
             problems += open_parsers(path, text)
+            problems += state_writers(path, text)
     print('\n'.join(problems))
     sys.exit(bool(problems))
 
