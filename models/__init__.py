@@ -1,6 +1,7 @@
 from . import (
     exact_log,
     exact_engine_fields,
+    exact_work,
     exact_master_mixin,
     exact_visible_mixin,
     exact_gl_account,

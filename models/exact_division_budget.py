@@ -18,8 +18,6 @@ from .exact_clock import naive, utcnow
 from .exact_export_send import DOCUMENT_RESOURCES
 from .exact_export_worker import VERIFY_AT
 
-# Exports that wait for the worker; all others wait for a person, or are done.
-WAITING_STATES = ('proposed', 'ready', 'sending', 'uncertain')
 ACTIONS = ('undo', 'reverse', 'update')
 READ_BACK_RESOURCE = 'bulk/Financial/TransactionLines'
 
@@ -115,8 +113,9 @@ class ExactDivision(models.Model):
         groups = self.env['exact.export'].sudo()._read_group(
             [
                 ('division_id', 'in', self._origin.ids),
-                '|', '|', ('state', 'in', WAITING_STATES), ('pending_action', 'in', ACTIONS),
-                '&', ('state', '=', 'sent'), ('has_difference', '=', False),
+                ('work', 'in', [
+                    kind.name for kind in self.env['exact.export']._work_kinds() if kind.is_told
+                ]),
             ],
             ['division_id', 'state', 'kind', 'pending_action'], ['__count', 'next_try:max'],
         )

@@ -10,6 +10,7 @@ from odoo.tools import SQL, mute_logger
 
 from ..booking import life
 from .exact_booking_builder import kind_of
+from .exact_work import Work, index_of_work
 
 _logger = logging.getLogger(__name__)
 
@@ -26,6 +27,33 @@ ENDED_STATES = life.ENDED
 BOOKED_STATES = life.BOOKED
 # States in which a person can still take the document back without asking Exact.
 UNSENT_STATES = life.UNSENT
+# What the workers have to do, in this order.
+WORK = (
+    # A worker is gone that had claimed it.
+    Work('recover', lambda row: SQL("%s = 'sending'", row('state')), asks_exact=False),
+    Work('check', lambda row: SQL("%s = 'proposed'", row('state')), asks_exact=False),
+    # The document was edited.
+    Work(
+        'compare', lambda row: SQL("%s = 'recheck'", row('pending_action')), asks_exact=False,
+        is_told=False,
+    ),
+    Work('look_up', lambda row: SQL("%s = 'uncertain'", row('state'))),
+    Work(
+        'look_at_deleted',
+        lambda row: SQL("%s AND %s IS NOT NULL", row('lines_deleted'), row('exact_guid')),
+        is_told=False,
+    ),
+    Work(
+        'change',
+        lambda row: SQL("%s IN ('undo', 'reverse', 'update')", row('pending_action')),
+        while_on_hold=False,
+    ),
+    Work('send', lambda row: SQL("%s = 'ready'", row('state')), while_on_hold=False),
+    Work('read_back', lambda row: SQL(
+        "%s = 'sent' AND %s IS NOT TRUE AND %s IS NULL",
+        row('state'), row('has_difference'), row('pending_action'),
+    )),
+)
 # The choices by which a person says that entries or documents are others.
 ANSWERS = ('book_beside', 'beside_documents')
 
@@ -42,7 +70,7 @@ class ExactExport(models.Model):
 
     _name = 'exact.export'
     _description = "Exact Export"
-    _inherit = ['mail.thread']
+    _inherit = ['mail.thread', 'exact.work.mixin']
     _order = 'id desc'
 
     # === THE DOCUMENT === #
@@ -192,9 +220,7 @@ class ExactExport(models.Model):
         '(division_id, exact_guid) WHERE is_linked',
         "An entry can be linked to one document only.",
     )
-    _due_idx = models.Index(
-        "(division_id, state) WHERE state NOT IN ('verified', 'undone', 'superseded', 'deleted')",
-    )
+    _due_idx = models.Index(index_of_work('division_id, state', WORK))
 
     # === COMPUTE METHODS === #
 
@@ -215,6 +241,10 @@ class ExactExport(models.Model):
     def _compute_entry_number_text(self):
         for export in self:
             export.entry_number_text = str(export.entry_number) if export.entry_number else False
+
+    @api.model
+    def _work_kinds(self):
+        return super()._work_kinds() + WORK
 
     def _compute_exact_url(self):
         for export in self:

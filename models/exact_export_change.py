@@ -65,9 +65,7 @@ class ExactExport(models.Model):
 
         :return: whether time ran out before all were done
         """
-        for export in self._due(
-            division, [('pending_action', 'in', ['undo', 'reverse', 'update'])], order='id',
-        ):
+        for export in self._due(division, 'change', order='id'):
             if division.hold:
                 return False
             action = export.pending_action
@@ -495,7 +493,7 @@ class ExactExport(models.Model):
     def _recheck_changed(self, division):
         """Compare documents that were edited after their export with what was sent."""
         edited = self.search([
-            ('division_id', '=', division.id), ('pending_action', '=', 'recheck'),
+            ('division_id', '=', division.id), ('work', '=', 'compare'),
         ])
         for batch_ids in split_every(CHECK_BATCH, edited.ids):
             batch = self.browse(batch_ids).try_lock_for_update(allow_referencing=True)

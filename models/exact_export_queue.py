@@ -24,10 +24,6 @@ BUSY = timedelta(seconds=30)
 # A division that cannot be reached is left alone for a minute, then for twice as long each time.
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
-# What says whether an export is due, see `_due_sql`.
-_DUE_BY = [
-    'state', 'pending_action', 'next_try', 'lines_deleted', 'exact_guid', 'has_difference',
-]
 # Scheduled actions of one kind: each takes divisions that no other one serves.
 LANES = ('ir_cron_exact_export', 'ir_cron_exact_export_2', 'ir_cron_exact_export_3')
 
@@ -186,7 +182,7 @@ class ExactExport(models.Model):
     @api.model
     def _due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
-        self.env['exact.export'].flush_model(_DUE_BY)
+        self.env['exact.export'].flush_model(['next_try'])
         self.env['exact.division'].flush_model([
             'active', 'hold', 'company_id', 'unreachable_reason',
         ])
@@ -249,19 +245,21 @@ class ExactExport(models.Model):
         """
         return SQL(
             """
-            division.active AND (
-            export.state IN ('proposed', 'sending') OR export.pending_action = 'recheck'
+            division.active AND %(any)s AND (
+            %(inside)s
             OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
-                export.state = 'uncertain'
-                OR (export.lines_deleted AND export.exact_guid IS NOT NULL)
-                OR (export.state = 'sent' AND export.has_difference IS NOT TRUE
-                    AND export.pending_action IS NULL)
-                OR (division.hold IS NOT TRUE AND (
-                    export.state = 'ready'
-                    OR export.pending_action IN ('undo', 'reverse', 'update')
-                ))
+                %(asking)s OR (division.hold IS NOT TRUE AND %(sending)s)
             )))
             """,
+            # The condition of the index
+            any=self._work_sql('export'),
+            inside=self._work_sql('export', lambda kind: not kind.asks_exact),
+            asking=self._work_sql(
+                'export', lambda kind: kind.asks_exact and kind.while_on_hold,
+            ),
+            sending=self._work_sql(
+                'export', lambda kind: kind.asks_exact and not kind.while_on_hold,
+            ),
         )
 
     @api.model
@@ -270,7 +268,7 @@ class ExactExport(models.Model):
 
         :return: naive UTC, None if nothing waits for a moment
         """
-        self.env['exact.export'].flush_model(_DUE_BY)
+        self.env['exact.export'].flush_model(['next_try'])
         [(moment, retry_at)] = self.env.execute_query(SQL(
             """
             SELECT MIN(COALESCE(export.next_try, %(now)s)), MAX(queue.retry_at)

@@ -89,7 +89,7 @@ class ExactExport(models.Model):
         we serve the division now. If Exact was asked for the entry, it may have it; if not, nothing
         happened.
         """
-        lost = self.search([('division_id', '=', division.id), ('state', '=', 'sending')])
+        lost = self.search([('division_id', '=', division.id), ('work', '=', 'recover')])
         asked = lost.filtered('asked_at')
         asked._go('in_doubt', next_try=False)
         (lost - asked)._go('not_asked', next_try=False)
@@ -99,9 +99,7 @@ class ExactExport(models.Model):
     @api.model
     def _resolve_uncertain(self, division, client):
         """Ask Exact whether it has what we got no answer for; adopt it, or send again."""
-        for batch in self._due(
-            division, [('state', '=', 'uncertain')], order='id',
-        )._batches(READ_BATCH):
+        for batch in self._due(division, 'look_up', order='id')._batches(READ_BATCH):
             try:
                 found = batch._look_up(division, client)
                 # Entries that we asked for ourselves are found by their reference.
@@ -504,9 +502,7 @@ class ExactExport(models.Model):
     @api.model
     def _due_for_reading(self, division):
         """The exports that Exact has booked and that were not read back yet."""
-        return self._due(division, [
-            ('state', '=', 'sent'), ('has_difference', '=', False), ('pending_action', '=', False),
-        ], order='id')
+        return self._due(division, 'read_back', order='id')
 
     def _compare_each(self, entries, *, is_final=True):
         """Compare these; one document's trouble is no other's."""
@@ -776,9 +772,7 @@ class ExactExport(models.Model):
     @api.model
     def _look_at_deleted(self, division, client):
         """Look whether entries whose lines were deleted are gone, many with one call."""
-        for batch in self._due(division, [
-            ('lines_deleted', '=', True), ('exact_guid', '!=', False),
-        ])._batches(READ_BATCH):
+        for batch in self._due(division, 'look_at_deleted')._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
             doubles = batch.filtered('is_double')._doubles()
             self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))

@@ -170,8 +170,7 @@ class ExactExport(models.Model):
     def _verify_first(self, division):
         """Whether so many entries, or so old ones, wait to be read back that it is done now."""
         sent = self.search([
-            ('division_id', '=', division.id), ('state', '=', 'sent'),
-            ('has_difference', '=', False), ('pending_action', '=', False),
+            ('division_id', '=', division.id), ('work', '=', 'read_back'),
         ], order='sent_at', limit=VERIFY_MANY)
         oldest = sent[:1].sent_at
         return len(sent) == VERIFY_MANY or (
@@ -185,17 +184,14 @@ class ExactExport(models.Model):
         return self.search_count([
             ('division_id', '=', division.id),
             '|', ('next_try', '=', False), ('next_try', '<=', now),
-            '|', '|', ('pending_action', 'in', ['undo', 'reverse', 'update']),
-            ('lines_deleted', '=', True),
-            '|', ('state', 'in', ['ready', 'uncertain']),
-            '&', ('state', '=', 'sent'), ('has_difference', '=', False),
+            ('work', 'in', [kind.name for kind in self._work_kinds() if kind.asks_exact]),
         ], limit=1)
 
-    def _due(self, division, domain, **kwargs):
+    def _due(self, division, work, **kwargs):
+        """Those of a division in which work of this kind can be done now."""
         return self.search([
-            ('division_id', '=', division.id),
+            ('division_id', '=', division.id), ('work', '=', work),
             '|', ('next_try', '=', False), ('next_try', '<=', fields.Datetime.now()),
-            *domain,
         ], **kwargs)
 
     def _commit(self):
@@ -219,7 +215,7 @@ class ExactExport(models.Model):
         :return: whether more wait to be checked
         """
         proposed = self.search([
-            ('division_id', '=', division.id), ('state', '=', 'proposed'),
+            ('division_id', '=', division.id), ('work', '=', 'check'),
         ], order='id', limit=CHECK_AT_ONCE)
         for batch_ids in split_every(CHECK_BATCH, proposed.ids):
             batch = self.browse(batch_ids).try_lock_for_update().filtered(

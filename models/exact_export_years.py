@@ -37,7 +37,6 @@ class ExactDivision(models.Model):
                   FROM exact_export export
                   JOIN exact_journal journal ON journal.id = export.journal_id
                  WHERE export.division_id = %s AND export.state IN %s
-                   AND export.state NOT IN ('verified', 'undone', 'superseded', 'deleted')
                    AND %s
                    AND (export.booking ->> 'year')::int BETWEEN 1 AND %s
                 """,

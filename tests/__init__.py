@@ -24,6 +24,7 @@ from . import (
     test_token_reconnect,
     test_token_workers,
     test_webhook,
+    test_work,
 )
 from . import test_export, test_export_faults, test_export_lines, test_export_switches
 from . import test_export_change, test_export_edges, test_export_files, test_export_once

@@ -1,0 +1,86 @@
+"""What is due: each kind of work says it once, as a condition on its own row. The index, the
+queries, the domains and the forecast are made from that.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+
+class Work(NamedTuple):
+    """A kind of work that waits in the rows of a model."""
+
+    name: str
+    #: given a function that names a column of the row, the condition that it is due, as SQL
+    condition: Callable[[Callable[[str], SQL]], SQL]
+    #: whether Exact is asked or told something: not without a connection
+    asks_exact: bool = True
+    #: whether it is done while the administration is on hold, too
+    while_on_hold: bool = True
+    #: whether people are told that it waits
+    is_told: bool = True
+
+
+def index_of_work(columns, kinds):
+    """Definition of the index of the rows in which anything is due, and of no others.
+
+    :param str columns: of the index
+    :param kinds: tuple of `Work`
+    """
+    conditions = (kind.condition(SQL).code for kind in kinds)
+    return f"({columns}) WHERE {' OR '.join(f'({condition})' for condition in conditions)}"
+
+
+class ExactWorkMixin(models.AbstractModel):
+    """A model whose rows the scheduled actions work on."""
+
+    _name = 'exact.work.mixin'
+    _description = "Exact Work Mixin"
+
+    work = fields.Char(
+        compute='_compute_work', search='_search_work', export_string_translation=False,
+        help="Kinds of work that are due; to search by.",
+    )
+
+    def _compute_work(self):
+        due = {
+            kind.name: set(self._search([('id', 'in', self.ids), ('work', '=', kind.name)]))
+            for kind in self._work_kinds()
+        }
+        for record in self:
+            names = [name for name, ids in due.items() if record.id in ids]
+            record.work = ' '.join(names) or False
+
+    def _search_work(self, operator, value):
+        if operator != 'in':
+            return NotImplemented
+        names = set(value)
+        return Domain.custom(to_sql=lambda model, alias, _query: model._work_sql(
+            alias, lambda kind: kind.name in names,
+        ))
+
+    @api.model
+    def _work_kinds(self):
+        """Hook: the kinds of work of this model.
+
+        :rtype: tuple[Work, ...]
+        """
+        return ()
+
+    @api.model
+    def _work_sql(self, alias, chosen=lambda kind: True):
+        """Condition on a row: work of one of the chosen kinds is due.
+
+        :param str alias: of the table in the query
+        :param chosen: callable that is given a `Work`
+        """
+        def column(name):
+            return SQL.identifier(alias, name, to_flush=self._fields[name])
+
+        due = [
+            SQL("(%s)", kind.condition(column)) for kind in self._work_kinds() if chosen(kind)
+        ]
+        return SQL("(%s)", SQL(" OR ").join(due)) if due else SQL("FALSE")
