@@ -49,7 +49,6 @@ from .rules import (
     next_open_period,
     period_of,
 )
-from .split import Share, split_line
 from .suggest import (
     ACCOUNT_TYPES,
     REASONS,
@@ -106,7 +105,6 @@ __all__ = [
     'ReadEntry',
     'ReadLine',
     'RelationFacts',
-    'Share',
     'Suggestion',
     'Tax',
     'Term',
@@ -158,7 +156,6 @@ __all__ = [
     'reference_of',
     'resource',
     'rounded',
-    'split_line',
     'spread',
     'suggest_account',
     'suggest_by_name',

@@ -8,13 +8,11 @@ from hypothesis import given, settings, strategies as st
 
 from booking import (
     Line,
-    Share,
     VatCode,
     computed_vat,
     difference_line,
     exact_totals,
     rounded,
-    split_line,
     spread,
     vat_overrides,
 )
@@ -159,33 +157,3 @@ def test_currencies_without_cents():
                                   {'J': D(11)}, decimals=0)
     assert left == {}
     assert exact_totals(settled, codes, 0) == (D(110), D(11), D(121))
-
-
-@given(amounts, st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(['A', 'B', 'C', ''])),
-                         min_size=1, max_size=3),
-       st.sampled_from([None, D(1), D('2.5'), D('0.333333')]))
-def test_splitting_loses_nothing(amount, parts, quantity):
-    line = Line('g', amount, '2', D('0.07'), quantity=quantity, cost_unit='U', sources=(4,))
-    shares = [Share(D(percent) / 100, cost_center=code) for percent, code in parts]
-    result = split_line(line, shares)
-    assert sum(part.amount for part in result) == amount
-    if quantity is not None:
-        assert sum(part.quantity for part in result) == quantity
-    assert all(part.vat_amount is None and part.sources == (4,) for part in result)
-    targets = [(part.cost_center, part.cost_unit) for part in result]
-    assert len(set(targets)) == len(targets)
-
-
-def test_splitting_examples():
-    line = Line('g', D('0.01'), quantity=D(1))
-    halves = split_line(line, [Share(D(50), 'A'), Share(D(50), 'B')])
-    assert [(part.cost_center, part.amount) for part in halves] == [('A', CENT)]
-    line = Line('g', D(100), quantity=D(3), cost_center='HOME')
-    parts = split_line(line, [Share(D(30), 'A'), Share(D(20), 'B'), Share(D(30), 'A')])
-    assert [(p.cost_center, p.amount, p.quantity) for p in parts] == [
-        ('A', D(60), D('1.8')), ('B', D(20), D('0.6')), ('HOME', D(20), D('0.6'))]
-    assert split_line(Line('g', D(0)), [Share(D(100), 'A')])[0].cost_center == 'A'
-    with pytest.raises(ValueError, match='more than'):
-        split_line(line, [Share(D(60)), Share(D(60), 'A')])
-    with pytest.raises(ValueError, match='negative'):
-        split_line(line, [Share(D(-1))])

@@ -18,7 +18,6 @@ from exact_api import (
     classify,
     links,
     odata,
-    resources,
     wire,
 )
 
@@ -405,26 +404,6 @@ def test_links_name_the_division(url, page, parameters):
 def test_links_take_nothing_but_guids():
     with pytest.raises(MalformedAnswer):
         links.document_url('https://a.example', 1, 'x&y=z')
-
-
-def test_what_is_written_needs_manage():
-    scopes = resources.scopes()
-    assert scopes['financial accounting'] == scopes['crm accounts'] == 'manage'
-    assert scopes['organization documents'] == 'manage'
-    assert scopes['financial generalledgers'] == 'read'
-    assert '' not in scopes
-
-
-def test_every_scope_can_be_tried_once():
-    probes = resources.probes()
-    assert sorted(need.scope for need in probes) == sorted(resources.scopes())
-    assert all(need.key for need in probes)
-
-
-def test_a_resource_is_listed_once():
-    names = [need.resource for need in resources.NEEDS]
-    assert len(names) == len(set(names))
-    assert {need.level for need in resources.NEEDS} == {'read', 'manage'}
 
 
 # === NAMES OF FILES === #
