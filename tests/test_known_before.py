@@ -678,7 +678,8 @@ class TestOlderYears(HoldingCase):
         second.action_exact_export()
         self.assertFalse(self.work_refusing(lambda body: None, 'purchaseentry/PurchaseEntries'))
         self.work()
-        self.assertEqual(second.exact_export_id.finding_ids[:1].code, 'period_closed')
+        # (Exact's books keep what other tests made in them: there may be a namesake, too.)
+        self.assertIn('period_closed', second.exact_export_id.finding_ids.mapped('code'))
 
     def test_years_that_may_not_be_read_stop_nothing(self):
         bill = self.bills(2023, [6])

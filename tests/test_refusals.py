@@ -609,7 +609,7 @@ class TestRefusals(RefusalCase):
     def test_every_sentence_can_be_said(self):
         params = dict.fromkeys((
             'name', 'target', 'scope', 'resource', 'count', 'message', 'year', 'period', 'journal',
-            'date', 'entry_date', 'currency', 'difference',
+            'date', 'entry_date', 'currency', 'difference', 'document', 'reference',
         ), 'x')
         for code in SENTENCES:
             if code.startswith(('refused', 'period_', 'no_open', 'vat_in')):
