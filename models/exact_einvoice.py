@@ -15,7 +15,7 @@ from ..booking.einvoice import read
 from ..booking.einvoice_check import NO_VAT, RATE, REVERSE, ZERO, Bill, Nature, deviations
 from ..booking.reverse_charge import is_reverse_charge
 from .exact_booking_builder import Problem, decimal
-from .exact_finding import EINVOICE_CODES
+from .exact_finding_text import EINVOICE_CODES
 from .exact_note import moment, money
 from .exact_tax_mapping import tax_factors
 

@@ -8,18 +8,15 @@ from datetime import timedelta
 from psycopg2 import OperationalError
 
 from odoo import api, fields, models
-from odoo.tools import split_every
 
 from ..booking import (
-    compare,
     from_dict,
     is_ledger_only,
     resource,
     to_dict,
 )
 from ..booking.changes import changes, plan
-from ..booking.payload import has_reference, line_resource
-from ..booking.rules import next_open_period
+from ..booking.payload import line_resource
 from ..exact_api import (
     ExactError,
     Forbidden,
@@ -37,10 +34,9 @@ from .exact_clock import ceil, may_still_come
 from .exact_error_text import DIVISION_REASONS, describe
 from .exact_export import BOOKED_STATES
 from .exact_export_proof import DUE_PROPERTIES
-from .exact_export_read_back import PATIENCE
 from .exact_export_relation import RELATION_RESOURCE, RelationQuestion
-from .exact_export_worker import CHECK_BATCH, MAX_ATTEMPTS
-from .exact_note import note, word
+from .exact_export_worker import MAX_ATTEMPTS
+from .exact_note import note
 
 _logger = logging.getLogger(__name__)
 
@@ -147,29 +143,6 @@ class ExactExport(models.Model):
 
     # === WHAT EXACT MAY HAVE DONE ALREADY === #
 
-    def _settle_reversal(self, client):
-        """Find out what became of a reversal that got no answer, before anything else is done with
-        the entry: what is reversed is neither reversed again nor undone nor updated.
-
-        :return: whether the entry is reversed, or may be
-        """
-        return bool(self.reversal_asked_at) and self._find_reversal(client)
-
-    def _find_reversal(self, client):
-        """Look whether Exact has the reversal already: one that got no answer, or of which a
-        restored backup knows nothing.
-
-        :return: whether the entry is reversed, or may be
-        """
-        found = self._look_up_reversal(client, self._opposite())
-        if found:
-            self._reversed(found[0].entry_id, found[0].entry_number)
-            return True
-        if may_still_come(self.reversal_asked_at, fields.Datetime.now()):
-            self._look_again(self.reversal_asked_at)
-            return True
-        self.reversal_asked_at = False
-        return False
 
     def _do_undo(self, client):
         """Delete the entry, then its document; both may be gone already, or never have come."""
@@ -250,104 +223,6 @@ class ExactExport(models.Model):
         self._log_attempt('undo', 'done')
         self.move_id._message_log(body=body)
 
-    def _do_reverse(self, client):
-        """Book the opposite in an open period, for entries that Exact no longer lets go."""
-        if self._find_reversal(client):
-            return
-        division = self.division_id
-        booking = from_dict(self.booking)
-        read = self._read_entries(client, division, {self.exact_guid}).get(self.exact_guid)
-        if read is None and self.sent_at > fields.Datetime.now() - PATIENCE:
-            # It was booked just now: Exact may have it without showing it yet.
-            self.next_try = fields.Datetime.now() + timedelta(minutes=1)
-            return
-        if read is None:
-            self._gone()
-            return
-        differences = [
-            difference for difference in compare(booking, read)
-            if difference.field in _TAKEN_BACK
-        ]
-        if differences:
-            # Exact's entry differs from what was sent, so the opposite of what was sent would not
-            # offset it.
-            self._go('read_again')
-            self._differs(differences, read)
-            self._add_findings({self: [Problem('reversal_differs')]})
-            self.pending_action = False
-            return
-        builder = BookingBuilder(division, self.move_id)
-        facts = division._booking_facts(builder, [])
-        period = next_open_period(facts, booking.journal, booking.entry_date)
-        if not period:
-            self._set_findings([
-                Problem('period_unknown', params={'date': str(booking.entry_date)}),
-            ])
-            self._give_up_action('reverse')
-            return
-        opposite = replace(
-            self._opposite(), entry_date=max(booking.entry_date, period.start),
-            year=period.year, period=period.number,
-        )
-        answer = self._post_new(
-            client, self, 'reversal_asked_at', resource(opposite), self._body(opposite),
-        )
-        guid = wire.as_guid(answer.get('EntryID'))
-        if not guid:
-            raise MalformedAnswer(self.env._("Exact answered without an entry."))
-        self._reversed(guid, wire.as_int(answer.get('EntryNumber')))
-
-    def _opposite(self):
-        """The booking that offsets the entry; its date and period are yet to be chosen."""
-        booking = from_dict(self.booking)
-        return replace(
-            booking, is_refund=not booking.is_refund, total=-booking.total,
-            vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
-            document='', payment_reference='',
-            description=self.env._("Reversal of entry %s", self.entry_number),
-            lines=tuple(
-                replace(
-                    line, amount=-line.amount, date=None, document='',
-                    vat_amount=None if line.vat_amount is None else -line.vat_amount,
-                    from_date=None, to_date=None,
-                )
-                for line in booking.lines
-            ),
-        )
-
-    def _reversed(self, guid, number):
-        self.write({'reversal_guid': guid, 'reversal_number': number or 0})
-        self._undone(self.env._(
-            "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
-            number=self.entry_number, reversal=number,
-        ))
-
-    def _look_up_reversal(self, client, booking):
-        """The opposite entry that an earlier attempt may have booked."""
-        ledger_only = is_ledger_only(booking.kind)
-        rows = client.get(
-            'bulk/Financial/TransactionLines', select=['EntryID', 'AmountFC', 'Description'],
-            filter=odata.all_of(
-                odata.eq('JournalCode', booking.journal),
-                odata.startswith('Description', booking.your_ref) if ledger_only
-                else odata.eq('YourRef', booking.your_ref),
-            ),
-        )
-        guids = {
-            wire.as_guid(row['EntryID']) for row in rows
-            if not ledger_only
-            or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
-        }
-        # An entry that belongs to an export is not our reversal, even if that export is over.
-        known = self._of_entries(guids)
-        guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
-        return [
-            entry for entry in self._read_entries(client, self.division_id, guids).values()
-            # The relation counts as well: several vendors may use the same number.
-            if not (_POSTED | {'relation'}) & {
-                difference.field for difference in compare(booking, entry)
-            }
-        ]
 
     def _do_update(self, client):
         """Bring the entry in line with the document, then its files."""
@@ -486,79 +361,3 @@ class ExactExport(models.Model):
         rows.sort(key=lambda row: wire.as_int(row.get('LineNumber')) or 0)
         guids = [wire.as_guid(row['ID']) for row in rows]
         return guids if len(guids) == len(booking.lines) else []
-
-    # === DOCUMENTS THAT CHANGED === #
-
-    @api.model
-    def _recheck_changed(self, division):
-        """Compare documents that were edited after their export with what was sent."""
-        edited = self.search([
-            ('division_id', '=', division.id), ('work', '=', 'compare'),
-        ])
-        for batch_ids in split_every(CHECK_BATCH, edited.ids):
-            batch = self.browse(batch_ids).try_lock_for_update(allow_referencing=True)
-            batch._each_by_itself(
-                lambda exports: exports.filtered(
-                    lambda export: export.pending_action == 'recheck',
-                )._compare_with_documents(division),
-                lambda export, error: export._compare_failed(error),
-            )
-            self._commit()
-
-    def _compare_with_documents(self, division):
-        builder = BookingBuilder(division, self.move_id)
-        for export in self:
-            export._compare_with_document(builder.build(export.move_id, export._choices()))
-
-    def _compare_failed(self, error):
-        self._set_findings([self._unexpected(error)])
-        self._go('edited', pending_action=False, difference_ids=[
-            ['state', word('booked'), word('cannot_be_booked')],
-        ])
-
-    def _compare_with_document(self, one):
-        self.ensure_one()
-        if self.move_id.state == 'draft':
-            # Still being edited: confirming it asks again.
-            self.pending_action = False
-            return
-        if self.is_linked and one.booking and self.move_id.state == 'posted':
-            self._compare_with_link(one)
-            return
-        old = from_dict(self.booking)
-        differences = []
-        if self.move_id.state == 'cancel':
-            differences = [('state', word('booked'), word('cancelled'))]
-        elif not one.booking:
-            self._set_findings(one.problems)
-            differences = [('state', word('booked'), word('cannot_be_booked'))]
-        else:
-            new = replace(one.booking, document=old.document)
-            differences = [
-                (change.field, self._kept(change.meant), self._kept(change.found))
-                for change in changes(old, new)
-            ]
-        values = {'pending_action': False, 'difference_ids': [list(row) for row in differences]}
-        if not differences:
-            values['document_written_at'] = self.move_id.write_date
-        if not differences and self.state in BOOKED_STATES and self._files_differ():
-            # Files follow by themselves: they say nothing that a person has to decide about.
-            values['pending_action'] = 'update'
-        if differences:
-            self._go('edited', **values)
-        elif self.state == 'changed':
-            # Only an entry that was read back as meant is verified.
-            self._go('read_again', has_difference=False, next_try=False, **values)
-        else:
-            self.write(values)
-
-    def _compare_with_link(self, one):
-        """Somebody else booked the entry, so it is not brought in line with the document. It is
-        read back to see whether it still is the document's.
-        """
-        ids = self._ids_in_exact(self.division_id, [one])
-        self._keep_lines({self: one}, ids)
-        self._go(
-            'read_again', **self._booking_values(one, ids), pending_action=False,
-            has_difference=False, difference_ids=False, next_try=False,
-        )

@@ -25,7 +25,7 @@ from ..exact_api import Forbidden, MalformedAnswer, NotFound, RateLimited, Rejec
 from .exact_clock import aware, ceil
 from .exact_error_text import DIVISION_REASONS
 from .exact_export import BOOKED_STATES
-from .exact_finding import field_label
+from .exact_finding_text import field_label
 
 _logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from ..booking import from_dict
 from ..booking.likeness import DOUBLE, NONE, REVERSAL, bare, grade, traits_of
 from .exact_booking_builder import Problem
 from .exact_export import BOOKED_STATES, ENDED_STATES
-from .exact_finding import SAME_CODES
+from .exact_finding_text import SAME_CODES
 from .exact_note import day, money
 from .exact_relation import identity_keys
 

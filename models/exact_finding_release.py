@@ -2,7 +2,7 @@
 
 from odoo import fields, models
 
-from .exact_finding import PERIOD_CODES
+from .exact_finding_text import PERIOD_CODES
 from .exact_sync_resources import HOURLY
 
 # What is said of documents whose currency Exact has not.

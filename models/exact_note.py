@@ -119,7 +119,7 @@ def told(env, kept):
         return str(kept)
     # Both know notes themselves
     from .exact_error_text import TEXTS
-    from .exact_finding import field_label, sentence
+    from .exact_finding_text import field_label, sentence
 
     family, _slash, name = kept['code'].partition('/')
     params = kept['params']

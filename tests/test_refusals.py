@@ -13,7 +13,7 @@ from odoo.addons.account_exact.exact_api import (
     Rejected,
 )
 from odoo.addons.account_exact.models.exact_export_refusal import TRANSIENT_ATTEMPTS
-from odoo.addons.account_exact.models.exact_finding import FIXERS, SENTENCES, cause, sentence
+from odoo.addons.account_exact.models.exact_finding_text import FIXERS, SENTENCES, cause, sentence
 
 from .export_common import ExactExportCase
 

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..models.exact_finding import EINVOICE_CODES
+from ..models.exact_finding_text import EINVOICE_CODES
 
 
 class ExactAcceptWizard(models.TransientModel):

@@ -4,7 +4,7 @@ from odoo.exceptions import UserError
 from ..booking import computed_vat
 from ..models.exact_booking_builder import BookingBuilder, kind_of
 from ..models.exact_export import UNSENT_STATES
-from ..models.exact_finding import sentence
+from ..models.exact_finding_text import sentence
 
 
 class ExactExportDocumentWizard(models.TransientModel):

@@ -11,7 +11,7 @@ from odoo.tools.misc import formatLang
 
 from ..models.exact_booking_builder import BookingBuilder, Problem
 from ..models.exact_export_worker import CHECK_BATCH
-from ..models.exact_finding import MAPPINGS, sentence
+from ..models.exact_finding_text import MAPPINGS, sentence
 
 _logger = logging.getLogger(__name__)
 
