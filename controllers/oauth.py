@@ -14,7 +14,7 @@ from ..exact_api import (
     Transient,
     Unreachable,
 )
-from ..models.exact_connection import CALLBACK_PATH, CONSENT_SCOPE
+from ..models.connection.exact_connection import CALLBACK_PATH, CONSENT_SCOPE
 
 _logger = logging.getLogger(__name__)
 

@@ -1,9 +1,8 @@
-from . import (
-    exact_log,
-    exact_engine_fields,
-    exact_work,
-    exact_master_mixin,
-    exact_visible_mixin,
+from .base import exact_log, exact_engine_fields
+from .work import exact_work
+from .master import exact_master_mixin
+from .base import exact_visible_mixin
+from .master import (
     exact_gl_account,
     exact_journal,
     exact_vat_code,
@@ -15,15 +14,11 @@ from . import (
     exact_item,
     exact_relation,
     exact_period,
-    exact_token,
-    exact_connection,
-    exact_connection_copy,
-    ir_config_parameter,
-    exact_division,
-    exact_call,
-    exact_call_illness,
-    exact_cursor,
-    exact_sync,
+)
+from .connection import exact_token, exact_connection, exact_connection_copy, ir_config_parameter
+from .administration import exact_division, exact_call, exact_call_illness
+from .master import exact_cursor, exact_sync
+from .mapping import (
     exact_mapping_mixin,
     exact_account_mapping,
     exact_journal_mapping,
@@ -33,13 +28,16 @@ from . import (
     exact_partner_mapping,
     exact_division_mapping,
     exact_relation_match,
+)
+from .export import (
     exact_export,
     exact_export_propose,
     exact_export_actions,
     exact_export_line,
     exact_export_attempt,
-    exact_export_queue,
-    exact_refresh,
+)
+from .administration import exact_export_queue, exact_refresh
+from .export import (
     exact_entry,
     exact_export_alike,
     exact_export_journals,
@@ -62,21 +60,23 @@ from . import (
     exact_export_candidates,
     exact_export_period,
     exact_export_years,
-    exact_facts,
+)
+from .document import exact_facts
+from .work import (
     exact_finding,
     exact_finding_mended,
     exact_finding_group,
     exact_finding_text,
     exact_finding_release,
-    exact_einvoice,
-    exact_export_holding,
-    exact_export_processed,
-    exact_division_budget,
+)
+from .document import exact_einvoice
+from .export import exact_export_holding, exact_export_processed
+from .administration import exact_division_budget
+from .document import (
     account_move,
     account_move_edits,
     account_move_actions,
     account_move_files,
     account_move_line,
-    ir_cron,
-    res_company,
 )
+from .administration import ir_cron, res_company

@@ -2,7 +2,7 @@ import uuid
 
 from odoo import fields
 
-from odoo.addons.account_exact.models.exact_sync_resources import RESOURCES
+from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
 
 from .common import DIVISION, ExactTransactionCase
 

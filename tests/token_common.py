@@ -13,11 +13,11 @@ from odoo.addons.account_exact.exact_api import (
     Tokens,
     TooEarlyToRefresh,
 )
-from odoo.addons.account_exact.models import exact_connection, exact_token
+from odoo.addons.account_exact.models.connection import exact_connection, exact_token
 
 START = datetime(2026, 11, 20, 12, 0, 0, 400_000, tzinfo=timezone.utc)
-TOKEN_LOGGER = 'odoo.addons.account_exact.models.exact_token'
-SECRET_LOGGER = 'odoo.addons.account_exact.models.exact_secret'
+TOKEN_LOGGER = 'odoo.addons.account_exact.models.connection.exact_token'
+SECRET_LOGGER = 'odoo.addons.account_exact.models.connection.exact_secret'
 
 
 class FakeOAuth:

@@ -33,6 +33,8 @@ PATTERNS = [
     (r'\bread_group\((?<!_read_group\()', '.py', "_read_group"),
 ]
 PYTHON_FOLDERS = ('models', 'wizards', 'controllers', 'tests', 'report')
+# Run without Odoo, or against a running one.
+OTHER_TESTS = ('plain', 'browser')
 DATA_FOLDERS = ('data', 'security', 'views', 'wizards', 'report')
 XML_OWNERS = ('etree.', 'objectify.', 'lxml.')
 XML_READERS = ('fromstring', 'fromstringlist', 'parse', 'iterparse', 'XML')
@@ -80,14 +82,17 @@ def open_parsers(path, text):
 
 
 def imported_names(path):
-    """Names of the modules that an __init__.py imports relatively: ``from . import a, b``."""
+    """Names of the modules that a file imports relatively: ``from . import a, b``, or
+    ``room.a, room.b`` of ``from .room import a, b``.
+    """
     if not path.is_file():
         return set()
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.ImportFrom) and node.level:
             if node.module:
-                names.add(node.module.split('.')[0])
+                names.update(node.module.split('.'))
+                names.update(f'{node.module}.{alias.name}' for alias in node.names)
             else:
                 names.update(alias.name for alias in node.names)
     return names
@@ -98,19 +103,21 @@ def forgotten_modules(root, path):
     parts = path.parts
     folder = path.parent
     inside = parts[2:] if parts[0] == 'addons' else parts
-    if len(inside) != 2 or inside[0] not in PYTHON_FOLDERS:
+    if len(inside) not in (2, 3) or inside[0] not in PYTHON_FOLDERS or inside[1] in OTHER_TESTS:
         return
     if path.name == '__init__.py' or (inside[0] == 'tests' and not path.name.startswith('test_')):
         return
-    init = root / folder / '__init__.py'
-    if path.stem not in imported_names(init):
+    # A room has no list of its own: the order is that of the whole folder.
+    top = folder if len(inside) == 2 else folder.parent
+    name = '.'.join(path.relative_to(top).with_suffix('').parts)
+    if name not in imported_names(root / top / '__init__.py'):
         # Helpers are imported by the module that uses them.
         if inside[0] != 'tests' and any(
             path.stem in imported_names(other)
-            for other in (root / folder).glob('*.py') if other != root / path
+            for other in (root / top).rglob('*.py') if other != root / path
         ):
             return
-        yield f'{path}: {folder}/__init__.py does not import it'
+        yield f'{path}: {top}/__init__.py does not import it'
 
 
 def foreign_imports(path, text):
@@ -170,7 +177,7 @@ def manifest_data(root):
             if not (addon / name).is_file():
                 yield f'{manifest_path.relative_to(root)}: {name} does not exist'
         for folder in DATA_FOLDERS:
-            for file in sorted((addon / folder).glob('*.*')):
+            for file in sorted((addon / folder).rglob('*.*')):
                 name = file.relative_to(addon).as_posix()
                 if file.suffix in {'.xml', '.csv'} and name not in named:
                     yield f'{manifest_path.relative_to(root)}: data does not list {name}'

@@ -13,11 +13,17 @@ from pathlib import Path
 RECORDED = Path(__file__).with_name('durations.json')
 # Of a start with nothing recorded: some 20 kB of tests take this long.
 SECONDS_PER_BYTE = 10 / 20_000
+# Tests that run without Odoo, or against a running one.
+OTHER_KINDS = ('plain', 'browser')
 
 
 def files(checkout):
     """Paths below the checkout, with their bytes."""
-    found = [*checkout.glob('tests/test_*.py'), *checkout.glob('addons/*/tests/test_*.py')]
+    found = [
+        path for tests in (checkout / 'tests', *checkout.glob('addons/*/tests'))
+        for path in tests.rglob('test_*.py')
+        if path.relative_to(tests).parts[0] not in OTHER_KINDS
+    ]
     return {path.relative_to(checkout).as_posix(): path.stat().st_size for path in found}
 
 

@@ -1,7 +1,7 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from odoo.addons.account_exact.models.exact_mapping_mixin import EXPORTED_STATES
+from odoo.addons.account_exact.models.mapping.exact_mapping_mixin import EXPORTED_STATES
 
 
 class ExactJournalMapping(models.Model):

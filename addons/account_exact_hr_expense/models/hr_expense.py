@@ -8,7 +8,7 @@ from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Domain
 from odoo.tools import plaintext2html
 
-from odoo.addons.account_exact.models.account_move import STATES
+from odoo.addons.account_exact.models.document.account_move import STATES
 
 _logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""An Exact administration: policy, budget of calls, who is served when."""

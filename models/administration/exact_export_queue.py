@@ -1,0 +1,321 @@
+"""Who serves which administration, and when: the order of the work, not the work."""
+
+import logging
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.tools import SQL, format_datetime
+
+from ...exact_api import RateLimited
+from ..base.exact_clock import aware, ceil, naive, utcnow
+from ..base.exact_error_text import explain
+from ..base.exact_note import told
+from .exact_call import closed_by, closed_until
+
+_logger = logging.getLogger(__name__)
+
+# First key of the advisory locks of PostgreSQL that say "this division is being served".
+DIVISION_LOCK = 1164206452
+# Somebody serves the division already: look again, in case what woke us came too late for them.
+BUSY = timedelta(seconds=30)
+# A division that cannot be reached is left alone for a minute, then for twice as long each time.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(minutes=30)
+# Scheduled actions of one kind: each takes divisions that no other one serves.
+LANES = ('ir_cron_exact_export', 'ir_cron_exact_export_2', 'ir_cron_exact_export_3')
+
+
+class ExactExportQueue(models.Model):
+    """State of the queue of one division. A table of its own, since workers write it all the time
+    and people edit the division.
+    """
+
+    _name = 'exact.export.queue'
+    _description = "Exact Export Queue"
+    _rec_name = 'division_id'
+
+    division_id = fields.Many2one('exact.division', required=True, ondelete='cascade')
+    company_id = fields.Many2one(related='division_id.company_id')
+    served_at = fields.Datetime(readonly=True, help="Who waited longest goes first.")
+    retry_at = fields.Datetime(readonly=True, help="Nothing is tried before.")
+    failures = fields.Integer(readonly=True, help="Times in a row that Exact was not reached.")
+    trouble = fields.Json(
+        readonly=True, help="What went wrong the last time, to be told: see exact_note.",
+    )
+    limited_by = fields.Char(
+        readonly=True, help="The limit of Exact that made it wait the last time.",
+    )
+    looked_at = fields.Datetime(
+        readonly=True, help="When the journals in Exact were last looked through.",
+    )
+    look_at = fields.Datetime(
+        readonly=True,
+        help="When the journals are looked through once more, though nothing else is to be sent.",
+    )
+    looked_in = fields.Char(readonly=True, help="The database that was there at that time.")
+    looked_until = fields.Datetime(
+        readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
+    )
+    forgotten_since = fields.Datetime(
+        readonly=True, help="When a backup was restored, what was sent from this moment on",
+    )
+    forgotten_until = fields.Datetime(readonly=True, help="until this one was forgotten here.")
+    looked_since = fields.Datetime(readonly=True, help="And from this moment on.")
+
+    years_read = fields.Json(
+        readonly=True, export_string_translation=False,
+        help="When Exact was asked what is closed in older years: {journal/year: moment}.",
+    )
+
+    _division_uniq = models.Constraint('UNIQUE(division_id)', "A division has one queue.")
+
+    @api.model
+    def _of(self, division):
+        """The row of a division, made if there is none."""
+        return self.search([('division_id', '=', division.id)]) or self.create({
+            'division_id': division.id,
+        })
+
+    @api.model
+    def _present_database(self):
+        """Return what tells a database from its own restored copy, from the one that took over, and
+        from itself before a backup was put back into it: that fills the table of exports anew.
+        """
+        self.env.cr.execute(SQL(
+            "SELECT concat_ws("
+            "    ' ', oid, extract(epoch FROM pg_postmaster_start_time()),"
+            "    pg_relation_filenode('exact_export')"
+            ") FROM pg_database WHERE datname = current_database()",
+        ))
+        return self.env.cr.fetchone()[0]
+
+    def _note_restored(self):
+        """Note that this may be a restored backup: nothing is known of what was sent since."""
+        self.ensure_one()
+        present = self._present_database()
+        if self.looked_in == present:
+            return
+        values = {'looked_in': present, 'looked_at': False}
+        if self.looked_in and self.looked_until:
+            values |= {
+                'forgotten_since': self.looked_until, 'forgotten_until': fields.Datetime.now(),
+            }
+        self.write(values)
+
+    def _try_now(self):
+        """End the pause after failures; that of the limits is kept by the budget itself."""
+        self.filtered('failures').retry_at = False
+
+    def _served(self, retry_at=False, trouble=False, limited_by=False):
+        """Note that the division was served, and how that went.
+
+        :param retry_at: a moment when it can go on, None after a failure of which nobody knows when
+            it is over, False if all went well.
+        :param trouble: a note of what went wrong
+        :param limited_by: scope of the limit that has to be waited for
+        """
+        self.ensure_one()
+        now = fields.Datetime.now()
+        failures = self.failures + 1 if retry_at is None else 0
+        if retry_at is None:
+            retry_at = now + min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+        self.write({
+            'served_at': now, 'retry_at': retry_at, 'failures': failures, 'trouble': trouble,
+            'limited_by': limited_by,
+        })
+
+    @api.model
+    def _resume(self, divisions):
+        """End the pauses of these divisions and serve them at once.
+
+        Never waits for a worker that holds the row: that worker serves the division already.
+        """
+        self.search([
+            ('division_id', 'in', divisions.ids), ('retry_at', '!=', False),
+        ]).try_lock_for_update(allow_referencing=True).write({'retry_at': False, 'failures': 0})
+        self.env['exact.export']._enqueue(divisions)
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    def _pause_text(self, wait):
+        """What a waiting document says: why, where Exact could not be reached the last time or may
+        not be asked yet.
+
+        :param str wait: what it waits for
+        """
+        self.ensure_one()
+        queue = self.env['exact.export.queue'].search([('division_id', '=', self.division_id.id)])
+        if queue.limited_by and queue.retry_at and queue.retry_at > fields.Datetime.now():
+            limit = RateLimited(retry_at=aware(queue.retry_at), scope=queue.limited_by)
+            return f"{wait} {explain(self.env, limit)}"
+        if not queue.failures or not queue.trouble:
+            return wait
+        return self.env._(
+            "%(wait)s %(reason)s It is tried again at %(time)s.", wait=wait,
+            reason=told(self.env, queue.trouble),
+            time=format_datetime(
+                self.env, queue.retry_at or fields.Datetime.now(), dt_format='short',
+            ),
+        )
+
+    def _fuse_text(self):
+        """What a document says that waits since Exact refused too much of what it needs, '' if it
+        waits for something else.
+        """
+        self.ensure_one()
+        now = naive(utcnow())
+        for call in self.division_id._closed_fuses():
+            retry_at = aware(ceil(aware(closed_until(call, now))))
+            if naive(retry_at) == self.next_try:
+                return explain(self.env, RateLimited(
+                    retry_at=retry_at, scope=closed_by(call, now),
+                ))
+        return ''
+
+    # === WHO IS SERVED NEXT === #
+
+    @api.model
+    def _due_divisions(self):
+        """Divisions with something to do now, in the order of their turns; one query for all."""
+        self.env['exact.export'].flush_model(['next_try'])
+        self.env['exact.division'].flush_model([
+            'active', 'hold', 'company_id', 'unreachable_reason',
+        ])
+        rows = self.env.execute_query(SQL(
+            """
+            -- Who waits with documents goes before who has a look to take, and nothing else.
+            SELECT due.id FROM (
+                SELECT division.id, queue.served_at, 0 AS turn
+                  FROM exact_export export
+                  JOIN exact_division division ON division.id = export.division_id
+                  JOIN exact_connection connection ON connection.id = division.connection_id
+             LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+                 WHERE %(due)s
+             UNION ALL
+                SELECT look.id, look.served_at, 1 FROM (%(look)s) AS look
+            ) AS due
+          GROUP BY due.id ORDER BY MIN(due.turn), MIN(due.served_at) NULLS FIRST, due.id
+            """,
+            due=self._due_now_sql(), look=self._look_due_sql(),
+        ))
+        return self.env['exact.division'].browse(row[0] for row in rows)
+
+    @api.model
+    def _due_rows(self):
+        """(state, pending action, number, attempts, which) of what the workers could do now, and
+        the divisions that they could look at: it changes with each step that is done.
+        """
+        looks = [('look', *row) for row in self.env.execute_query(self._look_due_sql())]
+        return looks + self.env.execute_query(SQL(
+            """
+            SELECT export.state, export.pending_action, COUNT(*), SUM(export.attempt_count),
+                   SUM(export.id)
+              FROM exact_export export
+              JOIN exact_division division ON division.id = export.division_id
+              JOIN exact_connection connection ON connection.id = division.connection_id
+         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+             WHERE %s GROUP BY 1, 2 ORDER BY 1, 2
+            """,
+            self._due_now_sql(),
+        ))
+
+    @api.model
+    def _due_now_sql(self):
+        """Condition on `export`, `division`, `connection` and `queue`: a worker can do it now."""
+        return SQL(
+            """
+            division.company_id IS NOT NULL
+            AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
+            AND (export.next_try IS NULL OR export.next_try <= %(now)s)
+            AND (%(due)s)
+            """,
+            now=fields.Datetime.now(), due=self._due_sql(),
+        )
+
+    @api.model
+    def _due_sql(self):
+        """Condition on `export`, `division` and `connection`: the worker has something to do.
+
+        Who archives an administration wants nothing more to happen to its books.
+        """
+        return SQL(
+            """
+            division.active AND %(any)s AND (
+            %(inside)s
+            OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
+                %(asking)s OR (division.hold IS NOT TRUE AND %(sending)s)
+            )))
+            """,
+            # The condition of the index
+            any=self._work_sql('export'),
+            inside=self._work_sql('export', lambda kind: not kind.asks_exact),
+            asking=self._work_sql(
+                'export', lambda kind: kind.asks_exact and kind.while_on_hold,
+            ),
+            sending=self._work_sql(
+                'export', lambda kind: kind.asks_exact and not kind.while_on_hold,
+            ),
+        )
+
+    @api.model
+    def _next_moment(self, division):
+        """When this division has to be served again.
+
+        :return: naive UTC, None if nothing waits for a moment
+        """
+        self.env['exact.export'].flush_model(['next_try'])
+        [(moment, retry_at)] = self.env.execute_query(SQL(
+            """
+            SELECT MIN(COALESCE(export.next_try, %(now)s)), MAX(queue.retry_at)
+              FROM exact_export export
+              JOIN exact_division division ON division.id = export.division_id
+              JOIN exact_connection connection ON connection.id = division.connection_id
+         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
+             WHERE division.id = %(division)s AND (%(due)s)
+            """,
+            now=fields.Datetime.now(), division=division.id, due=self._due_sql(),
+        ))
+        return moment and max(moment, retry_at or moment)
+
+    @api.model
+    @contextmanager
+    def _serving(self, division):
+        """Be the only one who serves this division, on all workers and hosts.
+
+        The lock hangs on the connection to the database, not on a transaction: it lasts over the
+        commits of the steps and ends with the process, however that ends. Whoever has it knows that
+        no other worker of this division is alive.
+
+        :return: a context manager that gives whether it is ours
+        """
+        cr = self.env.cr
+        cr.execute(SQL("SELECT pg_try_advisory_lock(%s, %s)", DIVISION_LOCK, division.id))
+        [mine] = cr.fetchone()
+        try:
+            yield mine
+        finally:
+            if mine:
+                # A connection that is lost has lost the lock with it.
+                with suppress(psycopg2.InterfaceError, psycopg2.OperationalError):
+                    # A failing step may leave an aborted transaction, in which the lock cannot be
+                    # released.
+                    cr.rollback()
+                    cr.execute(SQL("SELECT pg_advisory_unlock(%s, %s)", DIVISION_LOCK, division.id))
+
+    # === WAKING === #
+
+    def _enqueue(self, divisions, at=None):
+        """Hook: have these divisions served in a transaction of its own, right after this one or at
+        a moment.
+
+        :param divisions: `exact.division`
+        :param at: naive UTC
+        """
+        # sudo: a scheduled action may be read by administrators only.
+        for lane in LANES if divisions else ():
+            self.env.ref(f'account_exact.{lane}').sudo()._trigger(at)

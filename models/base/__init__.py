@@ -1,0 +1,1 @@
+"""What all rooms stand on: clock, notes and sentences for people, fields of the engine."""

@@ -1,0 +1,63 @@
+"""Moments, as code and database write them. The database keeps them naive, in UTC."""
+
+from datetime import timedelta, timezone
+
+from ...exact_api import CLOCKS_DIFFER, past, utcnow
+
+__all__ = [
+    'CLOCKS_DIFFER', 'aware', 'ceil', 'epoch', 'floor', 'is_about', 'may_still_come', 'naive',
+    'past', 'utcnow',
+]
+
+# From when on what cannot be found in Exact does not exist. A whole call ends after 90 s, however
+# its worker ended; the rest is for Exact to finish and to show it.
+VISIBILITY = timedelta(minutes=3)
+
+
+def aware(moment):
+    """Return a moment of the database, None if there is none."""
+    return moment and moment.replace(tzinfo=timezone.utc)
+
+
+def naive(moment):
+    """Return the moment as the database keeps it, None if there is none."""
+    return moment and moment.astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def floor(moment):
+    """Return the moment as the database keeps it, at its full second: what was asked about until
+    then was asked about whole. False if there is none.
+    """
+    return naive(moment).replace(microsecond=0) if moment else False
+
+
+def ceil(moment):
+    """Return the moment as the database keeps it, at the next full second: scheduled actions know
+    no fractions, and nobody is to come too early.
+    """
+    moment = naive(moment)
+    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
+
+
+def epoch(moment):
+    """Return a moment of the database as seconds, the way JSON can hold it."""
+    return moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+def is_about(asked_at, moment):
+    """Whether Exact may have made something at this moment because it was asked for it then.
+
+    :param asked_at: moment of the database, False if Exact was not asked
+    :param moment: of the database, None or False if it is not known
+    """
+    return bool(moment and asked_at) and (
+        asked_at - CLOCKS_DIFFER <= moment <= asked_at + VISIBILITY
+    )
+
+
+def may_still_come(asked_at, now):
+    """Whether what Exact was asked for may be there without being visible yet.
+
+    :param asked_at: moment of the database, False if Exact was not asked
+    """
+    return bool(asked_at) and now < asked_at + VISIBILITY

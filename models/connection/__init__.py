@@ -1,0 +1,1 @@
+"""The consent of an Exact user: connection, tokens, keys."""

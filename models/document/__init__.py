@@ -1,0 +1,1 @@
+"""Odoo's own documents, and the entries that are built of them."""

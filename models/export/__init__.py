@@ -1,0 +1,1 @@
+"""One document's life towards Exact."""

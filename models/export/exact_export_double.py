@@ -1,0 +1,119 @@
+"""Documents that are booked, and that Exact has once more: somebody typed them in as well.
+
+Nothing can prevent a second entry that somebody types after our last look. The next look finds it,
+and people are told.
+"""
+
+from odoo import api, models
+
+from ...booking import from_dict
+from ...booking.likeness import ASK, DOUBLE
+from ..base.exact_note import several
+from ..document.exact_booking_builder import Problem
+from .exact_export import BOOKED_STATES
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    def action_keep_both(self):
+        """Say that the two entries, which seem to book one document twice, are of two documents."""
+        self._check_may_act()
+        # sudo: people ask, only the engine writes exports.
+        for export, entries in self.sudo()._doubles().items():
+            export.overrides = export._with_beside(entries.mapped('exact_guid'))
+            export.move_id._message_log(body=self.env._(
+                "%(user)s keeps both in Exact: entry %(number)s of this document, and %(entries)s.",
+                user=self.env.user.name, number=export.entry_number,
+                entries=self._entries_text(entries),
+            ))
+        self.sudo()._tell_doubles()
+        return True
+
+    @api.model
+    def _entries_text(self, entries):
+        return "; ".join(entry.display_name for entry in entries)
+
+    def _doubles(self):
+        """Entries of others that book the documents of these exports once more.
+
+        :return: {export: exact.entry}; exports without any are left out
+        """
+        booked = self.filtered(
+            lambda export: export.state in BOOKED_STATES and export.reference_key,
+        )
+        result = {}
+        for division, exports in booked.grouped('division_id').items():
+            exports = exports._perhaps_noted(division)
+            exports.fetch(['booking'])
+            bookings = {export: from_dict(export.booking) for export in exports}
+            for export, graded in self._graded(division, bookings).items():
+                entries = self.env['exact.entry'].union(*(
+                    entry for entry, one in graded.items()
+                    if export._is_once_more(bookings[export], entry, one)
+                ))
+                if entries:
+                    result[export] = entries
+        return result
+
+    def _perhaps_noted(self, division):
+        """The exports whose number, or whose relation and day, an entry of others carries."""
+        note_model = self.env['exact.entry']
+        keys = {key for [key] in note_model._read_group([
+            ('division_id', '=', division.id),
+            ('reference_key', 'in', self.mapped('reference_key')),
+        ], ['reference_key'])}
+        days = {
+            (note.relation_guid, note.date) for note in note_model.search_fetch([
+                ('division_id', '=', division.id),
+                ('relation_guid', 'in', self.relation_id.mapped('exact_guid')),
+                ('date', 'in', self.move_id.mapped('invoice_date')),
+            ], ['relation_guid', 'date'])
+        }
+        return self.filtered(
+            lambda export: export.reference_key in keys
+            or (export.relation_id.exact_guid, export.move_id.invoice_date) in days,
+        )
+
+    @api.model
+    def _is_once_more(self, booking, entry, graded):
+        """Whether an entry books once more what the export has booked.
+
+        :param Grade graded: of the entry; None of one that is kept for the document
+        """
+        if graded is None:
+            return entry._has_amount_of(booking) and not entry._is_reversal_of(booking)
+        return graded.what == DOUBLE or graded == (ASK, 'unnamed')
+
+    def _tell_doubles(self):
+        """Add a finding to the exports that have another entry in Exact, and remove it from those
+        that no longer have one.
+        """
+        doubles = self._doubles()
+        told = self.filtered('is_double')
+        for export in self & (told | self.browse(export.id for export in doubles)):
+            export.finding_ids.filtered(lambda finding: finding.code == 'booked_twice').unlink()
+            entries = doubles.get(export)
+            if not entries:
+                export.is_double = False
+                continue
+            export._add_findings({export: [Problem('booked_twice', params={
+                'number': export.entry_number, 'entries': several(
+                    entry._note() for entry in entries
+                ),
+            }, target=('exact.entry', entries[0].id))]})
+            if not export.is_double:
+                export.is_double = True
+                export.move_id._message_log(body=export.finding_ids.filtered(
+                    lambda finding: finding.code == 'booked_twice',
+                ).message)
+
+    @api.model
+    def _doubt_doubles(self, domain):
+        """Have it looked up whether Exact still has booked exports twice."""
+        exports = self.search([
+            ('is_double', '=', True), ('state', 'in', BOOKED_STATES), *domain,
+        ])
+        if exports:
+            exports.write({'lines_deleted': True, 'next_try': False})
+            exports._trigger_worker()

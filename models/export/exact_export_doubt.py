@@ -1,0 +1,367 @@
+"""No answer is no failure: what Exact may have booked is looked up before it is sent again."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ...booking import (
+    READ_FIELDS,
+    amount_of,
+    carries_reference,
+    differs_in_size_only,
+    from_dict,
+    identity_differences,
+    is_equal,
+    is_ledger_only,
+)
+from ...exact_api import (
+    MalformedAnswer,
+    NotFound,
+    Rejected,
+    odata,
+    wire,
+)
+from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY, is_about, may_still_come, naive
+from ..base.exact_error_text import describe
+from ..base.exact_note import day, money, note, several
+from ..document.exact_booking_builder import Problem, stand_in
+from .exact_export_read_back import ASK_AGAIN, READ_BATCH
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    @api.model
+    def _recover_claims(self, division):
+        """Recover the exports that a worker claimed and never finished: that worker is gone, since
+        we serve the division now. If Exact was asked for the entry, it may have it; if not, nothing
+        happened.
+        """
+        lost = self.search([('division_id', '=', division.id), ('work', '=', 'recover')])
+        asked = lost.filtered('asked_at')
+        asked._go('in_doubt', next_try=False)
+        (lost - asked)._go('not_asked', next_try=False)
+        if lost:
+            self._commit()
+
+    @api.model
+    def _resolve_uncertain(self, division, client):
+        """Ask Exact whether it has what we got no answer for; adopt it, or send again."""
+        for batch in self._due(division, 'look_up', order='id')._batches(READ_BATCH):
+            try:
+                found = batch._look_up(division, client)
+                # Entries that we asked for ourselves are found by their reference.
+                similar = batch.filtered(lambda export: not export.asked_at)._look_at_suspects(
+                    division, client,
+                )
+                similar |= batch._missed(found)._look_for_unnamed(division, client)
+            except (Rejected, NotFound, MalformedAnswer) as error:
+                batch._look_up_failed(describe(error))
+                self._commit()
+                continue
+            # The notes are committed, whatever happens with one document. Which entry belongs to
+            # which export is looked up after the calls, not before.
+            self._commit_half()
+            taken = batch._entries_of_others(found)
+            batch._each_by_itself(
+                lambda exports, found=found, similar=similar, taken=taken: (
+                    exports._settle_doubts(found, similar, taken)
+                ),
+                lambda export, error: export._read_failed('look_up', error),
+            )
+            self._commit()
+
+    def _settle_doubts(self, found, similar, taken):
+        """Settle each of these.
+
+        :param found: {export: entries that carry its reference}
+        :param similar: {export: entries of others that may be it, these among them}
+        :param taken: {export: GUIDs of entries that are others'}, known before any of a batch was
+            settled
+        """
+        batch = self.browse(export.id for export in taken)
+        for export in self:
+            # Two documents may be alike in everything and are still two entries.
+            adopted = set((batch - export).mapped('exact_guid'))
+            others = taken[export] | adopted | export._booked_beside()
+            same, more = (
+                [entry for entry in entries.get(export, ()) if entry.entry_id not in others]
+                for entries in (found, similar)
+            )
+            known = {entry.entry_id for entry in same}
+            more = [entry for entry in more if entry.entry_id not in known]
+            if more:
+                # In another journal, or not quite under its reference: never taken unasked.
+                export._ask_which(same + more)
+            else:
+                export._settle_doubt(same)
+
+    def _booked_beside(self):
+        """GUIDs of entries of which a person said that they are not this document's, whenever."""
+        return {
+            guid for export in self.move_id.exact_export_ids
+            for guid in (export.overrides or {}).get('book_beside', ())
+        }
+
+    def _read_failed(self, action, error):
+        """Handle an unforeseen error: a person is told, and Exact is asked again later, not each
+        turn.
+        """
+        self._set_findings([self._unexpected(error)])
+        self._log_attempt(action, 'refused', self.finding_ids[:1]._note())
+        self.next_try = fields.Datetime.now() + ASK_AGAIN
+
+    def _look_up_failed(self, message):
+        """The question fails, not the division: it is asked again, and people see why."""
+        self._log_attempt('look_up', 'refused', message)
+        for export in self:
+            export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
+        self.next_try = fields.Datetime.now() + ASK_AGAIN
+
+    def _settle_doubt(self, found):
+        """Adopt the entry that stands for this document, or go on without one.
+
+        If an entry carries our reference, but has another amount or relation, only a person can say
+        whether it is the document's.
+
+        :param found: entries that carry the reference and belong to no other export.
+        """
+        self.ensure_one()
+        booking = from_dict(self.booking)
+        same = [entry for entry in found if not identity_differences(booking, entry)]
+        equal = [entry for entry in same if is_equal(booking, entry)]
+        # An entry that we sent may have been booked differently: the read-back tells. An entry that
+        # somebody else made is only adopted if it equals what we would have sent.
+        sent = [entry for entry in same if self._is_made_by_us(entry)]
+        if self.asked_at:
+            sent = same or [entry for entry in found if self._is_answer(booking, entry)]
+        candidates = sent if len(sent) == 1 else equal
+        if len(candidates) == 1:
+            self._adopt(candidates[0])
+        elif may_still_come(self.asked_at, fields.Datetime.now()):
+            # Too early to say that it is not there, or that it is none of these.
+            self._look_again(self.asked_at)
+        elif found:
+            self._ask_which(found)
+        else:
+            self._not_there()
+
+    def _look_again(self, asked_at):
+        """Look soon whether what Exact was asked for is there, at last when it must be visible."""
+        self.next_try = min(fields.Datetime.now() + timedelta(minutes=1), asked_at + VISIBILITY)
+
+    def _is_answer(self, booking, entry):
+        """Whether Exact made this entry when it was asked for ours: then it is ours, even if its
+        amount is not what was sent.
+        """
+        return self._came_when_asked(entry) and differs_in_size_only(booking, entry)
+
+    def _came_when_asked(self, entry):
+        """Whether Exact made this entry about when it was asked for ours."""
+        return is_about(self.asked_at, naive(entry.created))
+
+    def _missed(self, found):
+        """The exports that Exact was asked for and whose entry it should show by now, but does not.
+
+        :param found: {export: entries that carry its reference}
+        """
+        now = fields.Datetime.now()
+        late = self.filtered(
+            lambda export: export.asked_at and not may_still_come(export.asked_at, now),
+        )
+        others = late._entries_of_others(found)
+        return late.filtered(lambda export: all(
+            entry.entry_id in others[export] for entry in found.get(export, ())
+        ))
+
+    def _adopt(self, entry):
+        """Take an entry of Exact for this document's; it is read back like any other."""
+        self._go(
+            'found',
+            # If Exact was not asked for the entry (or has refused it) and our user has not made it,
+            # it is somebody else's, and theirs to change and to delete.
+            is_linked=not self.asked_at and not self._is_made_by_us(entry),
+            exact_guid=entry.entry_id,
+            entry_number=entry.entry_number or 0,
+            invoice_number=entry.invoice_number or 0,
+            sent_at=fields.Datetime.now(),
+            next_try=False,
+            has_difference=False,
+            read_back=self._read_text(entry),
+        )
+        self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', entry.entry_id),
+        ]).unlink()
+        self._log_attempt('look_up', 'done', str(entry.entry_number or ''))
+
+    def _is_made_by_us(self, entry):
+        """Whether the user of our connection made the entry when this database was another: then it
+        was sent from here, and a restored backup knows nothing of it.
+        """
+        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        if not user_guid or entry.creator != user_guid or not entry.created:
+            return False
+        queue = self.env['exact.export.queue']._of(self.division_id)
+        created = entry.created.replace(tzinfo=None)
+        return bool(queue.forgotten_until) and (
+            queue.forgotten_since - CLOCKS_DIFFER <= created
+            <= queue.forgotten_until + CLOCKS_DIFFER
+        )
+
+    def _link_to(self, one, guid, number, relation_guid):
+        """Take an entry that a person chose for this document's; nothing is sent.
+
+        :param Built one: the document as it would be booked
+        :param guid: of the entry, and `number`, `relation_guid` as Exact has them
+        """
+        self.ensure_one()
+        booking = one.booking
+        relation = self.env['exact.relation'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', relation_guid),
+        ], limit=1)
+        if booking.relation in one.new_relations.values() and relation:
+            # The person has just said who the partner is in Exact.
+            booking = replace(booking, relation=relation.exact_guid)
+            self.env['exact.partner.mapping']._remember(
+                self.division_id, self.move_id.commercial_partner_id, relation,
+            )
+        self.finding_ids.unlink()
+        one = replace(one, booking=booking)
+        ids = self._ids_in_exact(self.division_id, [one])
+        self._keep_lines({self: one}, ids)
+        self._go('linked', **{
+            **self._booking_values(one, ids),
+            'is_linked': True,
+            'exact_guid': guid,
+            'entry_number': number,
+            'relation_id': relation.id,
+            'sent_at': fields.Datetime.now(),
+            'next_try': False,
+            'has_difference': False,
+        })
+        self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', guid),
+        ]).unlink()
+
+    def _ask_which(self, found):
+        """Entries that may be this document's, or another's: a person looks at them."""
+        code = 'several_entries' if len(found) > 1 else 'entry_exists'
+        booking = from_dict(self.booking)
+        if booking.kind == 'sale' and not self.asked_at and all(
+            carries_reference(booking, entry)
+            and booking.relation not in ('', entry.relation, stand_in(self.partner_id.id))
+            for entry in found
+        ):
+            code = 'number_taken'
+        notes = self._noted(found)
+        # What was most likely sent from here, or carries the reference in another line only, is not
+        # found by the reference of its note: nothing is sent before a person has answered.
+        came = {entry.entry_id for entry in found if self._came_when_asked(entry)}
+        notes.filtered(
+            lambda note: note.exact_guid in came or note.reference_key != self.reference_key,
+        ).move_id = self.move_id
+        self._set_findings([Problem(code, params={
+            'reference': booking.your_ref,
+            'entries': several(self._entry_note(entry) for entry in found),
+            'guids': [entry.entry_id for entry in found],
+        }, target=('exact.entry', notes[:1].id))])
+        self._log_attempt('look_up', 'refused', self.finding_ids[:1]._note())
+        self._go('refused', next_try=False)
+
+    def _noted(self, found):
+        """The notes of entries that are no export's, made where there are none."""
+        self._note_strangers(self.division_id, found)
+        return self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id),
+            ('exact_guid', 'in', [entry.entry_id for entry in found]),
+        ])
+
+    @api.model
+    def _entry_note(self, entry):
+        """An entry of Exact as a person would name it, as a parameter of a finding."""
+        return note(
+            'attempt/entry', number=entry.entry_number or "?", date=day(entry.entry_date),
+            amount=money(abs(amount_of(entry)), entry.currency),
+        )
+
+    def _not_there(self):
+        """Exact has no such entry."""
+        # A note of it is out of date: somebody deleted the entry.
+        self.env['exact.entry'].search([
+            ('division_id', '=', self.division_id.id), ('reference', '=', self.reference),
+        ]).filtered(lambda entry: entry._is_of(from_dict(self.booking))).unlink()
+        self._log_attempt('look_up', 'done', note('attempt/not_there'))
+        if self._is_said_to_be_there():
+            # Exact said otherwise: not asked for once more before a person has looked.
+            self._go('refused', next_try=False)
+            return
+        if not self.asked_at or self._may_try_again():
+            self._go('not_found', next_try=False)
+            return
+        # Another attempt would end the same way: a person decides.
+        self._set_findings([self._given_up()])
+        self._go('refused', next_try=False)
+
+    def _entries_of_others(self, found):
+        """Which of the entries that were found belong to other exports already, also to exports
+        that are over: a reversed entry is still in Exact, and so is its reversal.
+
+        :param found: {export: [booking.ReadEntry]}
+        :return: {export: set of GUIDs}
+        """
+        guids = {entry.entry_id for entries in found.values() for entry in entries}
+        owners = defaultdict(set)
+        for export in self.search([
+            '|', ('exact_guid', 'in', list(guids)), ('reversal_guid', 'in', list(guids)),
+        ]):
+            owners[export.exact_guid].add(export)
+            if export.reversal_guid:
+                # A reversal is no export's own entry, not even that of the export it belongs to.
+                owners[export.reversal_guid].add(None)
+        return {
+            export: {guid for guid in guids if owners[guid] - {export}} for export in self
+        }
+
+    def _look_up(self, division, client):
+        """Entries in Exact that carry our references, in our journals and years.
+
+        :return: {export: [booking.ReadEntry]}; exports without any are left out
+        """
+        bookings = {export: from_dict(export.booking) for export in self}
+        references = sorted({
+            booking.your_ref for booking in bookings.values() if not is_ledger_only(booking.kind)
+        })
+        rows = []
+        if references:
+            rows += client.get(
+                'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+                filter=odata.any_of('YourRef', references),
+            )
+        for booking in bookings.values():
+            if is_ledger_only(booking.kind):
+                rows += client.get(
+                    'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+                    filter=odata.all_of(
+                        odata.eq('JournalCode', booking.journal),
+                        odata.eq('FinancialYear', booking.year),
+                        odata.startswith('Description', booking.your_ref),
+                    ),
+                )
+        guids = sorted({wire.as_guid(row['EntryID']) for row in rows})
+        entries = {}
+        for batch in odata.batches(guids):
+            entries |= self._read_entries(client, division, batch)
+        found = defaultdict(list)
+        for export, booking in bookings.items():
+            is_new = stand_in(export.move_id.commercial_partner_id.id) == booking.relation
+            for entry in entries.values():
+                if (
+                    entry.journal == booking.journal and entry.year == booking.year
+                    and carries_reference(booking, entry)
+                    and (is_new or is_ledger_only(booking.kind)
+                         or entry.relation == booking.relation)
+                ):
+                    found[export].append(entry)
+        return found

@@ -1,0 +1,347 @@
+"""The files of a document in Exact: the document that holds them, and each file once.
+
+Before the entry when it is booked; after that whenever the files of the document are others.
+"""
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from ...booking import File, free_name
+from ...exact_api import Forbidden, MalformedAnswer, NotFound, Rejected, odata, wire
+from ..base.exact_error_text import DIVISION_REASONS, describe
+from ..document.exact_booking_builder import Problem
+from .exact_export import FILE_CODES
+
+# The document and its file are sent before the entry.
+_DOCUMENTS = 'documents/Documents'
+_ATTACHMENTS = 'documents/DocumentAttachments'
+DOCUMENT_RESOURCES = (_DOCUMENTS, _ATTACHMENTS)
+# What of them only Exact tells.
+_LEARNED = ('attachment_refused', 'attachment_kept', 'files_behind')
+# Refusals that are not about one file: the document that it belongs to is not there.
+_NOT_THE_FILE = {'invalid_reference', 'division_not_accessible'}
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === BRINGING === #
+
+    def _ensure_document(self, client, booking):
+        """Let Exact have the files of the document as they are now, each once.
+
+        `document_step` keeps, by its name in Exact, which state of a file Exact was asked for
+        (`version`), its `id` as soon as that is known, what it is called here if that is another
+        name (`of`), and Exact's words where it does not take the file (`refused`) or does not let
+        an outdated one go (`kept`).
+
+        :return: GUID of the document in Exact; '' without files.
+        """
+        if not self.division_id.send_documents:
+            # Files were switched off. What Exact took before that, answered or not, stays ours.
+            if self.document_step and not self.document_guid:
+                self._commit_half()
+                self.document_guid = self._lost_document(client)
+            return self.document_guid or ''
+        if self._has_printed_page():
+            return self.document_guid
+        files, problems = self._files()
+        self._tell_files(problems)
+        if not files and not self.document_guid:
+            return ''
+        was_asked = bool(self.document_step)
+        if not self.document_guid:
+            # Kept before the call: which state of a file it was, should the answer be lost.
+            self.document_step = {name: {'version': version} for name, _raw, version in files}
+        self._commit_half()
+        if not self.document_guid:
+            self._create_document(client, booking, was_asked=was_asked)
+            known = {}
+        else:
+            known = self._known_attachments(client)
+        self._tell_files(problems + self._bring_files(client, files, known))
+        return self.document_guid
+
+    def _bring_changed_files(self, client, booking):
+        """Bring the files to Exact as they are now, after the entry was booked. The entry is right
+        already, so a problem with the files becomes a finding and stops nothing.
+        """
+        try:
+            self._ensure_document(client, booking)
+        except (Rejected, Forbidden, NotFound) as error:
+            if getattr(error, 'reason', None) in DIVISION_REASONS:
+                raise
+            message = describe(error)
+        except UserError as error:
+            # Odoo could not print the page.
+            message = str(error)
+        else:
+            return
+        self._tell_files([Problem('files_behind', 'warns', {'message': message})])
+
+    def _tell_files(self, problems):
+        """Replace what is said of the files of this document."""
+        self.env['exact.finding'].search([
+            ('export_id', '=', self.id), ('code', 'in', FILE_CODES),
+        ]).unlink()
+        self._add_findings({self: problems})
+
+    def _create_document(self, client, booking, *, was_asked=False):
+        """Make the document in Exact that the files belong to, or find that of a lost answer.
+
+        :param bool was_asked: it was asked for before, and no answer is known.
+        """
+        division = self.division_id
+        # Subject: what a person looks for in Exact; with the relation it is also our key.
+        subject = self.move_id.name
+        guid = ''
+        relation = self._document_relation(booking)
+        if self.attempt_count > 1 or was_asked:
+            guid = self._find_remote_document(client, subject, relation)
+        if not guid:
+            body = {
+                'Subject': subject,
+                'Type': (
+                    division.sale_document_type if booking.kind == 'sale'
+                    else division.purchase_document_type
+                ),
+                'DocumentDate': booking.entry_date,
+            }
+            if relation:
+                body['Account'] = relation
+            if self.exact_guid:
+                # The entry is there already: the document says to which it belongs (fact sheet
+                # 4.7), which a processed entry takes, too.
+                body['FinancialTransactionEntryID'] = self.exact_guid
+            guid = wire.as_guid(client.post(_DOCUMENTS, body).get('ID'))
+            if not guid:
+                raise MalformedAnswer(self.env._("Exact answered without a document."))
+        self.document_guid = guid
+        self._commit_half()
+
+    def _known_attachments(self, client):
+        """Files that the document has in Exact, by their names.
+
+        :return: {name: GUID}
+        """
+        step = self.document_step or {}
+        known = {name: file['id'] for name, file in step.items() if file.get('id')}
+        unanswered = not step or any(
+            not (file.get('id') or file.get('refused')) for file in step.values()
+        )
+        if self.attempt_count > 1 or unanswered:
+            rows = client.get(
+                _ATTACHMENTS, select=['ID', 'FileName'],
+                filter=odata.eq('Document', odata.guid(self.document_guid)),
+            )
+            known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
+        return known
+
+    def _bring_files(self, client, files, known):
+        """Let the document in Exact have these files as they are now.
+
+        :param files: of `_files`
+        :param known: {name: GUID} of what it has; what others have put there is theirs
+        :return: problems with single files
+        """
+        step, problems = dict(self.document_step or {}), []
+        if not step:
+            # Of a document that was looked up only its files are known: they count as sent.
+            step = {
+                name: {'version': version, 'id': known[name]}
+                for name, _raw, version in files if name in known
+            }
+        wanted = {name for name, _raw, _version in files}
+        for name in [name for name, file in step.items() if file.get('of', name) not in wanted]:
+            # Taken off the document since.
+            problems += self._take_off(client, step, known, name)
+        for title, raw, version in files:
+            mine = [name for name, file in step.items() if file.get('of', name) == title]
+            same = next((name for name in mine if step[name].get('version') == version), '')
+            for name in mine:
+                if name != same:
+                    # Exact's attachments cannot be changed, only made anew.
+                    problems += self._take_off(client, step, known, name)
+            if same and same in known:
+                step[same] = {**step[same], 'id': known[same]}
+                continue
+            if same and step[same].get('refused'):
+                problems.append(self._refused_file(title, step[same]['refused']))
+                continue
+            name = same or free_name(title, {*step, *known})
+            if not same:
+                step[name] = {'version': version, **({'of': title} if name != title else {})}
+                self.document_step = dict(step)
+                self._commit_half()
+            try:
+                answer = client.post(_ATTACHMENTS, {
+                    'Document': self.document_guid, 'FileName': name,
+                    'Attachment': self._encoded(raw),
+                })
+            except Rejected as error:
+                if not error.messages or not _NOT_THE_FILE.isdisjoint(error.kinds):
+                    raise
+                # One file that Exact does not take keeps no entry from being booked; and it is
+                # not asked again for the same file.
+                words = " ".join(error.messages)
+                step[name] = {**step[name], 'refused': words}
+                problems.append(self._refused_file(title, words))
+            else:
+                step[name] = {**step[name], 'id': wire.as_guid(answer.get('ID'))}
+            self.document_step = dict(step)
+            self._commit_half()
+        self.document_step = dict(step)
+        return problems
+
+    def _take_off(self, client, step, known, name):
+        """Delete a file in Exact that is out of date.
+
+        :param step: of `document_step`; the file goes from it, unless Exact keeps it
+        :return: problems
+        """
+        message = step[name].get('kept')
+        if name in known and not message:
+            try:
+                self._delete(client, _ATTACHMENTS, known[name])
+            except (Rejected, Forbidden) as error:
+                if getattr(error, 'reason', None) in DIVISION_REASONS:
+                    raise
+                message = describe(error)
+                step[name] = {**step[name], 'kept': message}
+        if not message:
+            step.pop(name)
+            known.pop(name, None)
+            return []
+        return [Problem('attachment_kept', 'warns', {'name': name, 'message': message})]
+
+    @api.model
+    def _refused_file(self, name, words):
+        return Problem('attachment_refused', 'informs', {'name': name, 'words': words})
+
+    @api.model
+    def _document_relation(self, booking):
+        """Whose document it is: the relation of the entry, or the one that its lines name."""
+        named = {line.relation for line in booking.lines} - {''}
+        return booking.relation or (named.pop() if len(named) == 1 else '')
+
+    # === WHAT EXACT HAS === #
+
+    def _lost_document(self, client):
+        """A document that came into Exact without our learning its id, before it was withdrawn.
+
+        Only one of our relation, made since the export was asked for: any other is somebody else's.
+
+        :return: its GUID, '' if there is none
+        """
+        relation = self.relation_id.exact_guid
+        may_be_there = self.document_step or (
+            self.attempt_count and self.division_id.send_documents
+        )
+        if not may_be_there or not relation:
+            return ''
+        return self._find_remote_document(
+            client, self.name, relation, since=self.create_date - timedelta(minutes=5),
+        )
+
+    def _learn_document(self, client):
+        """Learn which document belongs to an entry that was looked up. The document that Exact's
+        entry names is ours if it bears our number and our user made it, else it is somebody else's.
+        """
+        guid = json.loads(self.read_back or '{}').get('document')
+        if not guid or self.document_guid or self.is_linked:
+            return
+        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        rows = client.get(
+            _DOCUMENTS, select=['ID', 'Subject', 'Creator'],
+            filter=odata.eq('ID', odata.guid(guid)),
+        )
+        if any(
+            wire.as_text(row['Subject']) == self.name
+            and (not user_guid or wire.as_guid(row['Creator']) == user_guid)
+            for row in rows
+        ):
+            self.document_guid = guid
+
+    def _find_remote_document(self, client, subject, relation, since=None):
+        terms = [odata.eq('Subject', subject)]
+        if relation:
+            terms.append(odata.eq('Account', odata.guid(relation)))
+        rows = client.get(
+            _DOCUMENTS, select=['ID', 'Subject', 'Created'],
+            filter=odata.all_of(*terms),
+        )
+        guids = [
+            wire.as_guid(row['ID']) for row in rows
+            if since is None or wire.as_utc(row['Created']).replace(tzinfo=None) >= since
+        ]
+        # An entry that stays in Exact keeps the document of its own export.
+        taken = set(self.search([
+            ('document_guid', 'in', guids), ('id', '!=', self.id),
+        ]).mapped('document_guid'))
+        return next((guid for guid in reversed(guids) if guid not in taken), '')
+
+    # === THE FILES THEMSELVES === #
+
+    def _files(self):
+        """Files that travel with the document, and what is said of those that do not.
+
+        :return: ([(file name, content, what tells its states apart)], problems)
+        """
+        files, problems, names = [], [], []
+        for file in self.move_id._exact_files():
+            # Name and content are enough to tell.
+            file = File(*file)
+            title, why = wire.file_name(file.name or ''), file.why_left_out
+            if why:
+                size = (len(file.raw) or file.size) / 2**20
+                problems.append(Problem(f'attachment_{why}', 'informs', {
+                    'name': title, 'url': file.url, 'size': f"{size:.0f}",
+                }))
+                continue
+            # Exact's attachments are told apart by their names: two scans may share one.
+            names.append(free_name(title, names))
+            files.append((names[-1], file.raw, self._version(file)))
+        return files, problems
+
+    def _version(self, file):
+        # A page that is printed again differs in its bytes, though not in what it shows.
+        return self.fingerprint if self.kind == 'sale' else hashlib.sha256(file.raw).hexdigest()
+
+    def _has_printed_page(self):
+        """Whether Exact has the page of a sale as it would be printed now: it is not printed to
+        find that out.
+        """
+        states = (self.document_step or {}).values()
+        return bool(self.kind == 'sale' and self.document_guid and states) and all(
+            file.get('version') == self.fingerprint and (file.get('id') or file.get('refused'))
+            for file in states
+        )
+
+    def _files_differ(self):
+        """Whether the files in Exact differ from those of the document. The printed page of a sale
+        does not count: it is sent with its entry.
+        """
+        if self.kind == 'sale' or self.is_linked or not self.division_id.send_documents:
+            return False
+        there = {
+            (file.get('of', name), file.get('version'))
+            for name, file in (self.document_step or {}).items()
+            if not file.get('kept')
+        }
+        files, problems = self._files()
+        told = self.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)
+        return there != {(name, version) for name, _raw, version in files} or (
+            {(problem.code, problem.params['name']) for problem in problems} != {
+                (finding.code, finding.params.get('name')) for finding in told
+                if finding.code not in _LEARNED
+            }
+        )
+
+    @api.model
+    def _encoded(self, raw):
+        return base64.b64encode(raw).decode('ascii')

@@ -1,0 +1,410 @@
+"""Reading Exact's ledger: to find what got no answer, to prove what did, to see what was deleted.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import split_every
+
+from ...booking import (
+    READ_FIELDS,
+    Difference,
+    compare,
+    from_dict,
+    own_difference,
+    read_entry,
+)
+from ...booking.adopt import link_differences
+from ...exact_api import (
+    odata,
+    wire,
+)
+from ..base.exact_clock import floor
+from ..base.exact_note import value as as_param
+from ..document.exact_booking_builder import Problem
+from .exact_export_worker import plain_text
+
+# Entries read back with one call; keeps the address of the call below 4 kB.
+READ_BATCH = 40
+# Characters of a GUID as text.
+GUID_LENGTH = 36
+# How long an entry that Exact says it has booked may be missing in its ledger.
+PATIENCE = timedelta(minutes=10)
+# How long to wait after a question that failed, or an answer that was of no use.
+ASK_AGAIN = timedelta(minutes=30)
+# Findings of refusals: they stay though the entry is proved.
+_KEPT_CODES = (
+    'already_processed', 'undo_refused', 'reversal_refused', 'change_unanswered', 'kept_by_period',
+)
+
+_DATES = {'Date', 'DueDate'}
+_MOMENTS = {'Created', 'Modified'}
+_NUMBERS = {
+    'EntryNumber', 'Division', 'FinancialYear', 'FinancialPeriod', 'InvoiceNumber', 'Status',
+    'Type', 'LineNumber',
+}
+_AMOUNTS = {'AmountFC', 'AmountDC', 'AmountVATFC', 'ExchangeRate'}
+
+
+def _decoded(row):
+    """A row of TransactionLines as Python values."""
+    result = {}
+    for name, value in row.items():
+        if name in _DATES:
+            value = wire.as_date(value)
+        elif name in _NUMBERS:
+            value = wire.as_int(value)
+        elif name in _AMOUNTS:
+            value = wire.as_decimal(value)
+        elif name in _MOMENTS:
+            value = wire.as_utc(value)
+        result[name] = value
+    return result
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === DOUBT === #
+
+
+    @api.model
+    def _rows_by_entry(self, rows):
+        """Rows of TransactionLines as Python values, by the GUID of their entry."""
+        by_entry = defaultdict(list)
+        for row in rows:
+            by_entry[wire.as_guid(row['EntryID'])].append(_decoded(row))
+        return by_entry
+
+    @api.model
+    def _gl_types(self, division):
+        """Type of each G/L account of the division, by GUID."""
+        return {
+            row['exact_guid']: row['gl_type']
+            for row in self.env['exact.gl.account'].with_context(active_test=False).search_read(
+                [('division_id', '=', division.id)], ['exact_guid', 'gl_type'],
+            )
+        }
+
+    @api.model
+    def _read_entries(self, client, division, guids):
+        """Read entries of Exact's ledger in bulk.
+
+        :param guids: of the entries, as many as fit into one call.
+        :return: {guid: booking.ReadEntry}
+        """
+        if not guids:
+            return {}
+        by_entry = self._rows_by_entry(client.get(
+            'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
+            filter=odata.any_of('EntryID', [odata.guid(guid) for guid in sorted(guids)]),
+        ))
+        gl_types = self._gl_types(division)
+        self._keep_entry_lines(by_entry)
+        return {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
+
+    @api.model
+    def _keep_entry_lines(self, by_entry):
+        """Remember the ids of ledger lines: Exact names those when somebody deletes an entry."""
+        exports = {
+            export.exact_guid: export
+            for export in self.search([('exact_guid', 'in', list(by_entry))])
+        }
+        ids = {export.id for export in exports.values()}
+        self.env['exact.export.entry.line'].search([('export_id', 'in', list(ids))]).unlink()
+        self.env['exact.export.entry.line'].create([
+            {'export_id': exports[guid].id, 'exact_guid': wire.as_guid(row['ID'])}
+            for guid, rows in by_entry.items() if guid in exports
+            for row in rows
+        ])
+
+    # === READ BACK === #
+
+    @api.model
+    def _verify_sent(self, division, client):
+        """Read back what was sent and compare all of it.
+
+        Entries that were sent since the last look are read with the changes of the journals, up to
+        1,000 lines with one call. Older ones, and those that the journals do not show as meant, are
+        read by their ids.
+
+        :return: whether time ran out before all were compared
+        """
+        sent = self._due_for_reading(division)
+        queue = self.env['exact.export.queue']._of(division)
+        if queue.looked_at and any(
+            not export.is_linked and export.sent_at and export.sent_at >= queue.looked_at
+            for export in sent
+        ):
+            # One call for however many, that tells what others have booked meanwhile, too.
+            self._look(division, client)
+            sent = self._due_for_reading(division)
+        if sent:
+            self._read_open_items(division, client, sent)
+        for batch in sent._batches(READ_BATCH):
+            entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
+            # The ids of the lines are committed, whatever happens in the comparison.
+            entries = batch._completed(client, entries)
+            self._commit_half()
+            batch._compare_each(entries)
+            if not self._commit():
+                return True
+        return False
+
+    @api.model
+    def _due_for_reading(self, division):
+        """The exports that Exact has booked and that were not read back yet."""
+        return self._due(division, 'read_back', order='id')
+
+    def _compare_each(self, entries, *, is_final=True):
+        """Compare these; one document's trouble is no other's."""
+        self._each_by_itself(
+            lambda exports: exports._compare(entries, is_final=is_final),
+            lambda export, error: export._read_failed('verify', error),
+        )
+
+    def _compare(self, entries, *, is_final=True):
+        """Compare the bookings with the entries in Exact; each export ends verified or with
+        findings.
+
+        :param entries: {GUID: booking.ReadEntry}
+        :param bool is_final: False where the entries may have been read in part: then only equal
+            ones count.
+        """
+        verified, different = self.browse(), self.browse()
+        queue = self.env['exact.export.queue']._of(self.division_id) if self else None
+        for export in self:
+            read = entries.get(export.exact_guid)
+            differences = export._differences(read)
+            if not differences and export._waits_for_terms(read, queue):
+                export.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            elif not differences:
+                verified |= export
+            elif not is_final:
+                continue
+            elif read is None and export.sent_at > fields.Datetime.now() - PATIENCE:
+                export.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            else:
+                export._differs(differences, read)
+                different |= export
+        verified._verified(entries)
+        different._hold_if_too_many()
+
+    def _differences(self, read):
+        """The differences between the booking and Exact's entry; for an entry that a person linked,
+        only those by which it is not this document's at all.
+        """
+        booking = from_dict(self.booking)
+        differences = compare(booking, read)
+        if self.is_linked:
+            return link_differences(booking, read)
+        if not differences and self._is_no_credit_note(booking, read):
+            return (Difference('credit_note_type', None, read.type),)
+        return differences
+
+    def _hold_if_too_many(self):
+        """Stop sending if Exact books something else than was sent. Once, it may be the fault of
+        one document; several times, or in another administration, it is not.
+        """
+        for division in self.division_id:
+            mine = self.filtered(lambda export, own=division: export.division_id == own)
+            if any(finding.code == 'read_back' and finding.params.get('field') == 'division'
+                   for finding in mine.finding_ids):
+                division._hold_by_itself('other_division', document=mine[0].display_name)
+                continue
+            since = [('differs_since', '>', division.released_at)] if division.released_at else []
+            count = self.search_count([
+                ('division_id', '=', division.id), ('state', '=', 'sent'),
+                ('has_difference', '=', True), *since,
+            ])
+            if division.hold_after and count >= division.hold_after:
+                division._hold_by_itself('differences', count=count)
+
+    @api.model
+    def _is_no_credit_note(self, booking, read):
+        """Whether Exact took a credit note for an invoice with negative amounts: it wants the other
+        of the two styles."""
+        return booking.is_refund and booking.total < 0 and read.type in (20, 30)
+
+    def _differs(self, differences, read):
+        """Exact's books differ from the booking: add findings that block, and never call it
+        verified.
+        """
+        self.ensure_one()
+        own_sentence = {
+            'missing_entry': Problem('missing_entry'),
+            'credit_note_type': Problem(
+                'credit_note_type', target=('exact.division', self.division_id.id),
+            ),
+        }
+        known = self._differences_told()
+        self._set_findings([
+            own_sentence.get(difference.field) or Problem(
+                'read_back', params={
+                    'field': difference.field,
+                    'meant': self._shown(difference.meant), 'found': self._shown(difference.found),
+                },
+            )
+            for difference in differences
+        ])
+        values = {
+            'has_difference': True,
+            'read_back': self._read_text(read),
+            'modified_at': read and floor(read.modified),
+        }
+        # If an entry is read once more and has the same differences, a queue that a person released
+        # is not held again.
+        if not self._differs_since_sent() or known != self._differences_told():
+            values['differs_since'] = fields.Datetime.now()
+        self.write(values)
+        self._log_attempt('verify', 'refused', self.finding_ids[:1]._note())
+
+    def _differences_told(self):
+        return sorted(
+            (finding.code, json.dumps(finding.params, sort_keys=True))
+            for finding in self.finding_ids if finding.severity == 'blocks'
+        )
+
+    def _differs_since_sent(self):
+        return bool(
+            self.differs_since and (not self.sent_at or self.differs_since >= self.sent_at),
+        )
+
+    def _verified(self, entries):
+        """Exact's books agree with the documents."""
+        if not self:
+            return
+        now = fields.Datetime.now()
+        # An entry that was verified before and is only read again is not announced again.
+        news = self.filtered(
+            lambda export: not export.verified_at or export.verified_at < export.sent_at,
+        )
+        self.finding_ids.filtered(
+            lambda finding: finding.severity == 'blocks' and finding.code not in _KEPT_CODES,
+        ).unlink()
+        for export in self:
+            read = entries[export.exact_guid]
+            export._go(
+                'read_equal',
+                verified_at=now,
+                entry_number=read.entry_number or export.entry_number,
+                invoice_number=read.invoice_number or export.invoice_number,
+                read_back=self._read_text(read),
+                modified_at=floor(read.modified),
+                next_try=False,
+                **export._proof_values(read),
+            )
+            export._note_conversion(read)
+            if export.move_id.state == 'cancel' or export._is_outdated():
+                # The document was edited while its entry was under way: the entry equals what was
+                # sent, but not the document as it is now.
+                export.pending_action = 'recheck'
+                export._trigger_worker()
+        self._log_attempt('verify', 'done')
+        for export in self:
+            export._number_document()
+        news.move_id._message_log_batch(bodies={
+            export.move_id.id: export._verified_text() for export in news
+        })
+        linked = self.filtered('is_linked')
+        if linked:
+            # A look through the journals may have noted them while they were being linked.
+            self.env['exact.entry'].search([
+                ('division_id', 'in', linked.division_id.ids),
+                ('exact_guid', 'in', linked.mapped('exact_guid')),
+            ]).unlink()
+        self._tell_doubles()
+
+    def _note_conversion(self, read):
+        """Say where Exact's conversion into the currency of its books differs by cents."""
+        self.ensure_one()
+        if not self.booking.get('own_total'):
+            return
+        self.finding_ids.filtered(lambda finding: finding.code == 'conversion_cents').unlink()
+        booking = from_dict(self.booking)
+        difference = own_difference(booking, read)
+        if difference:
+            own = self.company_id.currency_id
+            self._add_findings({self: [Problem('conversion_cents', 'informs', {
+                'currency': own.name, 'document_currency': booking.currency,
+                'meant': self._shown(booking.own_total),
+                'found': self._shown(booking.own_total + difference),
+            })]})
+
+    def _verified_text(self):
+        """What the document's chatter says when its entry is proved."""
+        self.ensure_one()
+        values = {
+            'number': self.entry_number, 'journal': self.journal_id.code,
+            'division': self.division_id.display_name,
+        }
+        if self.is_linked:
+            return self.env._(
+                "Linked to entry %(number)s in Exact, journal %(journal)s of %(division)s; "
+                "relation and amounts are equal.", **values,
+            )
+        text = self.env._(
+            "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; "
+            "read back and equal.", **values,
+        )
+        if not self.unproved:
+            return text
+        return self.env._(
+            "%(text)s Not proved, since Exact does not tell it: %(names)s.",
+            text=text, names=self.unproved_text,
+        )
+
+    def _number_document(self):
+        """Where Exact numbers, its number is what the customer pays by."""
+        self.ensure_one()
+        if self.division_id.numbering != 'exact' or self.kind != 'sale':
+            return
+        if self._has_own_number():
+            return
+        reference = self.move_id.payment_reference or ''
+        # The number of an entry that is gone is nothing to come back to.
+        gone = self.move_id.exact_export_ids.filtered(
+            lambda export: export.state == 'deleted' and export._has_own_number()
+            and export.previous_payment_reference is not False
+        )[:1]
+        self.previous_payment_reference = gone.previous_payment_reference if gone else reference
+        self.move_id.payment_reference = str(self.invoice_number or self.entry_number)
+
+    def _has_own_number(self):
+        """Whether the document is paid by the number that Exact gave it."""
+        return self.move_id.payment_reference == str(self.invoice_number or self.entry_number)
+
+    @api.model
+    def _shown(self, value):
+        """A compared value, as a parameter of a finding; records by their names."""
+        if isinstance(value, tuple):
+            return [self._shown(part) for part in value]
+        if isinstance(value, str) and len(value) == GUID_LENGTH:
+            for model in ('exact.gl.account', 'exact.relation', 'exact.project'):
+                record = self.env[model].with_context(active_test=False).search(
+                    [('exact_guid', '=', value)], limit=1,
+                )
+                if record:
+                    return record.display_name
+        return as_param(value)
+
+    @api.model
+    def _kept(self, value):
+        """A value of a difference as it is stored, to be told in the reader's language."""
+        return self._shown(value)
+
+    @api.model
+    def _read_text(self, read):
+        """What was read back, for people and auditors."""
+        if read is None:
+            return ''
+        return json.dumps(asdict(read), default=plain_text)
+
+    # === DELETED IN EXACT === #
+
+
+    def _batches(self, size):
+        return (self.browse(ids) for ids in split_every(size, self.ids))

@@ -1,0 +1,376 @@
+"""Relations of the documents that are sent: the one that Exact has, or a new one.
+
+`booking.party` decides who is who, for relations that are looked up in Exact and for mirrored ones.
+Where it is not certain, the relations that were found are mirrored and the document is checked
+anew: the check asks a person.
+"""
+
+from dataclasses import replace
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import fields, models
+
+from ...booking import fit_text
+from ...booking.party import choose, is_same_card, party
+from ...booking.party_numbers import bank_account, compact, is_iban
+from ...exact_api import Forbidden, MalformedAnswer, OutcomeUnknown, Rejected, odata, wire
+from ..base.exact_clock import is_about, may_still_come, naive
+from ..base.exact_error_text import describe
+from ..base.exact_note import note
+from ..document.exact_booking_builder import Problem, stand_in
+from ..mapping.exact_relation_match import known_party, own_text
+
+RELATION_RESOURCE = 'crm/Accounts'
+_BANK_ACCOUNTS = 'crm/BankAccounts'
+_SELECT = [
+    'ID', 'Code', 'Name', 'Status', 'IsSupplier', 'VATNumber', 'ChamberOfCommerce', 'Country',
+    'Email', 'Postcode', 'City', 'Blocked', 'Created', 'Creator',
+]
+
+
+class RelationQuestion(Exception):  # noqa: N818  the name says what happened
+    """Exact has relations that a partner may be: a person has to say."""
+
+
+class RelationRefused(Rejected):
+    """Exact does not take `partner` as a relation."""
+
+    def __init__(self, partner, error):
+        super().__init__(
+            error.args[0], kinds=error.kinds, status=error.status, messages=error.messages,
+            resource=error.resource, method=error.method,
+        )
+        self.partner = partner
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === RELATIONS === #
+
+    def _ensure_relations(self, client, booking):
+        """Make the relations that the booking still has stand-ins for.
+
+        :return: the booking with real relations.
+        """
+        # The relation that the check found exists; only others can be stand-ins.
+        known = self.relation_id
+        if _relations_of(booking) - {'', known.exact_guid}:
+            booking, known = self._make_relations(client, booking)
+        if known:
+            self._fit_relation(client, known, booking.kind)
+            if known != self.relation_id:
+                self.relation_id = known
+        return booking
+
+    def _stand_ins(self, booking):
+        """The relations that a booking of this document names and that are yet to be made.
+
+        :return: {GUID that stands in for the relation: partner}
+        """
+        move, named = self.move_id, _relations_of(booking)
+        partners = (
+            move.commercial_partner_id
+            | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
+        )
+        return {guid: one for one in partners if (guid := stand_in(one.id)) in named}
+
+    def _make_relations(self, client, booking):
+        """Put real relations in the place of stand-ins.
+
+        :return: (booking, relation of the entry)
+        """
+        real = {}
+        for guid, partner in self._stand_ins(booking).items():
+            self._commit_half()
+            real[guid] = self._create_relation(client, partner, booking.kind).exact_guid
+        booking = replace(
+            booking,
+            relation=real.get(booking.relation, booking.relation),
+            lines=tuple(
+                replace(line, relation=real.get(line.relation, line.relation))
+                for line in booking.lines
+            ),
+        )
+        return booking, self.env['exact.relation'].search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', '=', booking.relation),
+        ], limit=1) if booking.relation else self.env['exact.relation']
+
+    def _create_relation(self, client, partner, kind):
+        """The relation of a partner: one made meanwhile, one that Exact has, or a new one."""
+        mapping_model = self.env['exact.partner.mapping']
+        mapping = mapping_model.search([
+            ('division_id', '=', self.division_id.id), ('partner_id', '=', partner.id),
+        ], limit=1)
+        if mapping.relation_id:
+            self._bring_bank_account(client, mapping)
+            return mapping.relation_id
+        values, omissions = self.division_id._relation_body(partner, kind)
+        row = self._find_remote_relation(
+            client, partner, values, mapping.asked_at,
+            wants_new=mapping.is_new or bool((self.overrides or {}).get('create_relation')),
+        )
+        if row:
+            self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
+            return self._keep_relation(partner, row)
+        if may_still_come(mapping.asked_at, fields.Datetime.now()):
+            raise OutcomeUnknown("the relation may be there without being seen yet")
+        # Somebody may have made its row during the call.
+        self._commit_half()
+        mapping = mapping_model._remember(self.division_id, partner)
+        if mapping.relation_id:
+            return mapping.relation_id
+        try:
+            answer = self._post_new(client, mapping, 'asked_at', RELATION_RESOURCE, values)
+        except Rejected as error:
+            raise RelationRefused(partner, error) from error
+        guid = wire.as_guid(answer.get('ID'))
+        if not guid:
+            raise MalformedAnswer(self.env._("Exact answered without a relation."))
+        self._log_attempt('relation', 'done', partner.display_name)
+        self._name_omissions(partner, omissions)
+        if kind == 'purchase':
+            mapping.pending_account_id = self._own_account(partner)
+        relation = self._keep_relation(partner, {**values, 'ID': guid}, 'created')
+        self._bring_bank_account(client, mapping)
+        return relation
+
+    def _keep_relation(self, partner, row, reason=False):
+        """Keep a relation that Exact has, whatever happens with this document.
+
+        :param row: what Exact was told of it, or told, in its property names.
+        :param reason: why it is the partner, a key of REASONS
+        """
+        # Only a new transaction sees what the refresh has read since this one began.
+        self._commit_half()
+        try:
+            return self._adopt_relation(partner, row, reason)
+        except UniqueViolation:
+            # The refresh read it in this very moment.
+            self.env.cr.rollback()
+            return self._adopt_relation(partner, row, reason)
+
+    def _adopt_relation(self, partner, row, reason):
+        relation = self.env['exact.relation']._adopt(
+            self.division_id, wire.as_guid(row['ID']), row,
+        )
+        self.env['exact.partner.mapping']._remember(
+            self.division_id, partner, relation, reason,
+        )
+        self._commit_half()
+        return relation
+
+    def _find_remote_relation(self, client, partner, values, asked_at, *, wants_new):
+        """A relation that came into Exact after the last refresh, or in an attempt without answer.
+
+        :param values: what Exact would be told of it.
+        :param asked_at: when Exact was asked for this relation before, by whichever document.
+        :param bool wants_new: a person saw the relations that there are, and wants none of them.
+        :return: its row, None if there is none
+        :raise RelationQuestion: some may be it
+        """
+        ours = known_party(partner, self.division_id._home_country(), _place(values))
+        rows = {
+            wire.as_guid(row['ID']): row
+            for row in client.get(
+                RELATION_RESOURCE, select=_SELECT, filter=' or '.join(_terms(ours, partner)),
+            )
+        }
+        relation_model = self.env['exact.relation']
+        known = relation_model.with_context(active_test=False).search([
+            ('division_id', '=', self.division_id.id), ('exact_guid', 'in', list(rows)),
+        ]) if rows else relation_model
+        answers = self._made_when_asked(asked_at, rows, known)
+        if wants_new:
+            seen = {*known.mapped('exact_guid')} - answers
+            rows = {guid: row for guid, row in rows.items() if guid not in seen}
+        # sudo: who was parted from whom is decided for everybody
+        parted = known.filtered(
+            lambda relation: partner in relation.sudo().parted_partner_ids,
+        ).mapped('exact_guid')
+        theirs = {guid: _row_party(row) for guid, row in rows.items()}
+        choice = choose(ours, theirs.items(), parted)
+        if choice.key:
+            return rows[choice.key]
+        cards = [
+            guid for guid in choice.candidates
+            if guid not in parted
+            and is_same_card(ours, theirs[guid], is_answer=guid in answers)
+        ]
+        if len(cards) == 1:
+            return rows[cards[0]]
+        # A name alone is no reason to ask: a namesake is somebody else more often than not.
+        asked = [
+            guid for guid, verdict in choice.candidates.items()
+            if set(verdict.reasons) - {'same_name'}
+        ]
+        if asked and not wants_new:
+            self._commit_half()
+            for guid in asked:
+                relation_model._adopt(self.division_id, guid, rows[guid])
+            raise RelationQuestion
+        return None
+
+    def _made_when_asked(self, asked_at, rows, known):
+        """GUIDs of what may have become of a request without answer: relations that our user of
+        Exact made about then, and that are no other partner's.
+
+        :param rows: {GUID: row of crm/Accounts}
+        :param known: those of them that are mirrored
+        """
+        if not asked_at:
+            return set()
+        # sudo: who the user of the connection is in Exact, is no secret of its tokens
+        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        linked = self.env['exact.partner.mapping'].search([
+            ('division_id', '=', self.division_id.id), ('relation_id', 'in', known.ids),
+        ]).relation_id.mapped('exact_guid')
+        return {
+            guid for guid, row in rows.items()
+            if guid not in linked
+            and is_about(asked_at, naive(wire.as_utc(row.get('Created'))))
+            and (not user_guid or wire.as_guid(row.get('Creator')) == user_guid)
+        }
+
+    def _check_anew(self):
+        """Have the document checked anew: the relations that Exact has are mirrored now, and the
+        check asks about them.
+        """
+        self._log_attempt('relation', 'later', note('attempt/may_be_known'))
+        self._go('check_anew', next_try=False)
+        self._trigger_worker()
+
+    def _fit_relation(self, client, relation, kind):
+        """Let a linked relation be what the document needs: customer, supplier or both."""
+        values = {}
+        if kind == 'sale' and not relation.is_customer:
+            values['Status'] = 'C'
+        if kind == 'purchase' and not relation.is_supplier:
+            values['IsSupplier'] = True
+        if not values:
+            return
+        self._commit_half()
+        client.put(RELATION_RESOURCE, relation.exact_guid, values)
+        relation.write({
+            'status': values.get('Status', relation.status),
+            'is_supplier': values.get('IsSupplier', relation.is_supplier),
+        })
+        self._log_attempt('relation', 'done', relation.display_name)
+
+    # === WHAT IS NICE TO HAVE === #
+
+    def _name_omissions(self, partner, omissions):
+        """Add findings on what Exact would not take of a new relation: once, on the document that
+        made it.
+        """
+        self._add_findings({self: [
+            Problem(
+                'relation_shortened' if omission.limit else 'relation_left_out', 'informs',
+                {
+                    'partner': partner.display_name, 'field': omission.field,
+                    'value': omission.text, 'limit': omission.limit,
+                },
+                ('res.partner', partner.id),
+            )
+            for omission in omissions
+        ]})
+
+    def _own_account(self, partner):
+        """The bank account of a new supplier: that of the bill, else the first that is trusted,
+        else the first.
+
+        :return: `res.partner.bank`
+        """
+        own = partner.bank_ids
+        chosen = self.move_id.partner_bank_id & own
+        return chosen or own.filtered('allow_out_payment')[:1] or own[:1]
+
+    def _bring_bank_account(self, client, mapping):
+        """Give a relation that was made here the bank account of its partner, if Exact has it not.
+
+        It is nice to have: what Exact says no to is named, and the document goes on.
+        """
+        bank = mapping.pending_account_id
+        if not bank:
+            return
+        number = bank_account(bank.acc_number)
+        relation = mapping.relation_id
+        if not is_iban(number):
+            self._leave_account_out(mapping, '')
+            return
+        rows = client.get(
+            _BANK_ACCOUNTS, select=['ID', 'BankAccount', 'IBAN'],
+            filter=odata.eq('Account', odata.guid(relation.exact_guid)),
+        )
+        there = {
+            bank_account(wire.as_text(row[name]))
+            for row in rows for name in ('BankAccount', 'IBAN')
+        }
+        if number not in there:
+            if may_still_come(mapping.account_asked_at, fields.Datetime.now()):
+                raise OutcomeUnknown("the bank account may be there without being seen yet")
+            body = {'Account': relation.exact_guid, 'BankAccount': number, 'Main': True}
+            if bank.bank_bic:
+                body['BICCode'] = compact(bank.bank_bic)
+            if bank.acc_holder_name:
+                body['BankAccountHolderName'] = fit_text(bank.acc_holder_name, 50)
+            try:
+                self._post_new(client, mapping, 'account_asked_at', _BANK_ACCOUNTS, body)
+            except (Rejected, Forbidden) as error:
+                self._leave_account_out(mapping, " ".join(error.messages) or describe(error))
+                return
+        mapping.write({'pending_account_id': False, 'account_asked_at': False})
+        self._commit_half()
+
+    def _leave_account_out(self, mapping, words):
+        partner, bank = mapping.partner_id, mapping.pending_account_id
+        self._add_findings({self: [Problem(
+            'relation_left_out', 'informs',
+            {
+                'partner': partner.display_name, 'field': 'iban', 'value': bank.acc_number,
+                'words': words,
+            },
+            ('res.partner', partner.id),
+        )]})
+        mapping.write({'pending_account_id': False, 'account_asked_at': False})
+        self._commit_half()
+
+
+def _relations_of(booking):
+    """GUIDs of relations, and stand-ins, that a booking names."""
+    return {booking.relation, *(line.relation for line in booking.lines)}
+
+
+def _terms(ours, partner):
+    """The terms of the filter by which a relation is looked up; numbers are written in many ways.
+    """
+    numbers = {
+        'VATNumber': (ours.vat, own_text(partner, 'vat')),
+        'ChamberOfCommerce': (ours.chamber, own_text(partner, 'company_registry')),
+    }
+    for name, (number, written) in numbers.items():
+        if not number:
+            continue
+        forms = {number} if isinstance(number, str) else {*number.keys, number.text}
+        yield from (
+            odata.eq(name, form) for form in sorted({*forms, compact(written), fit_text(written)})
+            if form
+        )
+    if ours.name:
+        yield odata.eq('Name', ours.name)
+
+
+def _row_party(row):
+    """Who a relation is by a row of crm/Accounts."""
+    return party(
+        country=wire.as_text(row.get('Country')), vat=wire.as_text(row.get('VATNumber')),
+        chamber=wire.as_text(row.get('ChamberOfCommerce')), name=wire.as_text(row.get('Name')),
+        place=_place(row),
+    )
+
+
+def _place(values):
+    return tuple(
+        wire.as_text(values.get(name)) or '' for name in ('Email', 'Postcode', 'City')
+    )

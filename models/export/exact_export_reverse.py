@@ -1,0 +1,151 @@
+"""The opposite of an entry that Exact no longer lets go."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from odoo import fields, models
+
+from ...booking import (
+    compare,
+    from_dict,
+    is_ledger_only,
+    resource,
+)
+from ...booking.payload import has_reference
+from ...booking.rules import next_open_period
+from ...exact_api import (
+    MalformedAnswer,
+    odata,
+    wire,
+)
+from ..base.exact_clock import may_still_come
+from ..document.exact_booking_builder import BookingBuilder, Problem
+from .exact_export_change import _POSTED, _TAKEN_BACK
+from .exact_export_read_back import PATIENCE
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    def _settle_reversal(self, client):
+        """Find out what became of a reversal that got no answer, before anything else is done with
+        the entry: what is reversed is neither reversed again nor undone nor updated.
+
+        :return: whether the entry is reversed, or may be
+        """
+        return bool(self.reversal_asked_at) and self._find_reversal(client)
+
+    def _find_reversal(self, client):
+        """Look whether Exact has the reversal already: one that got no answer, or of which a
+        restored backup knows nothing.
+
+        :return: whether the entry is reversed, or may be
+        """
+        found = self._look_up_reversal(client, self._opposite())
+        if found:
+            self._reversed(found[0].entry_id, found[0].entry_number)
+            return True
+        if may_still_come(self.reversal_asked_at, fields.Datetime.now()):
+            self._look_again(self.reversal_asked_at)
+            return True
+        self.reversal_asked_at = False
+        return False
+
+    def _do_reverse(self, client):
+        """Book the opposite in an open period, for entries that Exact no longer lets go."""
+        if self._find_reversal(client):
+            return
+        division = self.division_id
+        booking = from_dict(self.booking)
+        read = self._read_entries(client, division, {self.exact_guid}).get(self.exact_guid)
+        if read is None and self.sent_at > fields.Datetime.now() - PATIENCE:
+            # It was booked just now: Exact may have it without showing it yet.
+            self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            return
+        if read is None:
+            self._gone()
+            return
+        differences = [
+            difference for difference in compare(booking, read)
+            if difference.field in _TAKEN_BACK
+        ]
+        if differences:
+            # Exact's entry differs from what was sent, so the opposite of what was sent would not
+            # offset it.
+            self._go('read_again')
+            self._differs(differences, read)
+            self._add_findings({self: [Problem('reversal_differs')]})
+            self.pending_action = False
+            return
+        builder = BookingBuilder(division, self.move_id)
+        facts = division._booking_facts(builder, [])
+        period = next_open_period(facts, booking.journal, booking.entry_date)
+        if not period:
+            self._set_findings([
+                Problem('period_unknown', params={'date': str(booking.entry_date)}),
+            ])
+            self._give_up_action('reverse')
+            return
+        opposite = replace(
+            self._opposite(), entry_date=max(booking.entry_date, period.start),
+            year=period.year, period=period.number,
+        )
+        answer = self._post_new(
+            client, self, 'reversal_asked_at', resource(opposite), self._body(opposite),
+        )
+        guid = wire.as_guid(answer.get('EntryID'))
+        if not guid:
+            raise MalformedAnswer(self.env._("Exact answered without an entry."))
+        self._reversed(guid, wire.as_int(answer.get('EntryNumber')))
+
+    def _opposite(self):
+        """The booking that offsets the entry; its date and period are yet to be chosen."""
+        booking = from_dict(self.booking)
+        return replace(
+            booking, is_refund=not booking.is_refund, total=-booking.total,
+            vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
+            document='', payment_reference='',
+            description=self.env._("Reversal of entry %s", self.entry_number),
+            lines=tuple(
+                replace(
+                    line, amount=-line.amount, date=None, document='',
+                    vat_amount=None if line.vat_amount is None else -line.vat_amount,
+                    from_date=None, to_date=None,
+                )
+                for line in booking.lines
+            ),
+        )
+
+    def _reversed(self, guid, number):
+        self.write({'reversal_guid': guid, 'reversal_number': number or 0})
+        self._undone(self.env._(
+            "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
+            number=self.entry_number, reversal=number,
+        ))
+
+    def _look_up_reversal(self, client, booking):
+        """The opposite entry that an earlier attempt may have booked."""
+        ledger_only = is_ledger_only(booking.kind)
+        rows = client.get(
+            'bulk/Financial/TransactionLines', select=['EntryID', 'AmountFC', 'Description'],
+            filter=odata.all_of(
+                odata.eq('JournalCode', booking.journal),
+                odata.startswith('Description', booking.your_ref) if ledger_only
+                else odata.eq('YourRef', booking.your_ref),
+            ),
+        )
+        guids = {
+            wire.as_guid(row['EntryID']) for row in rows
+            if not ledger_only
+            or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
+        }
+        # An entry that belongs to an export is not our reversal, even if that export is over.
+        known = self._of_entries(guids)
+        guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
+        return [
+            entry for entry in self._read_entries(client, self.division_id, guids).values()
+            # The relation counts as well: several vendors may use the same number.
+            if not (_POSTED | {'relation'}) & {
+                difference.field for difference in compare(booking, entry)
+            }
+        ]

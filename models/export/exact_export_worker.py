@@ -1,0 +1,236 @@
+"""The engine: takes exports from the queue and brings them into Exact, step by committed step.
+
+Nothing here runs in a person's request. Whoever is killed at any line leaves a state that the next
+run can go on from; what may have reached Exact is looked up before it is ever sent again.
+"""
+
+import logging
+from collections import defaultdict
+from datetime import timedelta
+
+from psycopg2 import OperationalError
+from psycopg2.errors import SerializationFailure
+
+from odoo import api, fields, models
+
+from ...exact_api import ExactError, NeedsReconnect, RateLimited
+from ..administration.exact_export_queue import BUSY
+from ..base.exact_clock import ceil
+from ..base.exact_error_text import describe
+from ..base.exact_note import note
+from ..document.exact_booking_builder import Problem
+
+_logger = logging.getLogger(__name__)
+
+# Documents that are built and checked together: what they share is read once.
+CHECK_BATCH = 200
+# And so many in one turn: the rest while what is checked is on its way.
+CHECK_AT_ONCE = 1000
+# So many entries that wait to be read back are about one page of ledger lines.
+VERIFY_AT = 250
+# Four of them, since what the journals changed shortly before is read along.
+VERIFY_MANY = 4 * VERIFY_AT
+VERIFY_AFTER = timedelta(minutes=10)
+# After so many tries without an answer a person has to look.
+MAX_ATTEMPTS = 5
+# Findings that block by the rules, but that the engine mends by itself on linked relations.
+_MENDED = {'relation_not_customer', 'relation_not_supplier'}
+
+
+def plain_text(value):
+    """What json cannot write, as text."""
+    return str(value)
+
+
+class ExactExport(models.Model):
+    _inherit = 'exact.export'
+
+    # === SCHEDULED ACTIONS === #
+
+    @api.model
+    def _cron_process(self):
+        """Serve the divisions that have something to do, who waited longest first.
+
+        Runs in several scheduled actions at once: each takes divisions that no other one serves.
+        """
+        divisions = self._due_divisions()
+        cron = self.env['ir.cron']
+        cron._commit_progress(remaining=len(divisions))
+        # Many divisions have to be looked at again at the same moment: woken for it once.
+        again = defaultdict(self.env['exact.division'].browse)
+        for division in divisions:
+            moment = self._turn(division)
+            if moment:
+                again[moment] |= division
+            if not cron._commit_progress(1):
+                again[fields.Datetime.now()] |= divisions
+                break
+        for moment, waiting in again.items():
+            self._enqueue(waiting, moment)
+
+    @api.model
+    def _work(self, division):
+        """Do all that is due in one division, and have it served again when more is.
+
+        Whoever wakes it in the pause after a failure, or before a limit ends, has it served then.
+
+        :return: that moment, None if nothing waits
+        """
+        moment = self._next_moment(division)
+        if not moment or moment <= fields.Datetime.now():
+            moment = self._turn(division)
+        if moment:
+            self._enqueue(division, moment)
+        return moment
+
+    @api.model
+    def _turn(self, division):
+        """Do all that is due in one division; a failure stops no other division.
+
+        :return: when it has to be served again, None if nothing waits
+        """
+        with self._serving(division) as mine:
+            return self._turn_alone(division) if mine else fields.Datetime.now() + BUSY
+
+    @api.model
+    def _turn_alone(self, division):
+        company = division.company_id
+        worker = self.with_company(company).with_context(
+            allowed_company_ids=company.ids, lang=company.partner_id.lang,
+            # What the worker does is told by attempts, not by a message per state.
+            tracking_disable=True,
+        )
+        division = division.with_env(worker.env)
+        retry_at = reason = limited_by = more = False
+        try:
+            more = worker._process_division(division)
+        except RateLimited as error:
+            self.env.cr.rollback()
+            # Woken at full seconds, and never before the moment: the next chance is minutes later
+            retry_at, limited_by = ceil(error.retry_at), error.scope
+        except SerializationFailure:
+            # Somebody changed what was being worked on; it is done with the next turn.
+            self.env.cr.rollback()
+        except NeedsReconnect:
+            # The connection tells its people itself; the queue waits until it is back.
+            self.env.cr.rollback()
+        except ExactError as error:
+            self.env.cr.rollback()
+            _logger.info("Exact division %s: %s", division.code, type(error).__name__)
+            retry_at, reason = None, describe(error)
+        except Exception as error:
+            self.env.cr.rollback()
+            _logger.exception("Exact division %s: export failed", division.code)
+            retry_at, reason = None, note('finding/unexpected', reason=type(error).__name__)
+        worker.env['exact.export.queue']._of(division)._served(retry_at, reason, limited_by)
+        self._commit()
+        moment = self._next_moment(division)
+        # If a turn changed nothing, the next one does not begin at once.
+        return moment if more or not moment else max(moment, fields.Datetime.now() + BUSY)
+
+    @api.model
+    def _process_division(self, division):
+        """All that is due in one division, each step committed.
+
+        :return: whether time ran out before all was done
+        """
+        if not division.active:
+            # An archived administration is not served, whatever woke us.
+            return False
+        self._recover_claims(division)
+        more = self._check_proposed(division)
+        self._recheck_changed(division)
+        closed = division.connection_id.sudo().state != 'connected' or division.unreachable_reason
+        if closed or not (self._due_in(division) or self._is_look_due(division)):
+            return more
+        with division._client() as client:
+            self._resolve_uncertain(division, client)
+            self._look_at_deleted(division, client)
+            if self._verify_first(division):
+                # At the limit of calls a large queue takes many turns: nobody waits for the last.
+                more |= self._verify_sent(division, client)
+            if not division.hold:
+                more |= self._do_pending(division, client)
+                more |= self._send_ready(division, client)
+            self._look_if_due(division, client)
+            if not more or self._verify_first(division):
+                # With many at once: the next turn sends on, a call for each turn's few is a waste.
+                more |= self._verify_sent(division, client)
+        return more
+
+    @api.model
+    def _verify_first(self, division):
+        """Whether so many entries, or so old ones, wait to be read back that it is done now."""
+        sent = self.search([
+            ('division_id', '=', division.id), ('work', '=', 'read_back'),
+        ], order='sent_at', limit=VERIFY_MANY)
+        oldest = sent[:1].sent_at
+        return len(sent) == VERIFY_MANY or (
+            oldest and oldest < fields.Datetime.now() - VERIFY_AFTER
+        )
+
+    @api.model
+    def _due_in(self, division):
+        """Whether there is anything to ask or tell Exact."""
+        now = fields.Datetime.now()
+        return self.search_count([
+            ('division_id', '=', division.id),
+            '|', ('next_try', '=', False), ('next_try', '<=', now),
+            ('work', 'in', [kind.name for kind in self._work_kinds() if kind.asks_exact]),
+        ], limit=1)
+
+    def _due(self, division, work, **kwargs):
+        """Those of a division in which work of this kind can be done now."""
+        return self.search([
+            ('division_id', '=', division.id), ('work', '=', work),
+            '|', ('next_try', '=', False), ('next_try', '<=', fields.Datetime.now()),
+        ], **kwargs)
+
+    def _commit(self):
+        """Commit the step.
+
+        :return: seconds that are left for this run.
+        """
+        # A step that counts: Odoo gives up on actions that are killed again and again without any.
+        return self.env['ir.cron']._commit_progress(1)
+
+    def _commit_half(self):
+        """Commit what was written in the middle of a step, which goes on."""
+        self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
+
+    # === BUILD AND CHECK === #
+
+
+    def _each_by_itself(self, work, failed):
+        """Do the work on all of them; where that fails, on each alone: one document's trouble is no
+        other's.
+
+        :param work: callable that is given exports.
+        :param failed: callable that is given the export and the exception that it alone raised.
+        """
+        try:
+            work(self)
+            self.env.flush_all()
+        except (OperationalError, ExactError):
+            raise
+        except Exception:
+            _logger.info("Exact: %s exports are done one by one", len(self), exc_info=True)
+            self.env.cr.rollback()
+        else:
+            return
+        for export in self:
+            try:
+                work(export)
+                self.env.flush_all()
+            except (OperationalError, ExactError):
+                raise
+            except Exception as error:
+                self.env.cr.rollback()
+                _logger.exception("Exact: export %s failed", export.id)
+                failed(export, error)
+            self._commit()
+
+    @api.model
+    def _unexpected(self, error):
+        """The finding of an error that nobody foresaw."""
+        return Problem('unexpected', params={'reason': f"{type(error).__name__}: {error}"[:200]})

@@ -1,0 +1,1 @@
+"""Which record of Exact stands for which of Odoo."""

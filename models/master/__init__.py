@@ -1,0 +1,1 @@
+"""Mirrors of Exact's master data, and the engine that keeps them."""

@@ -1,0 +1,107 @@
+from odoo import api, fields, models
+
+from ..base.exact_note import told
+from .exact_sync_resources import RESOURCES
+
+
+class ExactCursor(models.Model):
+    """How far the mirror of one resource of a division has come.
+
+    Written by the synchronisation alone, always in the transaction of the page that it counts.
+    """
+
+    _name = 'exact.cursor'
+    _description = "Exact Synchronisation"
+    _order = 'division_id, sequence, id'
+    _rec_name = 'label'
+
+    division_id = fields.Many2one(
+        'exact.division', required=True, ondelete='cascade', index=True, readonly=True,
+    )
+    company_id = fields.Many2one(
+        related='division_id.company_id', string="Company", store=True, precompute=True, index=True,
+    )
+    resource = fields.Char(required=True, readonly=True)
+    label = fields.Char(string="Master Data", compute='_compute_label')
+    sequence = fields.Integer(readonly=True)
+    state = fields.Selection(
+        [
+            ('waiting', "Waiting"), ('running', "Running"), ('done', "Up to Date"),
+            ('error', "Failed"), ('skipped', "No Access"),
+        ],
+        string="Status", required=True, default='waiting', readonly=True,
+    )
+    note = fields.Json(readonly=True, help="What is to be told, see exact_note.")
+    message = fields.Char(compute='_compute_message')
+
+    # === WHAT CAME IN === #
+
+    row_count = fields.Integer(string="Records", readonly=True, help="Records that Exact has now.")
+    last_page_at = fields.Datetime(string="Last Page", readonly=True)
+    last_success_at = fields.Datetime(string="Last Complete", readonly=True)
+    next_at = fields.Datetime(
+        string="Next", required=True, default=fields.Datetime.now, index=True, readonly=True,
+    )
+
+    broken_rows = fields.Json(
+        readonly=True, help="Rows that could not be read: list of {key, why}; the last twenty.",
+    )
+    broken_count = fields.Integer(readonly=True, help="How many rows could not be read.")
+    broken_text = fields.Char(string="Left Out", compute='_compute_broken_text')
+
+    # === WHERE IT IS === #
+
+    position = fields.Char(
+        readonly=True,
+        help="Up to where Exact has been read: a counter of 64 bits or a moment, by resource.",
+    )
+    page_key = fields.Char(
+        readonly=True,
+        help="The last record of the reading that is going on, where pages go by key.",
+    )
+    is_full = fields.Boolean(
+        string="Complete Reading", default=True, readonly=True,
+        help="Everything is read, not only the changes; what is not seen then has vanished.",
+    )
+    is_complete = fields.Boolean(
+        readonly=True, help="Everything has been read at least once; conclusions may be drawn.",
+    )
+    run = fields.Integer(readonly=True, help="Number of the complete reading.")
+    run_started_at = fields.Datetime(readonly=True)
+    full_at = fields.Datetime(string="Last Complete Reading", readonly=True)
+    has_changes = fields.Boolean(readonly=True)
+    failure_count = fields.Integer(readonly=True)
+    failed_at = fields.Datetime(readonly=True, help="When reading it failed the last time.")
+
+    _resource_uniq = models.Constraint(
+        'UNIQUE(division_id, resource)', "This resource already has its cursor.",
+    )
+
+    @api.depends('note')
+    @api.depends_context('lang', 'tz')
+    def _compute_message(self):
+        for cursor in self:
+            cursor.message = told(self.env, cursor.note)
+
+    @api.depends('resource')
+    @api.depends_context('lang')
+    def _compute_label(self):
+        # The labels are lazy texts: this gives them in the reader's language
+        translate = self.env._
+        for cursor in self:
+            resource = RESOURCES.get(cursor.resource)
+            cursor.label = translate(resource.label) if resource else cursor.resource
+
+    @api.depends('broken_rows', 'broken_count')
+    @api.depends_context('lang')
+    def _compute_broken_text(self):
+        for cursor in self:
+            cursor.broken_text = self.env._(
+                "%(count)s records of Exact cannot be read and are left out (%(names)s); all "
+                "others are here. Open and save them in Exact, or report it.",
+                count=cursor.broken_count,
+                names=", ".join(
+                    f"{entry['key']}: {entry['why']}" if entry['key'] else entry['why']
+                    for entry in cursor.broken_rows[:3]
+                ),
+            ) if cursor.broken_rows else False

@@ -1,0 +1,62 @@
+from odoo.tests import tagged
+
+from ..export_common import ExactExportCase
+
+
+@tagged('post_install', '-at_install')
+class TestExportList(ExactExportCase):
+    """What the list of documents shows of Exact, and what that costs."""
+
+    def columns(self, moves):
+        self.env.invalidate_all()
+        moves.mapped('state')
+        return moves.web_read({'exact_state': {}, 'exact_entry_number': {}, 'exact_message': {}})
+
+    def test_one_query_for_the_whole_list(self):
+        moves = self.env['account.move'].union(*(
+            self.document('out_invoice', [(price, self.tax_21)]) for price in range(1, 6)
+        ))
+        self.export(moves)
+        rows = self.columns(moves)
+        self.assertEqual({row['exact_state'] for row in rows}, {'verified'})
+        self.assertEqual(
+            [row['exact_entry_number'] for row in rows],
+            [str(move.exact_export_id.entry_number) for move in moves],
+        )
+        self.assertEqual({row['exact_message'] for row in rows}, {False})
+        # The documents themselves, and one more
+        self.env.invalidate_all()
+        with self.assertQueryCount(2):
+            moves.mapped('state')
+            moves.web_read({'exact_state': {}, 'exact_entry_number': {}, 'exact_message': {}})
+
+    def test_the_latest_export_speaks(self):
+        move = self.document('out_invoice', [(10, self.tax_21)])
+        first = self.export(move)
+        move.action_exact_undo()
+        self.run_cron('ir_cron_exact_export')
+        [row] = self.columns(move)
+        self.assertEqual((row['exact_state'], row['exact_entry_number']), ('undone', False))
+        second = self.export(move)
+        self.assertNotEqual(first, second)
+        [row] = self.columns(move)
+        self.assertEqual(
+            (row['exact_state'], row['exact_entry_number']),
+            ('verified', str(second.entry_number)),
+        )
+
+    def test_a_verified_document_tells_what_blocks(self):
+        move = self.document('out_invoice', [(10, self.tax_21)])
+        export = self.export(move)
+        self.control('process_entry', entry=export.exact_guid)
+        move.action_exact_undo()
+        self.run_cron('ir_cron_exact_export')
+        other = self.document('out_invoice', [(20, self.tax_21)])
+        self.export(other)
+        told, silent = self.columns(move | other)
+        self.assertEqual(told['exact_state'], 'verified')
+        self.assertEqual(told['exact_message'], export.finding_ids.filtered(
+            lambda finding: finding.severity == 'blocks',
+        )[:1].message)
+        self.assertTrue(told['exact_message'])
+        self.assertFalse(silent['exact_message'])

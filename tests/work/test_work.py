@@ -1,0 +1,81 @@
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from ..export_common import ExactExportCase
+
+
+@tagged('post_install', '-at_install')
+class TestWork(ExactExportCase):
+    """What is due is said in one place; index, search and turn follow from it."""
+
+    def create_export(self, **values):
+        return self.env['exact.export'].sudo().create({
+            'move_id': self.init_invoice('out_invoice', amounts=[10], post=True).id,
+            'division_id': self.division.id, 'kind': 'sale', **values,
+        })
+
+    def test_what_is_due_in_each_state(self):
+        for values, work in (
+            ({'state': 'proposed'}, 'check'),
+            ({'state': 'sending'}, 'recover'),
+            ({'state': 'uncertain'}, 'look_up'),
+            ({'state': 'ready'}, 'send'),
+            ({'state': 'sent'}, 'read_back'),
+            ({'state': 'sent', 'has_difference': True}, False),
+            ({'state': 'sent', 'pending_action': 'undo'}, 'change'),
+            ({'state': 'verified'}, False),
+            ({'state': 'verified', 'pending_action': 'update'}, 'change'),
+            ({'state': 'verified', 'pending_action': 'recheck'}, 'compare'),
+            ({'state': 'verified', 'lines_deleted': True}, False),
+            ({'state': 'verified', 'lines_deleted': True, 'exact_guid': 'x'}, 'look_at_deleted'),
+            ({'state': 'undone', 'pending_action': 'undo'}, 'change'),
+            ({'state': 'blocked'}, False), ({'state': 'refused'}, False),
+            ({'state': 'superseded'}, False), ({'state': 'deleted'}, False),
+        ):
+            with self.subTest(**values):
+                export = self.create_export(**values)
+                self.assertEqual(export.work, work)
+                kinds = [kind.name for kind in export._work_kinds()]
+                self.assertEqual(
+                    export.search([('id', '=', export.id), ('work', 'in', kinds)]),
+                    export if work else export.browse(),
+                )
+
+    def plan(self, condition):
+        """How PostgreSQL would look for rows, if it reads no table as a whole."""
+        export = self.env['exact.export']
+        export.flush_model()
+        with self.env.cr.savepoint():
+            self.env.cr.execute("SET LOCAL enable_seqscan = off")
+            rows = self.env.execute_query(SQL(
+                "EXPLAIN SELECT export.id FROM exact_export export"
+                " JOIN exact_division division ON division.id = export.division_id"
+                " JOIN exact_connection connection ON connection.id = division.connection_id"
+                " WHERE %s", condition,
+            ))
+            self.env.cr.execute("SET LOCAL enable_seqscan = on")
+        return '\n'.join(row[0] for row in rows)
+
+    def test_history_is_not_read_to_find_what_is_due(self):
+        """The conditions are those of the index, or it would be of no use."""
+        exports = self.env['exact.export']
+        self.assertIn('exact_export_due_idx', self.plan(exports._due_sql()))
+        for name in ('compare', 'change', 'look_at_deleted'):
+            with self.subTest(work=name):
+                self.assertIn('exact_export_due_idx', self.plan(
+                    exports._work_sql('export', lambda kind, name=name: kind.name == name),
+                ))
+
+    def test_hold_keeps_back_what_is_sent_and_nothing_else(self):
+        self.division.sudo().hold = True
+        for values, due in (
+            ({'state': 'ready'}, False),
+            ({'state': 'verified', 'pending_action': 'undo'}, False),
+            ({'state': 'proposed'}, True),
+            ({'state': 'uncertain'}, True),
+            ({'state': 'sent'}, True),
+        ):
+            with self.subTest(**values):
+                export = self.create_export(**values)
+                self.assertEqual(bool(export._next_moment(self.division)), due)
+                export.unlink()
