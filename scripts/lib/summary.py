@@ -40,7 +40,7 @@ def main(seconds, folder, limit, *lines):
     slow = [(spent, name) for spent, name in times if limit and spent > limit]
     shown = [time for time in times[:SHOWN] if time[0] >= WORTH_SECONDS]
     if shown:
-        print('\nThe slowest, in seconds of a machine that does nothing else:')
+        print('\nThe slowest, in seconds of an ordinary machine that does nothing else:')
         for spent, name in shown:
             print(f'{spent:8.1f}  {name}')
     if slow:

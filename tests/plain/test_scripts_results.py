@@ -95,3 +95,11 @@ def test_what_ends_before_the_test_has_waited_too():
     after = steps.read()
     assert steps.between(before, after) == (10, 0), "sleeping is slow"
     assert steps.between((0, 0), after) == (12, 2)
+
+
+def test_slow_machine_makes_no_test_slow():
+    ordinary = pytest_results.LOOP_SECONDS
+    assert pytest_results.of_ordinary_machine(30, lambda: 2 * ordinary) == 15
+    # A quick one is no excuse
+    assert pytest_results.of_ordinary_machine(30, lambda: ordinary / 2) == 30
+    assert 0 < pytest_results.loop_seconds() < 5
