@@ -122,6 +122,7 @@ METHODS = {
         'action_reset_fuse': MANAGERS,
         'action_accept_suggestions': MANAGERS | OF_ANOTHER_COMPANY,  # finds none of ours
         'action_look_for_new': MANAGERS,
+        'action_open_connection': READERS,
         'action_open_mappings': READERS,
     },
     **{model: {
