@@ -195,7 +195,8 @@ def _values(index, partners, taxes):
     return {
         'move_type': 'in_invoice' if use == 'purchase' else 'out_invoice',
         'partner_id': partners[use][index % len(partners[use])].id,
-        'ref': f"F{index}" if use == 'purchase' else False,
+        # (The copies add a number to it: F5/9 would be taken for F59.)
+        'ref': f"F{index}B" if use == 'purchase' else False,
         'invoice_date': '2026-01-15', 'date': '2026-01-15', 'invoice_date_due': '2026-02-14',
         'invoice_payment_term_id': False,
         'invoice_line_ids': [
