@@ -486,15 +486,7 @@ class ExactMappingMixin(models.AbstractModel):
                 "%(count)s relations wait for a look of yours each: no number proves that they are"
                 " the partners.", count=looks,
             )
-        return {
-            'type': 'ir.actions.client',
-            'tag': 'display_notification',
-            'params': {
-                'type': 'success' if done else 'info',
-                'message': message,
-                'next': {'type': 'ir.actions.act_window_close'},
-            },
-        }
+        return self._notification(message, done)
 
     def action_accept_all(self):
         """Accept all suggestions of this kind, of the open companies, selected or not."""
@@ -522,11 +514,16 @@ class ExactMappingMixin(models.AbstractModel):
             message = self.env._("1 new row.")
         elif not new:
             message = self.env._("Nothing new; the suggestions are up to date.")
+        return self._notification(message, new)
+
+    @api.model
+    def _notification(self, message, changed):
+        """A notification that closes the window and reloads what is shown."""
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',
             'params': {
-                'type': 'success' if new else 'info',
+                'type': 'success' if changed else 'info',
                 'message': message,
                 'next': {'type': 'ir.actions.act_window_close'},
             },
