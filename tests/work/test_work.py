@@ -1,6 +1,8 @@
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from odoo.addons.account_exact.booking.life import LifeError
+
 from ..export_common import ExactExportCase
 
 
@@ -40,6 +42,14 @@ class TestWork(ExactExportCase):
                     export.search([('id', '=', export.id), ('work', 'in', kinds)]),
                     export if work else export.browse(),
                 )
+
+    def test_what_cannot_happen_changes_nothing(self):
+        ready, verified = (self.create_export(state=state) for state in ('ready', 'verified'))
+        with self.assertRaises(LifeError):
+            (ready | verified)._go('claimed')
+        self.assertEqual((ready.state, verified.state), ('ready', 'verified'))
+        ready._go('claimed', attempt_count=1)
+        self.assertEqual((ready.state, ready.attempt_count), ('sending', 1))
 
     def plan(self, condition, *, joined=False):
         """How PostgreSQL would look for rows, if it reads no table as a whole.
