@@ -33,6 +33,7 @@ from ...booking import (
     vat_overrides,
     within,
 )
+from ...booking.choices import Choices
 from ..base.exact_problem import Problem, decimal
 from ..mapping.exact_relation_match import party
 from .exact_booking_terms import terms_of
@@ -173,29 +174,25 @@ class BookingBuilder:
 
     # === ONE DOCUMENT === #
 
-    def build(self, move, overrides=None):
+    def build(self, move, choices=None):
         """The booking of one posted move.
 
         :param move: `account.move` of the batch.
-        :param overrides: choices of a person for this export alone:
-            {'relation_id', 'journal_id', 'lines': {move line id as text: {'gl_account_id',
-            'vat_code_id'}}}, ids of Exact master data; 'period': [year, number, date], the
-            period for a document of that accounting date. Of an entry that Exact has already:
-            'booked_period', likewise, is where it was moved to, 'own_period' that it was not.
+        :param Choices choices: of a person for this export alone.
         :rtype: Built
         """
         built = Built(move, vat_codes=self.vat_codes)
-        overrides = overrides or {}
-        kind = self._kind(move, overrides)
+        choices = choices or Choices()
+        kind = self._kind(move, choices)
         ledger_only = is_ledger_only(kind)
-        journal = self._journal(built, kind, overrides)
-        period = self._period(built, journal, overrides)
+        journal = self._journal(built, kind, choices)
+        period = self._period(built, journal, choices)
         if period and journal:
             closed_id = self.closed.get((journal.code, period.year, period.number))
             built.closed_period = closed_id and ('exact.journal.period', closed_id)
         relation = condition = ''
         if not ledger_only:
-            relation = self._relation(built, move.commercial_partner_id, overrides)
+            relation = self._relation(built, move.commercial_partner_id, choices)
             condition = self._payment_condition(built)
         own_date = move.date if ledger_only else move.invoice_date or move.date
         is_moved = bool(period) and period != period_of(self.periods, move.date)
@@ -203,7 +200,7 @@ class BookingBuilder:
         maker = self._general_lines if ledger_only else self._invoice_lines
         if is_money(kind):
             maker = self._bank_lines
-        lines, total, vat_total, currency, rate = maker(built, kind, overrides)
+        lines, total, vat_total, currency, rate = maker(built, kind, choices)
         if not lines and not built.blocks:
             built.problems.append(Problem('nothing_to_book'))
         if built.blocks and not (journal and lines and period):
@@ -274,25 +271,25 @@ class BookingBuilder:
         number = int(digits) if digits and len(digits) <= 10 else 0
         return number if 0 < number <= _MAX_INVOICE_NUMBER else None
 
-    def _kind(self, move, overrides):
+    def _kind(self, move, choices):
         """Which kind of entry: the journal in Exact tells bank from cash, and who sends a bank
         journal to a general one gets general entries."""
         kind = kind_of(move)
         if kind == 'bank':
-            chosen = self._chosen_journal(move, overrides).journal_type
+            chosen = self._chosen_journal(move, choices).journal_type
             return {'90': 'general', '10': 'cash'}.get(chosen, kind)
         return kind
 
-    def _chosen_journal(self, move, overrides):
+    def _chosen_journal(self, move, choices):
         """The journal that a person chose, for this document or for all of its journal."""
-        chosen = overrides.get('journal_id')
+        chosen = choices.journal_id
         if not chosen and move.journal_id.id in self.index['journal']:
             chosen = self.index['journal'][move.journal_id.id][1]
         return self.env['exact.journal'].browse(chosen or [])
 
-    def _journal(self, built, kind, overrides):
+    def _journal(self, built, kind, choices):
         move = built.move
-        chosen = self._chosen_journal(move, overrides)
+        chosen = self._chosen_journal(move, choices)
         if chosen:
             return chosen
         default = not is_ledger_only(kind) and self.division[f'default_{kind}_journal_id']
@@ -305,14 +302,14 @@ class BookingBuilder:
         ))
         return None
 
-    def _period(self, built, journal, overrides):
+    def _period(self, built, journal, choices):
         """The period that a document is booked in: its own; where that is closed, what the rule of
         the journal says or lets a person choose."""
         move = built.move
         own = period_of(self.periods, move.date)
         code = journal.code if journal else ''
-        booked = self._named_period(move, overrides.get('booked_period'))
-        if booked or (own and overrides.get('own_period')):
+        booked = self._named_period(move, choices.booked_period)
+        if booked or (own and choices.own_period):
             return booked or own
         if own is None:
             built.problems.append(Problem(
@@ -326,7 +323,7 @@ class BookingBuilder:
         values = {'year': own.year, 'period': own.number, 'journal': code}
         policy = self._closed_period_policy(move)
         if policy == 'ask':
-            chosen = self._named_period(move, overrides.get('period'))
+            chosen = self._named_period(move, choices.period)
             if chosen and (code, chosen.year, chosen.number) not in self.closed:
                 return chosen
             built.problems.append(Problem(
@@ -346,10 +343,10 @@ class BookingBuilder:
 
     def _named_period(self, move, choice):
         """The period of a choice that was made for this accounting date; None for any other."""
-        year, number, day = choice or (0, 0, '')
-        if day != str(move.date):
+        if not choice or choice.day != move.date:
             return None
-        return next((p for p in self.periods if (p.year, p.number) == (year, number)), None)
+        chosen = (choice.year, choice.number)
+        return next((p for p in self.periods if (p.year, p.number) == chosen), None)
 
     def _closed_period_policy(self, move):
         mapping_id = self.index['journal'].get(move.journal_id.id, (False,))[0]
@@ -368,17 +365,17 @@ class BookingBuilder:
         if any(line.vat_code for line in booking.lines):
             built.problems.append(Problem('vat_in_other_period', 'warns', values))
 
-    def _relation(self, built, partner, overrides):
+    def _relation(self, built, partner, choices):
         """GUID of the relation; a stand-in where one is to be made."""
-        if overrides.get('relation_id'):
-            return self.env['exact.relation'].browse(overrides['relation_id']).exact_guid
+        if choices.relation_id:
+            return self.env['exact.relation'].browse(choices.relation_id).exact_guid
         if not partner:
             built.problems.append(Problem('no_partner'))
             return ''
         match = self.relations.get(partner.id)
         if match is None:
             return self._new_relation(built, partner)
-        if match.candidates and not overrides.get('create_relation'):
+        if match.candidates and not choices.create_relation:
             built.problems += [
                 Problem(code, params=params, target=('res.partner', partner.id))
                 for code, params in match.questions(partner)
@@ -411,7 +408,7 @@ class BookingBuilder:
 
     # === LINES === #
 
-    def _invoice_lines(self, built, kind, overrides):
+    def _invoice_lines(self, built, kind, choices):
         """Lines of a sales or purchase entry: net amounts with VAT codes.
 
         Odoo's VAT per code is the target: where Exact's rule per line would give other cents, the
@@ -429,14 +426,14 @@ class BookingBuilder:
             if self._is_vat(line):
                 continue
             amount = decimal(sign * line.amount_currency, digits)
-            code = self._vat_code(built, line, overrides)
+            code = self._vat_code(built, line, choices)
             for tax in self._vat_taxes(line):
                 codes_of_tax[tax.id][code] += amount
             if not amount:
                 continue
-            lines += self._split(built, line, amount, code, overrides, of_invoice=True)
+            lines += self._split(built, line, amount, code, choices, of_invoice=True)
         lines = self._with_vat(
-            built, lines, codes_of_tax, overrides, digits,
+            built, lines, codes_of_tax, choices, digits,
             {line: decimal(sign * line.amount_currency, digits)
              for line in move.line_ids.filtered(self._is_vat)},
         )
@@ -446,7 +443,7 @@ class BookingBuilder:
         totals = self._totals(built, lines, total)
         return tuple(lines), total, totals.vat, currency.name, self._rate(move)
 
-    def _with_vat(self, built, lines, codes_of_tax, overrides, digits, amounts):
+    def _with_vat(self, built, lines, codes_of_tax, choices, digits, amounts):
         """These lines with the VAT that Odoo has of each code, to the cent.
 
         :param lines: booked lines, net of VAT.
@@ -460,7 +457,7 @@ class BookingBuilder:
                 cash_rounding += amount
             if line.account_id.internal_group in ('income', 'expense') and amount:
                 # VAT that cannot be claimed is a cost of its own.
-                lines += self._split(built, line, amount, '', overrides)
+                lines += self._split(built, line, amount, '', choices)
                 continue
             bases = codes_of_tax.get(line.tax_line_id.id)
             if not bases:
@@ -532,7 +529,7 @@ class BookingBuilder:
         ))
         return [line]
 
-    def _general_lines(self, built, kind, overrides):
+    def _general_lines(self, built, kind, choices):
         """Lines of a general journal entry, debit positive, in the company's currency.
 
         VAT lines go as they are, on their ledger and without a code: Exact adds no VAT of its own.
@@ -548,12 +545,12 @@ class BookingBuilder:
             relation = ''
             if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
                 relation = self._relation(built, party(line.partner_id, move.company_id), {})
-            lines += self._split(built, line, amount, '', overrides, relation=relation)
+            lines += self._split(built, line, amount, '', choices, relation=relation)
         if any(line.tax_ids or line.tax_line_id for line in move.line_ids):
             built.problems.append(Problem('general_vat', 'informs'))
         return tuple(lines), Decimal(0), Decimal(0), currency.name, Decimal(1)
 
-    def _bank_lines(self, built, kind, overrides):
+    def _bank_lines(self, built, kind, choices):
         """Lines of a bank or cash entry, money in positive, in the currency of the account.
 
         The line that stands for the bank itself is left out: Exact makes it. VAT as on invoices:
@@ -573,7 +570,7 @@ class BookingBuilder:
             if line.tax_line_id and not self._is_levy(line.tax_line_id):
                 vat_amounts[line] = amount
                 continue
-            code = self._vat_code(built, line, overrides)
+            code = self._vat_code(built, line, choices)
             for tax in self._vat_taxes(line):
                 codes_of_tax[tax.id][code] += amount
             if not amount:
@@ -586,8 +583,8 @@ class BookingBuilder:
                 match = self.relations.get(partner.id)
                 known = match.relation if match else self.env['exact.relation']
                 relation = known.exact_guid if known and not known.is_blocked else ''
-            lines += self._split(built, line, amount, code, overrides, relation=relation)
-        lines = self._with_vat(built, lines, codes_of_tax, overrides, digits, vat_amounts)
+            lines += self._split(built, line, amount, code, choices, relation=relation)
+        lines = self._with_vat(built, lines, codes_of_tax, choices, digits, vat_amounts)
         total = decimal(sum(bank_lines.mapped(field)), digits)
         totals = self._totals(built, lines, total)
         return tuple(lines), total, totals.vat, currency.name, rate
@@ -602,9 +599,9 @@ class BookingBuilder:
         balance = decimal(sum(moved.mapped('balance')), own.decimal_places)
         return currency, 'amount_currency', balance / foreign if foreign else Decimal(1)
 
-    def _split(self, built, line, amount, vat_code, overrides, *, relation='', of_invoice=False):
+    def _split(self, built, line, amount, vat_code, choices, *, relation='', of_invoice=False):
         """One move line as one booked line, or several where its analytic distribution says so."""
-        gl_account, source = self._ledger(built, line, overrides)
+        gl_account, source = self._ledger(built, line, choices)
         # Of the amount, not of the line: a ledger entry is in the company's currency.
         digits = max(0, -amount.as_tuple().exponent)
         start = end = None
@@ -631,9 +628,9 @@ class BookingBuilder:
             ))
         return result
 
-    def _ledger(self, built, line, overrides):
+    def _ledger(self, built, line, choices):
         """GUID of the G/L account of a line, and what chose it."""
-        chosen = overrides.get('lines', {}).get(str(line.id), {}).get('gl_account_id')
+        chosen = choices.line(line.id).gl_account_id
         if chosen:
             return self.env['exact.gl.account'].browse(chosen).exact_guid, 'override'
         index, mapped = self.index, None
@@ -662,9 +659,9 @@ class BookingBuilder:
             built.problems.append(problem)
         return '', ''
 
-    def _vat_code(self, built, line, overrides):
+    def _vat_code(self, built, line, choices):
         """VAT code of a line; '' = explicitly without VAT."""
-        chosen = overrides.get('lines', {}).get(str(line.id), {}).get('vat_code_id')
+        chosen = choices.line(line.id).vat_code_id
         if chosen:
             return self.env['exact.vat.code'].browse(chosen).code
         taxes = self._vat_taxes(line)

@@ -51,9 +51,6 @@ WORK = (
         row('state'), row('has_difference'), row('pending_action'),
     )),
 )
-# The choices by which a person says that entries or documents are others.
-ANSWERS = ('book_beside', 'beside_documents')
-
 # Findings on files. They are kept with the proof of the entry, whatever else is found, until the
 # files are looked at again.
 FILE_CODES = (

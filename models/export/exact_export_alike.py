@@ -159,12 +159,6 @@ class ExactExport(models.Model):
                 result[export] = found
         return result
 
-    def _with_beside(self, guids):
-        """The choices for this export, if any, and that these entries are not its document's."""
-        overrides = dict(self.overrides or {})
-        overrides['book_beside'] = sorted({*overrides.get('book_beside', ()), *guids})
-        return overrides
-
     def _look_at_suspects(self, division, client):
         """Read what others have booked under the references of these exports, as it is by now:
         somebody may have deleted or changed it since it was noted.

@@ -54,7 +54,7 @@ class ExactExport(models.Model):
         """
         moves = self.move_id
         builder = BookingBuilder(division, moves, link=True)
-        built = {export: builder.build(export.move_id, export.overrides) for export in self}
+        built = {export: builder.build(export.move_id, export._chosen()) for export in self}
         facts = division._booking_facts(builder, list(built.values()))
         suspects = self._suspects(division, {
             export: one.booking for export, one in built.items() if one.booking

@@ -21,7 +21,7 @@ class ExactExport(models.Model):
         self._check_may_act()
         # sudo: people ask, only the engine writes exports.
         for export, entries in self.sudo()._doubles().items():
-            export.overrides = export._with_beside(entries.mapped('exact_guid'))
+            export._choose(export._chosen().beside(entries=entries.mapped('exact_guid')))
             export.move_id._message_log(body=self.env._(
                 "%(user)s keeps both in Exact: entry %(number)s of this document, and %(entries)s.",
                 user=self.env.user.name, number=export.entry_number,

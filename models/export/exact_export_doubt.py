@@ -102,7 +102,7 @@ class ExactExport(models.Model):
         """GUIDs of entries of which a person said that they are not this document's, whenever."""
         return {
             guid for export in self.move_id.exact_export_ids
-            for guid in (export.overrides or {}).get('book_beside', ())
+            for guid in export._chosen().book_beside
         }
 
     def _read_failed(self, action, error):

@@ -1,8 +1,11 @@
-"""Documents whose own period is closed in Exact."""
+"""What a person chose for an export, and the period of a document whose own is closed in Exact."""
+
+from dataclasses import replace
 
 from odoo import fields, models
 
 from ...booking import from_dict
+from ...booking.choices import Choices, PeriodChoice
 
 
 class ExactExport(models.Model):
@@ -13,6 +16,17 @@ class ExactExport(models.Model):
         help="The document's own date; its period is closed in Exact, and it is booked in another.",
     )
 
+    def _chosen(self):
+        """What a person chose for this export; of no export, nothing.
+
+        :rtype: Choices
+        """
+        return Choices.from_dict(self.overrides)
+
+    def _choose(self, choices):
+        """Keep what a person chose for this export."""
+        self.overrides = choices.to_dict() or False
+
     def _choices(self):
         """The choices by which the document is booked: those of a person, and the period of its
         entry.
@@ -21,11 +35,11 @@ class ExactExport(models.Model):
         in its own, though that is closed by now.
         """
         self.ensure_one()
-        choices = dict(self.overrides or {})
+        choices = self._chosen()
         if self.exact_guid and self.booking:
             booking = from_dict(self.booking)
             if booking.own_date:
-                choices['booked_period'] = [booking.year, booking.period, str(booking.own_date)]
-            else:
-                choices['own_period'] = True
+                moved_to = PeriodChoice(booking.year, booking.period, booking.own_date)
+                return replace(choices, booked_period=moved_to)
+            return replace(choices, own_period=True)
         return choices

@@ -8,7 +8,7 @@ from odoo import api, models
 from odoo.tools import mute_logger
 
 from ..document.exact_booking_builder import kind_of
-from .exact_export import ANSWERS, ENDED_STATES, UNSENT_STATES
+from .exact_export import ENDED_STATES, UNSENT_STATES
 
 _logger = logging.getLogger(__name__)
 
@@ -17,14 +17,14 @@ class ExactExport(models.Model):
     _inherit = 'exact.export'
 
     @api.model
-    def _propose(self, moves, *, overrides=None, automatic=False):
+    def _propose(self, moves, *, choices=None, automatic=False):
         """Put documents into the queue, one living export each.
 
         Nothing is checked here and nothing is sent: the worker does both. What cannot be exported
         at all (drafts, companies without a division) is left out; the caller has told the person.
 
         :param moves: posted `account.move` of companies that have a division.
-        :param dict overrides: a person's choices for this export, see BookingBuilder.build.
+        :param Choices choices: a person's, for this export.
         :return: the exports of the moves, old and new.
         """
         divisions = {
@@ -55,10 +55,10 @@ class ExactExport(models.Model):
                 'kind': kind_of(move),
                 'user_id': self.env.user.id,
                 'is_automatic': automatic,
-                'overrides': overrides or False,
+                'overrides': (choices and choices.to_dict()) or False,
             })
         # Other choices than before have to be checked anew, as long as nothing was sent.
-        unsent = UNSENT_STATES if overrides is not None else ('blocked', 'refused')
+        unsent = UNSENT_STATES if choices else ('blocked', 'refused')
         retried = again.filtered(lambda export: export.state in unsent)
         if retried:
             if not automatic:
@@ -69,22 +69,16 @@ class ExactExport(models.Model):
                 others._go('check_anew', next_try=False)
                 others._trigger_worker()
             retried._go('check_anew', next_try=False, user_id=self.env.user.id)
-            if overrides is not None:
+            if choices:
                 for export in retried:
                     # The answers of a person stay, whatever else is chosen.
-                    export.overrides = {**export._answers(), **overrides} or False
+                    answers = export._chosen()
+                    export._choose(choices.beside(
+                        entries=answers.book_beside, documents=answers.beside_documents,
+                    ))
         created = self._create_once(new)
         (created | retried)._trigger_worker()
         return created | again
-
-    def _answers(self):
-        """The choices for this export that answer what people were asked.
-
-        :rtype: dict
-        """
-        self.ensure_one()
-        choices = self.overrides or {}
-        return {name: choices[name] for name in ANSWERS if name in choices}
 
     @api.model
     def _create_once(self, vals_list):

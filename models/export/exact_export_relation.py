@@ -109,7 +109,7 @@ class ExactExport(models.Model):
         values, omissions = self.division_id._relation_body(partner, kind)
         row = self._find_remote_relation(
             client, partner, values, mapping.asked_at,
-            wants_new=mapping.is_new or bool((self.overrides or {}).get('create_relation')),
+            wants_new=mapping.is_new or self._chosen().create_relation,
         )
         if row:
             self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()

@@ -65,11 +65,9 @@ class ExactExport(models.Model):
             findings = export._same_findings()
             if not findings:
                 continue
-            choices = export.overrides or {}
-            export.overrides = {**choices, 'beside_documents': sorted({
-                *choices.get('beside_documents', ()),
-                *(move_id for finding in findings for move_id in finding.params.get('ids', ())),
-            })}
+            export._choose(export._chosen().beside(documents=(
+                move_id for finding in findings for move_id in finding.params.get('ids', ())
+            )))
             for finding in findings:
                 export.move_id._message_log(body=self.env._(
                     "%(user)s keeps both: this document and %(document)s.",
@@ -156,7 +154,7 @@ class ExactDivision(models.Model):
         for export in self.env['exact.export'].sudo().search_fetch([
             ('division_id', '=', self.id), ('move_id', 'in', move_ids),
         ], ['move_id', 'overrides']):
-            for other in (export.overrides or {}).get('beside_documents', ()):
+            for other in export._chosen().beside_documents:
                 result[export.move_id.id].add(other)
                 result[other].add(export.move_id.id)
         return result

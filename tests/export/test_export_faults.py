@@ -157,10 +157,10 @@ class TestExportFaults(ExactFaultCase):
         good, bad = self.invoice(1), self.invoice(2)
         build = BookingBuilder.build
 
-        def broken(builder, move, overrides=None):
+        def broken(builder, move, choices=None):
             if move == bad:
                 raise KeyError('nobody foresaw this')
-            return build(builder, move, overrides)
+            return build(builder, move, choices)
 
         (good | bad).action_exact_export()
         with patch.object(BookingBuilder, 'build', broken):
@@ -182,10 +182,10 @@ class TestExportFaults(ExactFaultCase):
             move.action_post()
         build = BookingBuilder.build
 
-        def broken(builder, move, overrides=None):
+        def broken(builder, move, choices=None):
             if move == bad:
                 raise KeyError('nobody foresaw this')
-            return build(builder, move, overrides)
+            return build(builder, move, choices)
 
         with patch.object(BookingBuilder, 'build', broken):
             self.work()

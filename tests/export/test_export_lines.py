@@ -159,8 +159,7 @@ class TestExportLines(ExactExportCase):
         twin = mapped.sudo().copy({'code': '21B', 'exact_guid': mapped.exact_guid[:-2] + '0f'})
         builder_lines = self.document_wizard(move)
         builder_lines.line_ids[0].vat_code_id = twin
-        overrides = builder_lines._overrides()
-        values = builder_lines._values_of(move, overrides)
+        values = builder_lines._values_of(move, builder_lines._chosen())
         self.assertEqual(
             [command[2]['vat_amount'] for command in values['line_ids'] if command[0] == 0],
             [21, 10.5],

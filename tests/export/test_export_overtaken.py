@@ -111,10 +111,10 @@ class TestExportOvertaken(ExactTypedCase):
         build = BookingBuilder.build
         failed = self.env.registry['exact.export']._check_failed
 
-        def broken(builder, move, overrides=None):
+        def broken(builder, move, choices=None):
             if move == bad:
                 raise KeyError('nobody foresaw this')
-            return build(builder, move, overrides)
+            return build(builder, move, choices)
 
         def withdrawn(export, error):
             failed(export, error)

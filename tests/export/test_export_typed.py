@@ -148,10 +148,10 @@ class TestExportTyped(ExactTypedCase):
         guids = {move: self.typed(move) for move in (good, bad)}
         build = BookingBuilder.build
 
-        def broken(builder, move, overrides=None):
+        def broken(builder, move, choices=None):
             if move == bad:
                 raise KeyError('nobody foresaw this')
-            return build(builder, move, overrides)
+            return build(builder, move, choices)
 
         self.look_again()
         with patch.object(BookingBuilder, 'build', broken):

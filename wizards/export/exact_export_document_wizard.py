@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...booking import computed_vat
+from ...booking.choices import Choices, LineChoice
 from ...models.document.exact_booking_builder import BookingBuilder, kind_of
 from ...models.export.exact_export import UNSENT_STATES
 from ...models.work.exact_finding_text import sentence
@@ -69,19 +70,19 @@ class ExactExportDocumentWizard(models.TransientModel):
                 document=move.display_name, why=reason,
             ))
         export = move.exact_export_id.sudo()
-        overrides = export.overrides if export.display_state == 'blocked' else False
-        return {**values, **self._values_of(move, overrides or {})}
+        choices = export._chosen() if export.display_state == 'blocked' else Choices()
+        return {**values, **self._values_of(move, choices)}
 
     @api.model
-    def _values_of(self, move, overrides):
-        """The document as it would be booked, as values of this wizard."""
+    def _values_of(self, move, choices):
+        """The document as it would be booked with these choices, as values of this wizard."""
         # sudo: people export with mappings and master data that they may read but not search in
         # other companies; the division is that of the document's company.
         division = self.env['exact.division'].sudo().search([
             ('company_id', '=', move.company_id.id),
         ], limit=1)
         builder = BookingBuilder(division, move)
-        built = builder.build(move, overrides)
+        built = builder.build(move, choices)
         problems = self.env['exact.export'].sudo()._problems(
             division, built, division._booking_facts(builder, [built]),
         )
@@ -129,8 +130,8 @@ class ExactExportDocumentWizard(models.TransientModel):
             'move_id': move.id,
             'division_id': division.id,
             'kind': booking.kind if booking else kind_of(move),
-            'journal_id': overrides.get('journal_id') or journal.id,
-            'relation_id': overrides.get('relation_id') or (match.relation.id if match else False),
+            'journal_id': choices.journal_id or journal.id,
+            'relation_id': choices.relation_id or (match.relation.id if match else False),
             'create_relation': match is None and bool(move.commercial_partner_id),
             'line_ids': [(5, 0, 0), *lines],
             'is_blocked': any(problem.severity == 'blocks' for problem in problems),
@@ -143,39 +144,35 @@ class ExactExportDocumentWizard(models.TransientModel):
             }),
         }
 
-    def _overrides(self):
+    def _chosen(self):
         """What the person chose, where it differs from what the mappings say.
 
-        :rtype: dict
+        :rtype: Choices
         """
         self.ensure_one()
-        proposed = self._values_of(self.move_id, {})
-        overrides = {}
-        if self.journal_id and self.journal_id.id != proposed['journal_id']:
-            overrides['journal_id'] = self.journal_id.id
-        if self.relation_id and self.relation_id.id != proposed['relation_id']:
-            overrides['relation_id'] = self.relation_id.id
-        elif self.create_relation and not self.relation_id:
-            overrides['create_relation'] = True
+        proposed = self._values_of(self.move_id, Choices())
+        journal, relation = self.journal_id, self.relation_id
         before = {
             command[2].get('move_line_id'): command[2]
             for command in proposed['line_ids'] if command[0] == 0
         }
         lines = {}
         for line in self.line_ids.filtered('move_line_id'):
-            own, known = {}, before.get(line.move_line_id.id, {})
-            for name in ('gl_account_id', 'vat_code_id'):
-                if line[name] and line[name].id != known.get(name):
-                    own[name] = line[name].id
-            if own:
-                lines[str(line.move_line_id.id)] = own
-        if lines:
-            overrides['lines'] = lines
-        # Chosen elsewhere, and still meant.
-        period = (self.move_id.exact_export_id.sudo().overrides or {}).get('period')
-        if period:
-            overrides['period'] = period
-        return overrides
+            known = before.get(line.move_line_id.id, {})
+            own = LineChoice(**{
+                name: line[name].id for name in LineChoice._fields
+                if line[name] and line[name].id != known.get(name)
+            })
+            if any(own):
+                lines[line.move_line_id.id] = own
+        return Choices(
+            journal_id=journal.id if journal.id != proposed['journal_id'] else None,
+            relation_id=relation.id if relation.id != proposed['relation_id'] else None,
+            create_relation=self.create_relation and not relation,
+            lines=lines,
+            # Chosen elsewhere, and still meant.
+            period=self.move_id.exact_export_id.sudo()._chosen().period,
+        )
 
     def action_export(self):
         """Put the document into the queue with the choices made here."""
@@ -196,7 +193,7 @@ class ExactExportDocumentWizard(models.TransientModel):
             raise UserError(self.env._("These choices belong to another administration."))
         exports = self.env['exact.export']
         exports._check_may_act()
-        exports._propose(self.move_id, overrides=self._overrides())
+        exports._propose(self.move_id, choices=self._chosen())
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',

@@ -1,4 +1,5 @@
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -7,6 +8,7 @@ from odoo.tools import split_every
 
 from ...booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_of, to_dict
 from ...booking.adopt import OFFERED, bare, judge, match
+from ...booking.choices import Choices
 from ...exact_api import ExactError, odata, wire
 from ...models.base.exact_error_text import explain_to_asker
 from ...models.base.exact_note import note, several, shown
@@ -149,7 +151,7 @@ class ExactLinkWizard(models.TransientModel):
             builder = BookingBuilder(division_sudo, batch)
             for move_sudo in batch:
                 # The entry that is looked for was booked when the period was open.
-                one = builder.build(move_sudo, {'own_period': True})
+                one = builder.build(move_sudo, Choices(own_period=True))
                 if one.booking:
                     bookings[moves.browse(move_sudo.id)] = one.booking
                     unknown.update(one.new_relations.values())
@@ -244,7 +246,7 @@ class ExactLinkWizard(models.TransientModel):
         if export_sudo.exact_guid or export_sudo.state in ('sending', 'uncertain'):
             raise UserError(self.env._("%s is on its way to Exact by now.", move.display_name))
         guids = {*self.line_ids.mapped('exact_guid'), *export_sudo._asked_about()}
-        self.env['exact.export']._propose(move, overrides=export_sudo._with_beside(guids))
+        self.env['exact.export']._propose(move, choices=export_sudo._chosen().beside(entries=guids))
         return self.env['account.move']._exact_reload(
             self.env._("%s is booked as an entry of its own.", move.display_name),
         )
@@ -325,7 +327,7 @@ class ExactLinkWizardLine(models.TransientModel):
             if builders[division_sudo] is None:
                 builders[division_sudo] = BookingBuilder(division_sudo, moves.sudo())
             one = builders[division_sudo].build(
-                line.move_id.sudo(), {**(export_sudo.overrides or {}), 'own_period': True},
+                line.move_id.sudo(), replace(export_sudo._chosen(), own_period=True),
             )
             if not one.booking or to_dict(one.booking) != to_dict(from_dict(line.booking)):
                 raise UserError(self.env._(
@@ -337,7 +339,9 @@ class ExactLinkWizardLine(models.TransientModel):
                 lambda other, line=line: other.move_id == line.move_id and other != line
             )
             if others:
-                export_sudo.overrides = export_sudo._with_beside(others.mapped('exact_guid'))
+                export_sudo._choose(
+                    export_sudo._chosen().beside(entries=others.mapped('exact_guid')),
+                )
             export_sudo._link_to(one, line.exact_guid, line.entry_number, line.relation_guid)
             export_sudo._log_attempt('look_up', 'done', note(
                 'attempt/linked', number=line.entry_number, user=self.env.user.name,

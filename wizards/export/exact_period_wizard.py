@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+
+from ...booking.choices import PeriodChoice
 
 
 class ExactPeriodWizard(models.TransientModel):
@@ -83,11 +87,8 @@ class ExactPeriodWizard(models.TransientModel):
         exports._check_may_act()
         # sudo: people choose, only the engine writes exports; rights were checked above.
         for export_sudo in exports.sudo():
-            export_sudo.overrides = {
-                **(export_sudo.overrides or {}),
-                'period': [
-                    self.period_id.year, self.period_id.number, str(export_sudo.move_id.date),
-                ],
-            }
+            export_sudo._choose(replace(export_sudo._chosen(), period=PeriodChoice(
+                self.period_id.year, self.period_id.number, export_sudo.move_id.date,
+            )))
         exports.action_retry()
         return self.finding_id._told(len(exports))
