@@ -29,6 +29,7 @@ from .errors import (
     Unreachable,
 )
 from .limits import RateLimits
+from .pages import READING, Progress, page_of, single_record, whole_row
 from .transport import NETWORK_ERRORS, BearerAuth, error_messages, refusal, surely_not_sent
 
 _logger = logging.getLogger(__name__)
@@ -38,16 +39,10 @@ API = '/api/v1'
 WITHOUT_DIVISION = ('current/Me', 'system/Users')
 # The words of a gateway in front of Exact, whatever the body says.
 GATEWAY_STATUSES = (408, 502, 503, 504)
-READING = 'GET'
-# What tells one row from another, or which entry it belongs to.
-ROW_KEYS = ('ID', 'EntryID')
 # For a whole call, whatever comes in between; see `timeout` for a silence.
 WHOLE_CALL = 90
-# As many as a day has calls (D), and rows at once that a list in memory may have.
-MAX_PAGES = 5000
+# Rows at once that a list in memory may have.
 MAX_ROWS = 200_000
-# So many pages in a row that bring nothing new end a read: rows that have a key are known by it.
-PATIENCE, PATIENCE_WITHOUT_KEY = 1, 3
 
 
 @dataclass(frozen=True)
@@ -176,7 +171,7 @@ class ExactClient:
         """
         url = self._url(resource, {'$select': _names(select)}, key)
         try:
-            row = _single(self._request(READING, resource, url))
+            row = single_record(self._request(READING, resource, url))
         except NotFound:
             return None
         if row is None:
@@ -184,10 +179,10 @@ class ExactClient:
         return row or None
 
     def _follow(self, resource, url, top, names):
-        seen, count, progress = set(), 0, _Progress()
+        seen, count, progress = set(), 0, Progress()
         while url:
             seen.add(url)
-            rows, url = _page(self._request(READING, resource, url), resource)
+            rows, url = page_of(self._request(READING, resource, url), resource)
             count += len(rows)
             if top is not None and count >= top:
                 url = None
@@ -197,7 +192,7 @@ class ExactClient:
                 limit = progress.limit_of(rows)
                 if limit:
                     raise TooMuch("no end", limit=limit, resource=resource, method=READING)
-            yield [_whole(row, names, resource) for row in rows]
+            yield [whole_row(row, names, resource) for row in rows]
 
     def _check_link(self, url, seen, resource):
         """Refuse a link to the next page that leads to another host, or back.
@@ -219,7 +214,7 @@ class ExactClient:
 
         :param dict body: Exact's property names with Python values, see `wire.encode`
         """
-        row = _single(self._request('POST', resource, self._url(resource), body))
+        row = single_record(self._request('POST', resource, self._url(resource), body))
         if not row:
             # It was most likely created, but as what?
             raise OutcomeUnknown("no record in the answer", resource=resource, method='POST')
@@ -381,30 +376,7 @@ def _network_error(failure, method, resource):
     return Unreachable(name, **where) if surely_not_sent(failure) else _doubt(name, where)
 
 
-class _Progress:
-    """Whether the pages of a read bring something new, in little memory."""
-
-    def __init__(self):
-        self._pages = set()
-        self._last = frozenset()
-        self._stale = 0
-
-    def limit_of(self, rows):
-        """Take the next page, of which there is another one behind it; return the limit that ends
-        the read, None if it may go on.
-        """
-        has_key = bool(rows) and all('ID' in row for row in rows)
-        page = frozenset(str(row['ID']) if has_key else repr(row) for row in rows)
-        is_new = not page <= self._last and hash(page) not in self._pages
-        self._pages.add(hash(page))
-        self._last = page
-        self._stale = 0 if is_new else self._stale + 1
-        if self._stale >= (PATIENCE if has_key or not rows else PATIENCE_WITHOUT_KEY):
-            return 'progress'
-        return 'pages' if len(self._pages) >= MAX_PAGES else None
-
-
-# === FORMS OF REQUESTS AND ANSWERS === #
+# === FORMS OF REQUESTS === #
 
 
 def _names(select):
@@ -421,43 +393,3 @@ def _key(path, key):
     if isinstance(key, str):
         return odata.guid(key)
     return odata.timestamp(key) if path.startswith('sync/') else odata.literal(int(key))
-
-
-def _page(body, resource):
-    """Return (rows, link to the next page or None) of a list in either envelope.
-
-    {"d": {"results": [...], "__next": "..."}}, or {"d": [...]} with the link, if any, beside `d`
-    (O).
-    """
-    body = body if isinstance(body, dict) else {}
-    rows, link = body.get('d'), body.get('__next')
-    if isinstance(rows, dict):
-        rows, link = rows.get('results'), rows.get('__next') or link
-    if (
-        not isinstance(rows, list)
-        or not all(isinstance(row, dict) for row in rows)
-        or not isinstance(link, (str, type(None)))
-    ):
-        raise MalformedAnswer("not a list of records", resource=resource, method=READING)
-    return rows, link or None
-
-
-def _whole(row, names, resource):
-    """Return the row with all that was selected.
-
-    Without its key nobody could say what it is; what else is missing is nothing, as null is.
-    """
-    for key in ROW_KEYS:
-        if key in names and not row.get(key):
-            raise MalformedAnswer(f"a row without {key}", resource=resource, method=READING)
-    return {**dict.fromkeys(names), **row}
-
-
-def _single(body):
-    """Return the one record of an answer, {} for an empty list, None if it is neither."""
-    row = body.get('d') if isinstance(body, dict) else None
-    if isinstance(row, dict) and 'results' in row:
-        row = row['results']
-    if isinstance(row, list) and len(row) <= 1:
-        row = row[0] if row else {}
-    return row if isinstance(row, dict) else None

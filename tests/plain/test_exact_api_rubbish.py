@@ -349,7 +349,7 @@ def test_a_last_page_may_repeat(fake, client):
 
 
 def test_there_are_no_more_pages_than_a_day_has_calls(fake, client, monkeypatch):
-    monkeypatch.setattr('exact_api.client.MAX_PAGES', 20)
+    monkeypatch.setattr('exact_api.pages.MAX_PAGES', 20)
     fake.will(*endless(lambda number: [{'ID': str(number)}], 50))
     with pytest.raises(TooMuch) as caught:
         client.get('crm/Accounts', select=['ID'])
