@@ -16,6 +16,17 @@ from .compare import (
 from .deferrals import LinePeriod, has_deferral
 from .difference import Difference
 from .entry import KINDS, Booking, Line, Tranche, from_dict, is_ledger_only, is_money, to_dict
+from .facts import (
+    Facts,
+    GlFacts,
+    JournalFacts,
+    LineTax,
+    Period,
+    RelationFacts,
+    is_closed,
+    next_open_period,
+    period_of,
+)
 from .files import MAX_FILE, File, cut_name, free_name
 from .fingerprint import fingerprint
 from .identity import (
@@ -32,23 +43,7 @@ from .identity import (
 from .payload import general_description, has_reference, line_resource, payload, resource
 from .period import book_in, within
 from .proof import UNPROVED, needs_terms, unproved
-from .rules import (
-    BLOCKS,
-    INFORMS,
-    WARNS,
-    Facts,
-    Finding,
-    GlFacts,
-    JournalFacts,
-    LineTax,
-    Period,
-    RelationFacts,
-    blocks,
-    check,
-    is_closed,
-    next_open_period,
-    period_of,
-)
+from .rules import BLOCKS, INFORMS, WARNS, Finding, blocks, check
 from .suggest import (
     ACCOUNT_TYPES,
     REASONS,

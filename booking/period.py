@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .entry import Booking, is_ledger_only
-from .rules import Period
+from .facts import Period
 from .text import LIMITS, fit_text
 
 

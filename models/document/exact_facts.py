@@ -1,18 +1,18 @@
-"""What is known of a division, as the plain facts that booking.rules checks against."""
+"""What is known of a division, as the plain `booking.facts` that the rules check against."""
 
 from collections import defaultdict
 from decimal import Decimal
 
 from odoo import models
 
-from ...booking.reverse_charge import is_reverse_charge
-from ...booking.rules import (
+from ...booking.facts import (
     Facts,
     GlFacts,
     JournalFacts,
     LineTax,
     RelationFacts,
 )
+from ...booking.reverse_charge import is_reverse_charge
 from ..mapping.exact_tax_mapping import tax_factors
 
 

@@ -9,10 +9,10 @@ from ...booking import (
     compare,
     from_dict,
     is_ledger_only,
+    next_open_period,
     resource,
 )
 from ...booking.payload import has_reference
-from ...booking.rules import next_open_period
 from ...exact_api import (
     MalformedAnswer,
     odata,

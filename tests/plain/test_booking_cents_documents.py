@@ -22,6 +22,7 @@ from hypothesis import Phase, given, settings, strategies as st
 from booking import (
     Booking,
     Facts,
+    GlFacts,
     JournalFacts,
     Line,
     VatCode,
@@ -32,7 +33,6 @@ from booking import (
     spread,
     vat_overrides,
 )
-from booking.rules import GlFacts
 
 D = Decimal
 #: Documents per number that is drawn, and how many numbers: 30 * (350 + 350) = 21,000.
