@@ -12,11 +12,8 @@ from ...exact_api.forecast import USUAL
 from ..base.exact_clock import naive, utcnow
 from ..export.exact_export_send import DOCUMENT_RESOURCES
 from ..export.exact_export_worker import VERIFY_AT
-from .exact_call import (
-    RESERVES,
-    closed_until,
-    left_of,
-)
+from .exact_call import RESERVES
+from .exact_call_limits import closed_until, left_of
 
 ACTIONS = ('undo', 'reverse', 'update')
 READ_BACK_RESOURCE = 'bulk/Financial/TransactionLines'

@@ -13,7 +13,7 @@ from ...exact_api import RateLimited
 from ..base.exact_clock import aware, ceil, naive, utcnow
 from ..base.exact_error_text import explain
 from ..base.exact_note import told
-from .exact_call import closed_by, closed_until
+from .exact_call_limits import closed_by, closed_until
 
 _logger = logging.getLogger(__name__)
 

@@ -15,12 +15,8 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.models.administration import exact_call, exact_division_budget
-from odoo.addons.account_exact.models.administration.exact_call import (
-    CALL_LIFE,
-    FUSE_ERRORS,
-    RESERVES,
-    SHORT_WAIT,
-)
+from odoo.addons.account_exact.models.administration.exact_call import RESERVES, SHORT_WAIT
+from odoo.addons.account_exact.models.administration.exact_call_limits import CALL_LIFE, FUSE_ERRORS
 from odoo.addons.account_exact.models.base.exact_error_text import explain
 from odoo.addons.account_exact.tests.common import ExactConnectedCase, ExactTransactionCase
 from odoo.addons.account_exact.tests.export.test_export_faults import ENTRIES, ExactFaultCase

@@ -13,7 +13,7 @@ from odoo.tools import SQL
 
 from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.exact_api import RateLimited, Tokens, Unreachable
-from odoo.addons.account_exact.models.administration import exact_call
+from odoo.addons.account_exact.models.administration import exact_call, exact_call_limits
 from odoo.addons.account_exact.models.base.exact_clock import epoch
 from odoo.addons.account_exact.models.connection import exact_connection, exact_token
 from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
@@ -188,22 +188,22 @@ class TestBudgetAhead(ExactSimulatorMixin, TransactionCase):
             with self.subTest(**values):
                 row = {**nothing, **values}
                 if resource:
-                    self.assertIsNone(exact_call.closed_until(row, now))
+                    self.assertIsNone(exact_call_limits.closed_until(row, now))
                 else:
-                    self.assertEqual(exact_call.left_of(row, 'minute', now)[0], 60)
-                    self.assertEqual(exact_call.left_of(row, 'day', now)[0], 5000)
+                    self.assertEqual(exact_call_limits.left_of(row, 'minute', now)[0], 60)
+                    self.assertEqual(exact_call_limits.left_of(row, 'day', now)[0], 5000)
         # As it is where the clock is right, or another host's is seconds ahead
         soon = now + timedelta(seconds=30)
-        self.assertEqual(exact_call.closed_until({**nothing, 'ill_until': soon}, now), soon)
+        self.assertEqual(exact_call_limits.closed_until({**nothing, 'ill_until': soon}, now), soon)
         self.assertEqual(
-            exact_call.closed_until({**nothing, 'errors': 9, 'errors_since': soon}, now),
+            exact_call_limits.closed_until({**nothing, 'errors': 9, 'errors_since': soon}, now),
             soon + timedelta(hours=1),
         )
         row = {
             **nothing, 'minute_limit': 60, 'minute_remaining': 7, 'minute_reset': soon,
             'under_way': {'a call': epoch(now), 'of another host': epoch(soon)},
         }
-        self.assertEqual(exact_call.left_of(row, 'minute', now), (5, soon))
+        self.assertEqual(exact_call_limits.left_of(row, 'minute', now), (5, soon))
 
     def test_a_pause_of_years_in_the_database(self):
         """Kept by a release that believed every `Retry-After`."""
@@ -217,7 +217,7 @@ class TestBudgetAhead(ExactSimulatorMixin, TransactionCase):
         [call] = self.env['exact.call'].search([
             ('division_id', '=', self.division.id), ('resource', '!=', ''),
         ])
-        self.assertIsNone(exact_call.closed_until(call, fields.Datetime.now()))
+        self.assertIsNone(exact_call_limits.closed_until(call, fields.Datetime.now()))
 
 
 @tagged('post_install', '-at_install')
