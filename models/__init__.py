@@ -17,7 +17,7 @@ from .master import (
 )
 from .connection import exact_token, exact_connection, exact_connection_copy, ir_config_parameter
 from .administration import exact_division, exact_call, exact_call_illness
-from .master import exact_cursor, exact_sync
+from .master import exact_cursor, exact_sync, exact_sync_engine, exact_sync_write
 from .mapping import (
     exact_mapping_mixin,
     exact_account_mapping,

@@ -3,7 +3,7 @@
 from odoo.tools import SQL
 
 from odoo.addons.account_exact.models.master.exact_relation import identity_keys
-from odoo.addons.account_exact.models.master.exact_sync_resources import match_key
+from odoo.addons.account_exact.models.master.exact_sync_relations import match_key
 
 BATCH = 10_000
 

@@ -18,7 +18,7 @@ from ...booking.likeness import (
 from ...exact_api import odata, wire
 from ..base import exact_note
 from ..base.exact_clock import floor
-from ..master.exact_sync import modified_since
+from ..master.exact_sync_resource import modified_since
 from .exact_entry import (
     FIRST_LOOK,
     FURTHEST_LOOK,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..master.exact_sync_resources import HOURLY
+from ..master.exact_sync_resource import HOURLY
 from .exact_export_worker import CHECK_BATCH
 
 # How long after sending the journals are read again: an entry that somebody typed at the same time

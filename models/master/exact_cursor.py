@@ -1,7 +1,15 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
+from ..base.exact_clock import past
 from ..base.exact_note import told
+from .exact_sync_resource import MODIFIED, TIMESTAMP
 from .exact_sync_resources import RESOURCES
+from .exact_sync_rows import left_out
+
+SKIPPED_EVERY = timedelta(days=1)
+RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 
 
 class ExactCursor(models.Model):
@@ -77,6 +85,8 @@ class ExactCursor(models.Model):
         'UNIQUE(division_id, resource)', "This resource already has its cursor.",
     )
 
+    # === COMPUTE METHODS === #
+
     @api.depends('note')
     @api.depends_context('lang', 'tz')
     def _compute_message(self):
@@ -105,3 +115,76 @@ class ExactCursor(models.Model):
                     for entry in cursor.broken_rows[:3]
                 ),
             ) if cursor.broken_rows else False
+
+    # === BUSINESS METHODS === #
+
+    def _is_due(self):
+        now = fields.Datetime.now()
+        # When a clock was ahead, so is all that was counted from it
+        told_at = {'done': self.last_success_at, 'error': self.failed_at}.get(self.state)
+        return self.next_at <= now or bool(told_at and not past(told_at, now))
+
+    def _make_due(self):
+        """Let them be read at once, except those that a worker is reading at this moment.
+
+        Never waits for that worker: it holds its cursor while Exact is at work, and may itself be
+        who asks for this, in a transaction beside that one.
+        """
+        now = fields.Datetime.now()
+        for cursor in self.try_lock_for_update(allow_referencing=True):
+            cursor.write({
+                'next_at': now,
+                'state': 'waiting',
+                'note': False,
+            })
+
+    def _wait_for(self, other):
+        """Come again when the other one, which has to be complete before, may be."""
+        self.write({
+            'state': 'skipped' if other.state == 'skipped' else 'waiting',
+            'note': other.note,
+            'next_at': max(other.next_at, fields.Datetime.now() + RETRY_AFTER[0]),
+        })
+
+    def _note_rows(self, sound_keys, broken):
+        """Keep which rows were left out, and that others are whole again."""
+        if broken or self.broken_rows:
+            rows, count = left_out(
+                self.broken_rows or [], self.broken_count, sound_keys, broken,
+            )
+            self.write({'broken_rows': rows or False, 'broken_count': count})
+
+    def _has_nameless_rows(self):
+        return any(not entry['key'] for entry in self.broken_rows or [])
+
+    def _place(self):
+        return self.position, self.page_key
+
+    def _lock(self):
+        """Take the cursor for this transaction.
+
+        :return: whether it was free; read anew where it was.
+        """
+        self.ensure_one()
+        if not self.try_lock_for_update(allow_referencing=True):
+            return False
+        self.invalidate_recordset()
+        return True
+
+    def _begin(self, resource):
+        """Start a reading, or go on with the one that was interrupted."""
+        now = fields.Datetime.now()
+        vals = {'state': 'running', 'note': False}
+        if self.is_complete and not self.is_full:
+            full_again = (
+                resource.full_every and self.full_at and self.full_at + resource.full_every <= now
+            )
+            if resource.how not in (TIMESTAMP, MODIFIED) or full_again:
+                vals.update(is_full=True, page_key=False)
+        is_full = vals.get('is_full', self.is_full)
+        place = self.position if resource.how == TIMESTAMP and is_full else self.page_key
+        if not place or not self.run_started_at or 'is_full' in vals:
+            vals['run_started_at'] = now
+            if is_full:
+                vals.update(run=self.run + 1, row_count=0, broken_rows=False, broken_count=0)
+        self.write(vals)

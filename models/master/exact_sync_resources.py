@@ -1,148 +1,26 @@
 """What is mirrored from Exact, one class per resource: where it is, what is read, what it becomes.
 
-A class holds facts of Exact's reference and pure functions; reading pages, writing rows, archiving
-and errors are the engine's (`exact_sync.py`).
-
-Ways of reading:
-
-`TIMESTAMP`: a `sync/` endpoint. Its `Timestamp` is a counter of 64 bits, higher with every change;
-    `Timestamp gt <highest seen>L` gives what changed, in pages of 1,000.
-`MODIFIED`: no sync twin, but too many rows to compare: first everything by key, then what has a
-    later `Modified`, which Exact keeps in Dutch local time.
-`WHOLE`: no sync twin and few rows: read whole, compared, only differences written.
+Relations are in `exact_sync_relations.py`; what a class says, `exact_sync_resource.py` explains.
 """
-
-from datetime import timedelta
 
 from odoo.tools import LazyTranslate
 
-from ...booking.party_numbers import bank_account
-from ...exact_api import MalformedAnswer, odata, wire
-from .exact_relation import identity_keys
+from ...exact_api import odata, wire
+from .exact_sync_relations import BankAccounts, Relations
+from .exact_sync_resource import (
+    HOURLY,
+    TIMESTAMP,
+    Resource,
+    boolean,
+    choice,
+    date,
+    guid,
+    integer,
+    percent,
+    text,
+)
 
 _lt = LazyTranslate(__name__)
-
-TIMESTAMP = 'timestamp'
-MODIFIED = 'modified'
-WHOLE = 'whole'
-
-# Of a column of 32 bits
-LARGEST = 2 ** 31
-HOURLY = timedelta(minutes=55)
-SIX_HOURLY = timedelta(hours=6)
-
-
-def match_key(value):
-    """A bank account without what people add to it; False for what identifies nobody."""
-    return bank_account(value) or False
-
-
-def text(value):
-    """Text without Exact's padding; False where there is none, as the ORM reads it back."""
-    return wire.as_text(value) or False
-
-
-def guid(value):
-    return wire.as_guid(value) or False
-
-
-def date(value):
-    return wire.as_date(value) or False
-
-
-def integer(value):
-    """A whole number as a column holds it."""
-    number = wire.as_int(value) or 0
-    if not -LARGEST <= number < LARGEST:
-        raise MalformedAnswer("a number that is too large")
-    return number
-
-
-def boolean(value):
-    return bool(wire.as_bool(value))
-
-
-def percent(value):
-    """A percentage from the fraction that Exact gives: 0.21 is 21.0."""
-    percentage = wire.percent_of_fraction(value) or 0
-    if abs(percentage) >= LARGEST:
-        raise MalformedAnswer("a number that is too large")
-    return float(percentage)
-
-
-def choice(value, allowed):
-    """A code of a fixed list; a code that Exact added since is no reason to stop.
-
-    :param allowed: container of the codes, as strings.
-    """
-    code = wire.as_text(value)
-    return code if code in tuple(allowed) else False
-
-
-class Resource:
-    """One kind of record of Exact.
-
-    :cvar key: name in `exact.cursor`.
-    :cvar model: where it is kept; '' for what is no master data.
-    :cvar endpoint: path below the division.
-    :cvar select: properties that are read.
-    :cvar how: TIMESTAMP, MODIFIED or WHOLE.
-    :cvar every: how soon it is read again.
-    :cvar full_every: how soon everything is read again; None for never.
-    :cvar entity_type: in `sync/Deleted`; None where deletions are not told there.
-    :cvar topic: of the notifications about it; '' where Exact has none.
-    :cvar requires: keys of resources that must have been read completely before.
-    :cvar key_property: property that is the key, and by which Exact orders pages.
-    """
-
-    key = ''
-    label = ''
-    model = ''
-    endpoint = ''
-    select = ()
-    how = WHOLE
-    every = SIX_HOURLY
-    full_every = None
-    entity_type = None
-    topic = ''
-    requires = ()
-    key_property = 'ID'
-
-    def prepare(self, client):
-        """Read what the rows need beside themselves.
-
-        :return: passed on to `values`.
-        """
-
-    def filter(self, today, division):
-        """An OData filter for every reading, or None."""
-
-    def scope(self, today, division):
-        """The domain of what `filter` lets through: only that may be archived when it is absent."""
-        return []
-
-    def identity(self, row):
-        """What identifies the row within the division; a GUID wherever Exact has one."""
-        return wire.as_guid(row[self.key_property])
-
-    def values(self, row, extra):
-        """The fields of a row, with the values that the ORM reads back."""
-        raise NotImplementedError
-
-    def link(self, division, vals_by_key):
-        """Fill the references to records of other models, in one query per page.
-
-        :param vals_by_key: {identity: values}, changed in place.
-        """
-
-    def after_page(self, division, vals_by_key):
-        """Do what other records need after these were written."""
-
-    def after_archive(self, records):
-        """Do what other records need after these vanished from Exact."""
-
-    def after_restore(self, records):
-        """Do what other records need after these came back."""
 
 
 class Division(Resource):
@@ -469,115 +347,6 @@ class JournalPeriods(Resource):
             'period': integer(row['Period']),
             'is_closed': integer(row['Status']) == 1,
         }
-
-
-class Relations(Resource):
-    key = 'relation'
-    label = _lt("Relations")
-    model = 'exact.relation'
-    endpoint = 'sync/CRM/Accounts'
-    select = (
-        'Timestamp', 'ID', 'Code', 'Name', 'Status', 'IsSupplier', 'VATNumber', 'ChamberOfCommerce',
-        'Country', 'Email', 'AddressLine1', 'Postcode', 'City', 'Blocked', 'EndDate',
-        'PaymentConditionSales', 'PaymentConditionPurchase', 'GLAR', 'GLAP',
-    )
-    how = TIMESTAMP
-    every = HOURLY
-    topic = 'Accounts'
-    entity_type = 2
-
-    def values(self, row, extra):
-        vat_number, chamber = text(row['VATNumber']), text(row['ChamberOfCommerce'])
-        return {
-            'code': text(row['Code']),
-            'name': text(row['Name']),
-            'status': choice(row['Status'], 'ASPC'),
-            'is_supplier': boolean(row['IsSupplier']),
-            'vat_number': vat_number,
-            'chamber_of_commerce': chamber,
-            **identity_keys(text(row['Country']), vat_number, chamber),
-            'country_code': text(row['Country']),
-            'email': text(row['Email']),
-            'street': text(row['AddressLine1']),
-            'zip': text(row['Postcode']),
-            'city': text(row['City']),
-            'is_blocked': boolean(row['Blocked']),
-            'end_date': date(row['EndDate']),
-            'payment_condition_sale': text(row['PaymentConditionSales']),
-            'payment_condition_purchase': text(row['PaymentConditionPurchase']),
-            'gl_receivable_guid': guid(row['GLAR']),
-            'gl_payable_guid': guid(row['GLAP']),
-        }
-
-    def after_page(self, division, vals_by_key):
-        """Give bank accounts that came in before their relation the relation."""
-        orphans = division.env['exact.relation.bank'].with_context(active_test=False).search_fetch(
-            [
-                ('division_id', '=', division.id),
-                ('relation_id', '=', False),
-                ('relation_guid', 'in', list(vals_by_key)),
-            ],
-            ['relation_guid'],
-        )
-        if not orphans:
-            return
-        relations = relations_by_guid(division, set(orphans.mapped('relation_guid')))
-        for bank in orphans:
-            bank.relation_id = relations.get(bank.relation_guid)
-
-    def after_archive(self, records):
-        """Nobody is found any more by the bank account of a relation that is gone."""
-        records.bank_ids.write({'active': False})
-
-    def after_restore(self, records):
-        records.with_context(active_test=False).bank_ids.write({'active': True})
-
-
-class BankAccounts(Resource):
-    """Bank accounts of relations.
-
-    Exact tells no deletions of them, so everything is compared once in a while; 50,000 of them are
-    834 calls, a sixth of a day's budget.
-    """
-
-    key = 'relation_bank'
-    label = _lt("Bank Accounts of Relations")
-    model = 'exact.relation.bank'
-    endpoint = 'crm/BankAccounts'
-    select = ('ID', 'Account', 'BankAccount', 'IBAN', 'BICCode', 'Main', 'Blocked')
-    how = MODIFIED
-    every = HOURLY
-    topic = 'BankAccounts'
-    full_every = timedelta(days=30)
-    requires = ('relation',)
-
-    def values(self, row, extra):
-        iban = text(row['IBAN']) or text(row['BankAccount'])
-        return {
-            'code': iban,
-            'name': False,
-            'relation_guid': guid(row['Account']),
-            'iban': iban,
-            'iban_key': match_key(iban),
-            'bic': text(row['BICCode']),
-            'is_main': boolean(row['Main']),
-            'is_blocked': boolean(row['Blocked']),
-        }
-
-    def link(self, division, vals_by_key):
-        relations = relations_by_guid(
-            division, {vals['relation_guid'] for vals in vals_by_key.values()},
-        )
-        for vals in vals_by_key.values():
-            vals['relation_id'] = relations.get(vals['relation_guid'], False)
-
-
-def relations_by_guid(division, guids):
-    """{GUID: id of the relation}, archived ones too, with one query."""
-    relations = division.env['exact.relation'].with_context(active_test=False).search_fetch(
-        [('division_id', '=', division.id), ('exact_guid', 'in', list(guids))], ['exact_guid'],
-    )
-    return {relation.exact_guid: relation.id for relation in relations}
 
 
 # In the order of reading: what documents need first comes first, relations before their accounts

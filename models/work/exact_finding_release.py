@@ -2,7 +2,7 @@
 
 from odoo import fields, models
 
-from ..master.exact_sync_resources import HOURLY
+from ..master.exact_sync_resource import HOURLY
 from .exact_finding_text import PERIOD_CODES
 
 # What is said of documents whose currency Exact has not.

@@ -3,12 +3,9 @@ from decimal import Decimal
 
 from odoo.tests import TransactionCase, new_test_user, tagged
 
-from odoo.addons.account_exact.models.master.exact_sync_resources import (
-    BY_ENTITY_TYPE,
-    RESOURCES,
-    TIMESTAMP,
-    match_key,
-)
+from odoo.addons.account_exact.models.master.exact_sync_relations import match_key
+from odoo.addons.account_exact.models.master.exact_sync_resource import TIMESTAMP
+from odoo.addons.account_exact.models.master.exact_sync_resources import BY_ENTITY_TYPE, RESOURCES
 
 GUID = '00000002-0000-4000-8000-00000000000A'
 

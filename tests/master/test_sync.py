@@ -9,8 +9,13 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import MalformedAnswer, RateLimited
-from odoo.addons.account_exact.models.master import exact_sync
-from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES, TIMESTAMP
+from odoo.addons.account_exact.models.master import exact_sync, exact_sync_engine
+from odoo.addons.account_exact.models.master.exact_sync_resource import (
+    AMSTERDAM,
+    TIMESTAMP,
+    modified_since,
+)
+from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
 from odoo.addons.account_exact.tests.common import DIVISION
 from odoo.addons.account_exact.tests.sync_common import TABLES, SyncCase
 
@@ -130,7 +135,7 @@ class TestSync(SyncCase):
         self.assertFalse(self._cursor('relation_bank').is_full)
         relation = self.store.all('Accounts', DIVISION)[0]
         modified = (
-            datetime.now(tz=exact_sync.AMSTERDAM)
+            datetime.now(tz=AMSTERDAM)
             .replace(tzinfo=None)
             .isoformat(timespec='milliseconds')
         )
@@ -502,8 +507,12 @@ class TestSync(SyncCase):
         other = self.create_division(self.connection, other_company, code=1234568)
         (self.division | other)._start_sync()
         clock = SimpleNamespace(monotonic=lambda: 240 * self._last_call())
-        with patch.object(exact_sync, 'time', clock), patch.object(
-            type(self.division), '_sync_deadline', lambda _divisions: clock.monotonic() + 2700,
+        with (
+            patch.object(exact_sync, 'time', clock),
+            patch.object(exact_sync_engine, 'time', clock),
+            patch.object(
+                type(self.division), '_sync_deadline', lambda _divisions: clock.monotonic() + 2700,
+            ),
         ):
             self.env.flush_all()
             with self.registry.cursor() as cr:
@@ -701,11 +710,11 @@ class TestSync(SyncCase):
         """On 25 October 2026, 2:00 to 3:00 comes twice in the Netherlands."""
 
         def since(text):
-            return exact_sync.modified_since(text)
+            return modified_since(text)
 
         utc = timezone.utc
         self.assertEqual(since('2026-07-01 10:00:00'), datetime(2026, 7, 1, 10, tzinfo=utc))
         # 2:30 of the first pass: 2:10 of the second is later, yet smaller on the clock
         self.assertEqual(since('2026-10-25 00:30:00'), datetime(2026, 10, 24, 23, 30, tzinfo=utc))
         self.assertEqual(since('2026-10-25 01:30:00'), datetime(2026, 10, 25, 1, 30, tzinfo=utc))
-        self.assertLess(exact_sync.MODIFIED_OVERLAP, timedelta(hours=1))
+        self.assertLess(exact_sync_engine.MODIFIED_OVERLAP, timedelta(hours=1))

@@ -14,7 +14,7 @@ from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURC
 from ..common import DIVISION
 from ..sync_common import SyncCase
 
-SYNC_LOGGER = 'odoo.addons.account_exact.models.master.exact_sync'
+SYNC_LOGGER = 'odoo.addons.account_exact.models.master.exact_sync_engine'
 
 
 @tagged('post_install', '-at_install')
