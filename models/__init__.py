@@ -20,6 +20,7 @@ from .administration import exact_division, exact_call, exact_call_illness
 from .master import exact_cursor, exact_sync, exact_sync_engine, exact_sync_write
 from .mapping import (
     exact_mapping_mixin,
+    exact_mapping_suggest,
     exact_account_mapping,
     exact_journal_mapping,
     exact_tax_mapping,
