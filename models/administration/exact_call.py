@@ -14,7 +14,7 @@ from ...exact_api.forecast import LENGTH
 from ...exact_api.illness import PAUSES, is_error
 from ...exact_api.limits import LONGEST, LONGEST_RETRY_AFTER
 from ..base.exact_clock import CLOCKS_DIFFER, aware, ceil, epoch, naive, utcnow
-from ..base.exact_error_text import DIVISION_REASONS
+from ..base.exact_sentences import DIVISION_REASONS
 from .exact_call_limits import (
     CALL_LIFE,
     FUSE_ERRORS,

@@ -11,6 +11,8 @@ from odoo.tools import format_date, format_datetime
 from odoo.tools.misc import formatLang
 from odoo.tools.translate import LazyTranslate
 
+from .exact_sentences import TEXTS
+
 _lt = LazyTranslate(__name__)
 
 # Words that stand for a value.
@@ -117,9 +119,8 @@ def told(env, kept):
         return ''
     if not isinstance(kept, dict):
         return str(kept)
-    # Both know notes themselves
+    # It knows notes itself
     from ..work.exact_finding_text import field_label, sentence
-    from .exact_error_text import TEXTS
 
     family, _slash, name = kept['code'].partition('/')
     params = kept['params']

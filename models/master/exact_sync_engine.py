@@ -34,8 +34,9 @@ from ...exact_api import (
 )
 from ..administration.exact_call import OF_ONE_KIND
 from ..base.exact_clock import ceil
-from ..base.exact_error_text import DIVISION_REASONS, describe
+from ..base.exact_error_text import describe
 from ..base.exact_note import note
+from ..base.exact_sentences import DIVISION_REASONS
 from .exact_cursor import RETRY_AFTER, SKIPPED_EVERY
 from .exact_sync_resource import MODIFIED, TIMESTAMP, modified_since
 from .exact_sync_resources import RESOURCES

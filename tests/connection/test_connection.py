@@ -11,12 +11,14 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.models.base.exact_error_text import (
-    DIVISION_REASONS,
-    KINDS,
-    REASONS,
     division_reason_text,
     explain,
     reason_text,
+)
+from odoo.addons.account_exact.models.base.exact_sentences import (
+    DIVISION_REASONS,
+    KINDS,
+    REASONS,
 )
 from odoo.addons.account_exact.models.connection import exact_connection, exact_token
 from odoo.addons.account_exact.models.connection.exact_connection import BASE_URL_PARAMETER
