@@ -14,7 +14,8 @@ from ..exact_api import (
     Transient,
     Unreachable,
 )
-from ..models.connection.exact_connection import CALLBACK_PATH, CONSENT_SCOPE
+from ..models.connection.exact_connection_address import CALLBACK_PATH
+from ..models.connection.exact_connection_consent import CONSENT_SCOPE
 
 _logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from odoo.http import request
 from ..exact_api import SecretClosedError
 from ..exact_api.clock import utcnow
 from ..exact_api.webhooks import MAX_SIZE, NotificationRefusedError, read_notification
-from ..models.connection.exact_connection import WEBHOOK_PATH
+from ..models.connection.exact_connection_address import WEBHOOK_PATH
 
 _logger = logging.getLogger(__name__)
 

@@ -15,7 +15,20 @@ from .master import (
     exact_relation,
     exact_period,
 )
-from .connection import exact_token, exact_connection, exact_connection_copy, ir_config_parameter
+from .connection import (
+    exact_token,
+    exact_token_refresh,
+    exact_token_access,
+    exact_connection,
+    exact_connection_address,
+    exact_connection_calls,
+    exact_connection_reconnect,
+    exact_connection_alive,
+    exact_connection_consent,
+    exact_connection_explore,
+    exact_connection_copy,
+    ir_config_parameter,
+)
 from .administration import exact_division, exact_call, exact_call_illness
 from .master import exact_cursor, exact_sync, exact_sync_engine, exact_sync_write
 from .mapping import (

@@ -9,7 +9,7 @@ from odoo.tests import TransactionCase
 from odoo.tools import SQL
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
-from odoo.addons.account_exact.models.connection.exact_connection import BASE_URL_PARAMETER
+from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
 
 # For tests that need more than 20 s of an idle machine and cannot be split
 takes_long = unittest.skipUnless(

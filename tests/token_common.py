@@ -1,5 +1,6 @@
+import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
@@ -13,11 +14,21 @@ from odoo.addons.account_exact.exact_api import (
     Tokens,
     TooEarlyToRefresh,
 )
-from odoo.addons.account_exact.models.connection import exact_connection, exact_token
 
 START = datetime(2026, 11, 20, 12, 0, 0, 400_000, tzinfo=timezone.utc)
-TOKEN_LOGGER = 'odoo.addons.account_exact.models.connection.exact_token'
-SECRET_LOGGER = 'odoo.addons.account_exact.models.connection.exact_secret'
+ROOM = 'odoo.addons.account_exact.models.connection'
+TOKEN_LOGGER = f'{ROOM}.exact_token_access'
+SECRET_LOGGER = f'{ROOM}.exact_secret'
+
+
+@contextmanager
+def told_by(clock):
+    """Whatever knows the time in the room of the connection, knows it from this clock."""
+    with ExitStack() as stack:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(f'{ROOM}.') and hasattr(module, 'utcnow'):
+                stack.enter_context(patch.object(module, 'utcnow', clock))
+        yield
 
 
 class FakeOAuth:
@@ -93,8 +104,7 @@ class TokenCase(TransactionCase):
     def setUp(self):
         super().setUp()
         self.clock = Clock()
-        for module in (exact_token, exact_connection):
-            self.startPatch(patch.object(module, 'utcnow', self.clock))
+        self.enterContext(told_by(self.clock))
         self.oauth = FakeOAuth(self.clock)
         self.startPatch(patch.object(
             self.env.registry['exact.connection'], '_oauth',

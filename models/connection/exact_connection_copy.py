@@ -80,17 +80,6 @@ class ExactConnection(models.Model):
             held_sudo.action_release()
         return super()._works_again()
 
-    def _hold_as_copy(self):
-        """Put the administrations on hold, without waiting for somebody's edit: as long as the
-        question is open, the state of the connection alone keeps everything from being sent.
-        """
-        divisions = self.with_context(active_test=False).division_ids.filtered(
-            lambda division: division.company_id and not division.hold,
-        )
-        divisions.try_lock_for_update(allow_referencing=True).write(
-            {'hold': True, 'hold_reason': 'copied', 'hold_params': False},
-        )
-
     def _check_not_copied(self):
         """Refuse a new consent as long as the question is open.
 

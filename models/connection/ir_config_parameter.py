@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from .exact_connection import BASE_URL_PARAMETER
+from .exact_connection_address import BASE_URL_PARAMETER
 
 
 class IrConfigParameter(models.Model):

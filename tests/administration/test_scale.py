@@ -12,6 +12,7 @@ from odoo.addons.account_exact.models.export import exact_export_send
 
 from ..common import CLIENT_ID, DIVISION, clone_rows
 from ..export_common import ExactExportCase
+from ..token_common import TOKEN_LOGGER
 
 COUNT = 100
 FIRST = 2000001
@@ -145,7 +146,7 @@ class TestScale(ExactExportCase):
         self.connect(self.connection)
         gone.connection_id.sudo().state = 'reconnect'
 
-        with mute_logger('odoo.addons.account_exact.models.connection.exact_token'):
+        with mute_logger(TOKEN_LOGGER):
             self.run_lanes()
         troubled = outage | limited | slow | revoked | gone
         waiting = exports.filtered(lambda export: export.division_id in troubled)

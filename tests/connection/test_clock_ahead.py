@@ -15,7 +15,8 @@ from odoo.addons.account_exact import exact_api
 from odoo.addons.account_exact.exact_api import RateLimited, Tokens, Unreachable
 from odoo.addons.account_exact.models.administration import exact_call, exact_call_limits
 from odoo.addons.account_exact.models.base.exact_clock import epoch
-from odoo.addons.account_exact.models.connection import exact_connection, exact_token
+from odoo.addons.account_exact.models.connection import exact_token
+from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
 from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
 
 from ..common import DIVISION, ExactSimulatorMixin
@@ -283,7 +284,7 @@ class TestOlderForm(TokenCase):
         self.assertEqual(self.opened('client_secret'), 'a-secret')
         self.assertEqual(self.env['exact.token']._webhook_secret(self.connection), 'a-hook')
         self.env['ir.config_parameter'].set_param(
-            exact_connection.BASE_URL_PARAMETER, 'https://evil.example',
+            BASE_URL_PARAMETER, 'https://evil.example',
         )
         self.assertEqual(self.refused().reason, 'origin')
 

@@ -20,9 +20,9 @@ from odoo.addons.account_exact.models.base.exact_sentences import (
     KINDS,
     REASONS,
 )
-from odoo.addons.account_exact.models.connection import exact_connection, exact_token
-from odoo.addons.account_exact.models.connection.exact_connection import BASE_URL_PARAMETER
+from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
 from odoo.addons.account_exact.tests.common import ExactTransactionCase, query_of
+from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER, told_by
 
 FORBIDDEN = 1234570
 
@@ -173,10 +173,7 @@ class TestConnection(ExactTransactionCase):
     def test_tokens_are_refreshed_against_exact(self):
         clock = self.simulator.clock
         clock.freeze()
-        for module in (exact_token, exact_connection):
-            patcher = patch.object(module, 'utcnow', clock)
-            patcher.start()
-            self.addCleanup(patcher.stop)
+        self.enterContext(told_by(clock))
         connection = self.create_connection(self.company)
         answer = self.simulator.issue_tokens(user='emma')
         connection._consented(exact_api.Tokens(
@@ -189,7 +186,7 @@ class TestConnection(ExactTransactionCase):
         self.assertEqual(len(seen), 2, "one refresh in 1,000 seconds")
         self.simulator.control.run('revoke_access', {'user': 'emma'})
         clock.advance(600)
-        with mute_logger('odoo.addons.account_exact.models.connection.exact_token'):
+        with mute_logger(TOKEN_LOGGER):
             error = self.attempt(connection.action_refresh_divisions)
         self.assertIn("no longer accepts", str(error))
         self.assertEqual(connection.state, 'reconnect')

@@ -8,7 +8,7 @@ from odoo import Command
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.models.connection.exact_connection import BASE_URL_PARAMETER
+from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
 from odoo.addons.account_exact.tests.common import (
     CLIENT_SECRET,
     ExactSimulatorMixin,

@@ -11,11 +11,11 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
 from odoo.addons.account_exact.exact_api import NeedsReconnect, SecretClosedError
-from odoo.addons.account_exact.models.connection.exact_connection import BASE_URL_PARAMETER
+from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
 
 from ..common import CLIENT_SECRET, ExactConnectedCase
+from ..token_common import TOKEN_LOGGER
 
-TOKEN_LOGGER = 'odoo.addons.account_exact.models.connection.exact_token'
 CLOSED_FIELDS = ('client_secret', 'webhook_secret', 'access_token', 'refresh_token')
 
 

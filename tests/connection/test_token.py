@@ -25,7 +25,7 @@ from odoo.addons.account_exact.exact_api import (
     Transient,
     Unreachable,
 )
-from odoo.addons.account_exact.models.connection import exact_secret, exact_token
+from odoo.addons.account_exact.models.connection import exact_secret, exact_token_access
 from odoo.addons.account_exact.tests.token_common import (
     SECRET_LOGGER,
     START,
@@ -465,7 +465,7 @@ class TestToken(TokenCase):
             except NeedsReconnect as error:
                 self.assertEqual(error.reason, 'lost')
                 break
-        self.assertEqual(self.oauth.sent, ['refresh-0'] * exact_token.MAX_TRIES)
+        self.assertEqual(self.oauth.sent, ['refresh-0'] * exact_token_access.MAX_TRIES)
         self.assertGreater(minute, 3 * 60, "a disturbance of hours ends no connection")
         self.assertEqual((self.connection.state, self.connection.reason), ('reconnect', 'lost'))
 

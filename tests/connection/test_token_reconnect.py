@@ -1,5 +1,4 @@
 from contextlib import suppress
-from unittest.mock import patch
 
 from odoo.modules import neutralize
 from odoo.tests import new_test_user, tagged
@@ -14,9 +13,8 @@ from odoo.addons.account_exact.exact_api import (
 )
 from odoo.addons.account_exact.models.administration.exact_export_queue import LANES
 from odoo.addons.account_exact.models.base.exact_error_text import explain
-from odoo.addons.account_exact.models.connection import exact_connection, exact_token
 from odoo.addons.account_exact.tests.export_common import ExactExportCase
-from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER
+from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER, told_by
 
 OTHER = 1234569
 
@@ -29,10 +27,7 @@ class TestReconnect(ExactExportCase):
         super().setUp()
         self.clock = self.simulator.clock
         self.addCleanup(self.clock.resume)
-        for module in (exact_token, exact_connection):
-            patcher = patch.object(module, 'utcnow', self.clock)
-            patcher.start()
-            self.addCleanup(patcher.stop)
+        self.enterContext(told_by(self.clock))
         self.connection.user_id = self.manager = new_test_user(
             self.env, 'exact_manager', groups='account.group_account_manager',
             company_id=self.company.id, company_ids=self.company.ids,

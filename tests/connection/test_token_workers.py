@@ -36,14 +36,14 @@ from odoo.addons.account_exact.exact_api import (
     Unreachable,
 )
 from odoo.addons.account_exact.exact_api.bounded import BoundedAdapter
-from odoo.addons.account_exact.models.connection import exact_connection, exact_token
+from odoo.addons.account_exact.models.connection import exact_token_access
 from odoo.addons.account_exact.tests.common import (
     CLIENT_ID,
     CLIENT_SECRET,
     ExactSimulatorMixin,
     takes_long,
 )
-from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER, secret_key
+from odoo.addons.account_exact.tests.token_common import TOKEN_LOGGER, secret_key, told_by
 
 _logger = logging.getLogger(__name__)
 
@@ -78,8 +78,7 @@ class WorkersMixin(ExactSimulatorMixin):
         # The test runner holds the lock of all registries, which every environment takes
         self.enterContext(patch.object(Registry, '_lock', threading.RLock()))
         self.enterContext(secret_key(Fernet.generate_key().decode()))
-        for module in (exact_token, exact_connection):
-            self.enterContext(patch.object(module, 'utcnow', self.clock))
+        self.enterContext(told_by(self.clock))
         self.enterContext(patch.object(
             self.registry['exact.connection'], '_base_url', lambda connection: self.simulator.url,
         ))
@@ -416,7 +415,7 @@ class TestWorkers(WorkersMixin, BaseCase):
                 except NeedsReconnect as error:
                     self.assertEqual(error.reason, 'crashed')
                     break
-        self.assertEqual(len(tries), exact_token.MAX_TRIES)
+        self.assertEqual(len(tries), exact_token_access.MAX_TRIES)
         self.assertEqual(self.state(), ('reconnect', 'crashed'))
 
     def test_a_pair_survives_the_loss_of_the_database_connection(self):
@@ -457,7 +456,7 @@ class TestWorkers(WorkersMixin, BaseCase):
 
         with (
             patch.object(self.registry['exact.token'], '_update', update),
-            patch.object(exact_token, 'RESCUE_PAUSES', (0, 0)),
+            patch.object(exact_token_access, 'RESCUE_PAUSES', (0, 0)),
             patch.object(Registry, 'cursor', lambda registry, *a, **kw: cursor(*a, **kw)),
             self.assertLogs(TOKEN_LOGGER, 'ERROR') as logs,
             suppress(Transient),

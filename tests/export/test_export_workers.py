@@ -14,7 +14,7 @@ from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
 from odoo.tools import SQL, mute_logger
 
-from odoo.addons.account_exact.models.connection.exact_connection import BASE_URL_PARAMETER
+from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
 
 from ..common import (
     CLIENT_ID,
