@@ -4,7 +4,7 @@ It knows nothing of Odoo. What is said here about Exact carries a mark of certai
 the vendor (D), observed in public code, issues or support pages (O), or inferred (I).
 """
 
-from . import catalog, links, odata, sealed, wire
+from . import catalog, feed, links, odata, sealed, wire
 from .addresses import SITES, checked_base_url, is_loopback, origin_text
 from .catalog import ErrorKind, classify
 from .client import Call, ExactClient

@@ -164,6 +164,15 @@ class ExactClient:
         names = query['$select'].split(',') if whole else []
         return self._follow(resource, self._url(resource, query), top, names)
 
+    def page(self, resource, *, select, filter):
+        """Return (rows of the first page, whether another one follows), for who goes on from a
+        position of his own. Parameters as of `get`.
+        """
+        names = _names(select)
+        url = self._url(resource, {'$select': names, '$filter': filter})
+        rows, link = page_of(self._request(READING, resource, url), resource)
+        return [whole_row(row, names.split(','), resource) for row in rows], bool(link)
+
     def get_by_key(self, resource, key, *, select):
         """Return one record as a dict, None if there is none.
 

@@ -101,9 +101,17 @@ def any_of(field, values):
 
     :raise ValueError: if there are none: no filter at all would ask for everything
     """
-    terms = [eq(field, value) for value in values]
+    return one_of(eq(field, value) for value in values)
+
+
+def one_of(terms):
+    """Return the term that is true where one of these is.
+
+    :raise ValueError: if there are none
+    """
+    terms = list(terms)
     if not terms:
-        raise ValueError("A filter on any of no values finds nothing; do not ask.")
+        raise ValueError("A filter on none of the terms finds nothing; do not ask.")
     return terms[0] if len(terms) == 1 else f'({" or ".join(terms)})'
 
 

@@ -54,6 +54,7 @@ from .administration import exact_export_queue, exact_refresh
 from .export import (
     exact_entry,
     exact_export_alike,
+    exact_export_feed,
     exact_export_journals,
     exact_export_worker,
     exact_export_check,

@@ -16,6 +16,8 @@ from .mapping import test_mapping, test_next_step, test_relations
 from .work import test_refusals, test_security, test_security_text, test_work
 from .export import (
     test_export,
+    test_export_ahead,
+    test_export_busy,
     test_export_change,
     test_export_edges,
     test_export_edits,

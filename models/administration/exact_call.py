@@ -36,6 +36,9 @@ RESERVES = {
     'payment': (4, 50),
     'master': (6, 100),
     'document': (8, 150),
+    # To see what others have booked may take many calls, and nothing waits for the last of them:
+    # half of what every administration has is left.
+    'look': (30, 2500),
 }
 # Windows of which the ends differ by less are the same: the end is known to the second.
 SAME_WINDOW = timedelta(seconds=20)

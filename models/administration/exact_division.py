@@ -403,7 +403,7 @@ class ExactDivision(models.Model):
         """Give a client for this administration, within its call budget.
 
         :param str priority: what the calls are for, a key of `exact_call.RESERVES`: 'person'
-            (somebody waits), 'entry', 'payment', 'master' or 'document'
+            (somebody waits), 'entry', 'payment', 'master', 'document' or 'look'
         :return: a context manager that gives an `ExactClient`
         """
         self.ensure_one()

@@ -10,7 +10,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, format_datetime
 
 from ...exact_api import RateLimited
-from ..base.exact_clock import aware, ceil, naive, utcnow
+from ..base.exact_clock import CLOCKS_DIFFER, LONGEST_WAIT, aware, ceil, naive, past, utcnow
 from ..base.exact_error_text import explain
 from ..base.exact_note import told
 from .exact_call_limits import closed_by, closed_until
@@ -49,15 +49,20 @@ class ExactExportQueue(models.Model):
         readonly=True, help="The limit of Exact that made it wait the last time.",
     )
     looked_at = fields.Datetime(
-        readonly=True, help="When the journals in Exact were last looked through.",
+        readonly=True,
+        help="When the journals in Exact were last looked through; empty if that did not reach the "
+             "present.",
     )
     look_at = fields.Datetime(
         readonly=True,
-        help="When the journals are looked through once more, though nothing else is to be sent.",
+        help="When the journals are looked through once more, or the look goes on, though nothing "
+             "else is to be sent.",
     )
     looked_in = fields.Char(readonly=True, help="The database that was there at that time.")
     looked_until = fields.Datetime(
-        readonly=True, help="What Exact changed in its journals up to this moment has been seen.",
+        readonly=True,
+        help="What Exact changed in its journals up to this moment, by its own clock, has been "
+             "seen; empty before the first look.",
     )
     forgotten_since = fields.Datetime(
         readonly=True, help="When a backup was restored, what was sent from this moment on",
@@ -104,6 +109,30 @@ class ExactExportQueue(models.Model):
                 'forgotten_since': self.looked_until, 'forgotten_until': fields.Datetime.now(),
             }
         self.write(values)
+
+    def _forget_future(self):
+        """Forget what was counted from a clock that was ahead and is right again: what waits for
+        such a moment waits for nothing.
+        """
+        self.ensure_one()
+        now = fields.Datetime.now()
+        if self.served_at and not past(self.served_at, now):
+            self.write({'served_at': False, 'retry_at': False, 'look_at': False})
+        export_model = self.env['exact.export']
+        export_model.flush_model(['next_try'])
+        export_model.browse(row[0] for row in self.env.execute_query(SQL(
+            "SELECT export.id FROM exact_export export"
+            " WHERE export.division_id = %s AND export.next_try > %s AND %s",
+            self.division_id.id, now + LONGEST_WAIT, export_model._work_sql('export'),
+        ))).next_try = False
+
+    @api.model
+    def _rested_sql(self, now):
+        """Condition on `queue`: its pause is over, or was counted from a clock that was ahead."""
+        return SQL(
+            "(queue.retry_at IS NULL OR queue.retry_at <= %s OR queue.served_at > %s)",
+            now, now + CLOCKS_DIFFER,
+        )
 
     def _try_now(self):
         """End the pause after failures; that of the limits is kept by the budget itself."""
@@ -227,14 +256,19 @@ class ExactExport(models.Model):
     @api.model
     def _due_now_sql(self):
         """Condition on `export`, `division`, `connection` and `queue`: a worker can do it now."""
+        now = fields.Datetime.now()
         return SQL(
             """
             division.company_id IS NOT NULL
-            AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
-            AND (export.next_try IS NULL OR export.next_try <= %(now)s)
+            AND %(rested)s
+            AND (
+                export.next_try IS NULL OR export.next_try <= %(now)s
+                OR export.next_try > %(longest)s
+            )
             AND (%(due)s)
             """,
-            now=fields.Datetime.now(), due=self._due_sql(),
+            now=now, longest=now + LONGEST_WAIT, due=self._due_sql(),
+            rested=self.env['exact.export.queue']._rested_sql(now),
         )
 
     @api.model
@@ -268,17 +302,21 @@ class ExactExport(models.Model):
 
         :return: naive UTC, None if nothing waits for a moment
         """
+        now = fields.Datetime.now()
         self.env['exact.export'].flush_model(['next_try'])
         [(moment, retry_at)] = self.env.execute_query(SQL(
             """
-            SELECT MIN(COALESCE(export.next_try, %(now)s)), MAX(queue.retry_at)
+            SELECT MIN(CASE WHEN export.next_try <= %(longest)s THEN export.next_try
+                            ELSE %(now)s END),
+                   MAX(CASE WHEN %(rested)s THEN NULL ELSE queue.retry_at END)
               FROM exact_export export
               JOIN exact_division division ON division.id = export.division_id
               JOIN exact_connection connection ON connection.id = division.connection_id
          LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
              WHERE division.id = %(division)s AND (%(due)s)
             """,
-            now=fields.Datetime.now(), division=division.id, due=self._due_sql(),
+            now=now, longest=now + LONGEST_WAIT, division=division.id, due=self._due_sql(),
+            rested=self.env['exact.export.queue']._rested_sql(now),
         ))
         return moment and max(moment, retry_at or moment)
 

@@ -5,13 +5,16 @@ from datetime import timedelta, timezone
 from ...exact_api import CLOCKS_DIFFER, past, utcnow
 
 __all__ = [
-    'CLOCKS_DIFFER', 'aware', 'ceil', 'epoch', 'floor', 'is_about', 'may_still_come', 'naive',
-    'past', 'utcnow',
+    'CLOCKS_DIFFER', 'LONGEST_WAIT', 'VISIBILITY', 'aware', 'ceil', 'epoch', 'floor', 'is_about',
+    'may_still_come', 'naive', 'past', 'utcnow',
 ]
 
 # From when on what cannot be found in Exact does not exist. A whole call ends after 90 s, however
 # its worker ended; the rest is for Exact to finish and to show it.
 VISIBILITY = timedelta(minutes=3)
+# No document waits longer than this for a moment of its own: the longest wait is that for a kind of
+# call which Exact refuses, an hour.
+LONGEST_WAIT = timedelta(hours=2)
 
 
 def aware(moment):

@@ -22,18 +22,8 @@ from ...booking.likeness import (
 from ..base import exact_note
 from ..base.exact_clock import CLOCKS_DIFFER
 
-# A look goes this far back behind the last change that was seen: changes of one moment may become
-# visible one after the other. Each second of it reads again what was booked in it.
-LOOK_OVERLAP = timedelta(seconds=30)
-# How far back the very first look goes: what an accountant, or a former connector, has typed of the
-# documents that are exported first.
-FIRST_LOOK = timedelta(days=92)
-# And how far for older documents, whose entries may be as old as they are.
+# How far back is looked for older documents, whose entries may be as old as they are.
 FURTHEST_LOOK = timedelta(days=5 * 366)
-# What one look asks for when it is far behind, so that it ends within the minute's calls.
-WINDOW = timedelta(days=31)
-# Lines that Exact gives with one call.
-PAGE = 1000
 # Kinds of journal (Journals.Type) that documents are booked in; banks have thousands of lines.
 LOOKED_THROUGH = ('20', '21', '22', '23', '90')
 # Which of them book the same kind of document: whoever types one may take either.

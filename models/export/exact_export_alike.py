@@ -118,7 +118,7 @@ class ExactExport(models.Model):
         if not self:
             return {}
         queue = self.env['exact.export.queue']._of(division)
-        if not queue.looked_at or queue.looked_at < max(self.mapped('asked_at')) + VISIBILITY:
+        if not queue._has_looked(max(self.mapped('asked_at')) + VISIBILITY):
             self._look_through_journals(division, client)
         return self._read_anew(division, client, lambda: self._unnamed(division))
 

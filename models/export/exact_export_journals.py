@@ -1,33 +1,17 @@
 """Looking through Exact's journals: what others booked there is noted."""
 
-from datetime import datetime, time, timezone
+from datetime import datetime, time
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ...booking import (
-    READ_FIELDS,
-    amount_of,
-    read_entry,
-    reference_of,
-)
-from ...booking.likeness import (
-    bare,
-)
-from ...exact_api import odata, wire
+from ...booking import amount_of, read_entry, reference_of
+from ...booking.likeness import bare
+from ...exact_api import odata
 from ..base import exact_note
-from ..base.exact_clock import floor
-from ..master.exact_sync_resource import modified_since
-from .exact_entry import (
-    FIRST_LOOK,
-    FURTHEST_LOOK,
-    INVOICE_TYPES,
-    LOOK_OVERLAP,
-    PAGE,
-    WHICH_CODES,
-    WINDOW,
-)
+from ..base.exact_clock import floor, past
+from .exact_entry import FURTHEST_LOOK, INVOICE_TYPES, WHICH_CODES
 from .exact_export import BOOKED_STATES
 
 
@@ -57,91 +41,45 @@ class ExactExport(models.Model):
     def _look_through_journals(self, division, client):
         """Read what changed in the journals of documents since the last look.
 
-        Entries of exports are given back; of all others a note is kept.
+        Entries of exports are given back; of all others a note is kept. Where the present is not
+        reached, `queue.looked_at` is empty: the look goes on by itself, see `exact_export_feed`.
 
-        :return: {GUID of an entry: booking.ReadEntry} of this division's exports
+        :return: {GUID of an entry: booking.ReadEntry} of this division's exports that wait to be
+            read back
         """
         queue = self.env['exact.export.queue']._of(division)
         now = fields.Datetime.now()
         queue._note_restored()
-        if not queue.looked_until:
-            queue.write({'looked_until': now - FIRST_LOOK, 'looked_since': now - FIRST_LOOK})
-        result = {}
-        until = None
-        while until is None or until < now:
-            position = queue.looked_until
-            until = position + WINDOW
-            rows = self._changed_lines(
-                division, client, position - LOOK_OVERLAP, until if until < now else None,
-            )
-            result |= self._see(division, rows)
-            changed = [floor(wire.as_utc(row['Modified'])) for row in rows if row.get('Modified')]
-            # Exact's own moments, not ours: its clock may be another.
-            queue.looked_until = until if until < now else max([*changed, position])
-            self._commit()
-        result = self._look_further_back(division, client) | result
+        result, go_on_at = self._read_changes(division, client)
         queue.write({
-            'looked_at': now,
-            'look_at': queue.look_at and queue.look_at > now and queue.look_at,
+            'looked_at': not go_on_at and now,
+            'look_at': go_on_at or (queue.look_at and queue.look_at > now and queue.look_at),
         })
         # What was seen is a fact before anything is checked: a check may fail and be taken back.
         self._commit()
+        if go_on_at:
+            self._enqueue(division, go_on_at)
         self._check_proposed(division)
         return result
 
     @api.model
-    def _look_further_back(self, division, client):
-        """Look for the entries of older documents than there were before: once, however many come.
+    def _see(self, division, client, rows):
+        """Tell entries of exports from those of others, which are noted.
 
-        :return: as `_look_through_journals`
+        :param rows: ledger lines that Exact changed
+        :return: {GUID: booking.ReadEntry} of the exports that wait to be read back
         """
-        queue = self.env['exact.export.queue']._of(division)
-        position = queue.looked_since or fields.Datetime.now() - FIRST_LOOK
-        wanted, window, result = self._look_from(division), WINDOW, {}
-        while position > wanted:
-            since = max(position - window, wanted)
-            rows = self._changed_lines(division, client, since, position)
-            result |= self._see(division, rows)
-            queue.looked_since = position = since
-            self._commit()
-            # Where little is, more is asked for at once; a turn that ran out of calls starts small.
-            window = WINDOW if len(rows) >= PAGE else 2 * window
-        if not queue.looked_since:
-            queue.looked_since = position
-        return result
-
-    @api.model
-    def _changed_lines(self, division, client, since, until):
-        """Ledger lines that Exact changed in a time.
-
-        :param since: naive UTC, and `until` too, or None
-        """
-        rows = []
-        for codes in odata.batches(division._looked_through()):
-            rows += client.get(
-                'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
-                filter=odata.all_of(
-                    odata.ge('Modified', modified_since(fields.Datetime.to_string(since))),
-                    until and odata.lt('Modified', until.replace(tzinfo=timezone.utc)),
-                    odata.any_of('JournalCode', codes),
-                ),
-            )
-        # What was linked during these calls is ours to `_see`.
-        self._commit_half()
-        return rows
-
-    @api.model
-    def _see(self, division, rows):
-        """Tell entries of exports, which are given back, from those of others, which are noted."""
-        by_entry = self._rows_by_entry(rows)
+        by_entry, gl_types = self._rows_by_entry(rows), self._gl_types(division)
+        read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
+        journals = set(division._looked_through())
+        read |= self._read_whole(division, client, read, journals)
         ours = self.search([('exact_guid', 'in', list(by_entry))])
         # Of an entry that is being read back all lines are new. Of others some have changed.
-        self._keep_entry_lines({
-            export.exact_guid: by_entry[export.exact_guid]
-            for export in ours if export.state == 'sent'
-        })
-        gl_types = self._gl_types(division)
-        read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
+        waiting = ours.filtered(
+            lambda export: export.state == 'sent' and not export.has_difference
+            and self._is_whole(read[export.exact_guid]),
+        )
+        self._keep_entry_lines({guid: by_entry[guid] for guid in waiting.mapped('exact_guid')})
         # Proved, and edited in Exact since: that is for reading back once more.
         edited = ours.filtered(lambda export: export._is_edited(read[export.exact_guid]))
         edited._go('read_again', has_difference=False)
@@ -150,9 +88,47 @@ class ExactExport(models.Model):
         ours = set(ours.mapped('exact_guid'))
         self._note_strangers(division, [
             entry for guid, entry in read.items()
-            if entry and guid not in ours and self._is_whole(entry)
+            if entry and guid not in ours and entry.journal in journals and self._is_known(entry)
         ])
-        return {guid: entry for guid, entry in read.items() if entry and guid in ours}
+        return {
+            guid: read[guid] for guid in (waiting | edited).mapped('exact_guid')
+            if self._is_whole(read[guid])
+        }
+
+    @api.model
+    def _read_whole(self, division, client, read, journals):
+        """Read general entries of which the feed tells a part: some lines were changed, or the page
+        ends. What they come to, only all their lines say.
+
+        :param read: {GUID: booking.ReadEntry}
+        :param journals: codes of those that documents are booked in
+        :return: as `read`
+        """
+        halves = {
+            guid for guid, entry in read.items()
+            if entry and entry.type not in INVOICE_TYPES and entry.journal in journals
+            and not self._is_whole(entry)
+        }
+        if not halves:
+            return {}
+        halves -= set(self.search([('exact_guid', 'in', list(halves))]).mapped('exact_guid'))
+        result = {}
+        for guids in odata.batches(sorted(halves)):
+            result |= self._read_entries(client, division, guids)
+        # What was linked during these calls is ours to `_see`.
+        self._commit_half()
+        return result
+
+    @api.model
+    def _is_whole(self, entry):
+        """Whether all lines of an entry were read: they balance, a part of them does not."""
+        return bool(entry) and not sum(line.amount for line in entry.lines)
+
+    @api.model
+    def _is_known(self, entry):
+        """Whether the lines that were read say what the entry is about: an invoice's total is on
+        its receivable or payable line."""
+        return entry.type not in INVOICE_TYPES or any(line.is_control for line in entry.lines)
 
     def _is_edited(self, entry):
         """Whether Exact changed the entry since it was read back.
@@ -160,17 +136,15 @@ class ExactExport(models.Model):
         :param booking.ReadEntry entry: as it is now, perhaps in part; None without any of it
         """
         self.ensure_one()
-        return (
-            (self.state == 'verified' or (self.state == 'sent' and self.has_difference))
-            and bool(self.modified_at and entry and entry.modified)
-            and floor(entry.modified) > self.modified_at
+        if not (self.state == 'verified' or (self.state == 'sent' and self.has_difference)):
+            return False
+        if not (self.modified_at and entry and entry.modified):
+            return False
+        modified = floor(entry.modified)
+        # Later than a moment in the future nothing is changed: any other one is a change.
+        return modified > self.modified_at or (
+            modified != self.modified_at and not past(self.modified_at, fields.Datetime.now())
         )
-
-    @api.model
-    def _is_whole(self, entry):
-        """Whether the lines that were read say what the entry is about: an invoice's total is on
-        its receivable or payable line."""
-        return entry.type not in INVOICE_TYPES or any(line.is_control for line in entry.lines)
 
     @api.model
     def _note_strangers(self, division, entries):

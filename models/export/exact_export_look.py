@@ -1,18 +1,30 @@
 """When Exact's journals are looked through: before anything is sent, some minutes after, and each
 hour, so that what somebody else has typed or changed there is known though nothing is exported.
+
+Where so much was changed that a look does not reach the present, nothing waits for it: what is
+about to be sent is asked for by its reference, many with one call.
 """
 
+from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...booking import from_dict, is_ledger_only
+from ...exact_api import odata, wire
+from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY, may_still_come
 from ..master.exact_sync_resource import HOURLY
 from .exact_export_worker import CHECK_BATCH
 
 # How long after sending the journals are read again: an entry that somebody typed at the same time
 # is visible by then, and whoever types a pile of bills has finished the next one.
 LOOK_AFTER = timedelta(minutes=5)
+# General entries have no reference of their own: their text begins with it, which is a longer
+# question.
+TEXTS_AT_ONCE = 20
+# How long what can only be found by a look waits for one.
+LOOK_AGAIN = timedelta(minutes=10)
 # The journals are looked through together with this reading, hourly and at Refresh: it shows which
 # entries were deleted, the journals show which were changed.
 READ_BEFORE = 'deleted'
@@ -23,8 +35,8 @@ class ExactExport(models.Model):
 
     @api.model
     def _look_due_sql(self):
-        """Query for (id, when it was served) of the divisions whose journals are due for a look,
-        whatever else waits.
+        """Query for (id, when it was served, up to where they were read) of the divisions whose
+        journals are due for a look, whatever else waits.
         """
         now = fields.Datetime.now()
         self.env['exact.export.queue'].flush_model()
@@ -32,7 +44,7 @@ class ExactExport(models.Model):
         self.env['exact.division'].flush_model(['active', 'company_id', 'unreachable_reason'])
         return SQL(
             """
-            SELECT division.id, queue.served_at
+            SELECT division.id, queue.served_at, queue.look_position
               FROM exact_export_queue queue
               JOIN exact_division division ON division.id = queue.division_id
               JOIN exact_connection connection ON connection.id = division.connection_id
@@ -40,16 +52,21 @@ class ExactExport(models.Model):
                 ON reading.division_id = division.id AND reading.resource = %(resource)s
              WHERE division.active AND division.company_id IS NOT NULL
                AND connection.state = 'connected' AND division.unreachable_reason IS NULL
-               AND (queue.retry_at IS NULL OR queue.retry_at <= %(now)s)
+               AND %(rested)s
                -- The first look is that of the first export.
                AND queue.looked_until IS NOT NULL
                AND (
                     queue.look_at <= %(now)s
-                    OR COALESCE(queue.looked_at, queue.looked_until) <= %(hour_ago)s
-                    OR reading.last_success_at > COALESCE(queue.looked_at, queue.looked_until)
+                    OR queue.looked_at <= %(hour_ago)s
+                    OR reading.last_success_at > queue.looked_at
+                    -- The last one did not reach the present, and has its time to go on;
+                    OR (queue.looked_at IS NULL AND queue.look_at IS NULL)
+                    -- or it was taken by a clock that was ahead.
+                    OR queue.looked_at > %(soon)s OR queue.served_at > %(soon)s
                )
             """,
-            now=now, hour_ago=now - HOURLY, resource=READ_BEFORE,
+            now=now, soon=now + CLOCKS_DIFFER, hour_ago=now - HOURLY, resource=READ_BEFORE,
+            rested=self.env['exact.export.queue']._rested_sql(now),
         )
 
     @api.model
@@ -67,8 +84,72 @@ class ExactExport(models.Model):
         """
         self._look(division, client)
         queue = self.env['exact.export.queue']._of(division)
-        queue.look_at = fields.Datetime.now() + LOOK_AFTER
+        if queue.looked_at:
+            queue.look_at = fields.Datetime.now() + LOOK_AFTER
+        if not queue.looked_at or may_still_come(queue.forgotten_until, fields.Datetime.now()):
+            # What was sent just before a backup was restored may not be in the feed yet.
+            self.browse(self._next_ready(division))._ask_by_reference(division, client)
         self._commit_half()
+
+    def _ask_by_reference(self, division, client):
+        """Ask Exact for entries that carry the references of these exports, which are about to be
+        sent. What others have booked is noted as by a look.
+        """
+        guids = {
+            wire.as_guid(row['EntryID'])
+            for term in self._reference_terms()
+            for row in client.get(
+                'bulk/Financial/TransactionLines', select=['ID', 'EntryID'], filter=term,
+            )
+        }
+        entries = {}
+        for some in odata.batches(sorted(guids)):
+            entries |= self._read_entries(client, division, some)
+        # What was linked during these calls is ours.
+        self._commit_half()
+        ours = set(self.search([('exact_guid', 'in', list(guids))]).mapped('exact_guid'))
+        journals = set(division._looked_through())
+        self._note_strangers(division, [
+            entry for guid, entry in entries.items()
+            if entry and guid not in ours and entry.journal in journals
+        ])
+        self._commit()
+        self._check_proposed(division)
+
+    def _reference_terms(self):
+        """Filters that find what carries the references of these exports, as few as will do.
+
+        :return: iterator of terms of `odata`
+        """
+        references, texts = set(), defaultdict(set)
+        for export in self:
+            booking = from_dict(export.booking)
+            if is_ledger_only(booking.kind):
+                texts[booking.journal, booking.year].add(booking.your_ref)
+            else:
+                references.add(booking.your_ref)
+        for some in odata.batches(sorted(references - {''})):
+            yield odata.any_of('YourRef', some)
+        for (journal, year), names in texts.items():
+            for some in odata.batches(sorted(names - {''}), TEXTS_AT_ONCE):
+                yield odata.all_of(
+                    odata.eq('JournalCode', journal), odata.eq('FinancialYear', year),
+                    odata.one_of(odata.startswith('Description', name) for name in some),
+                )
+
+    def _settle_doubt(self, found):
+        """What Exact was asked for and does not show by its reference is sent again only when a
+        look has shown all that was booked since: its reference may have been rewritten.
+        """
+        self.ensure_one()
+        queue = self.env['exact.export.queue']._of(self.division_id)
+        if (
+            not found and self.asked_at and not may_still_come(self.asked_at, fields.Datetime.now())
+            and not queue._has_looked(self.asked_at + VISIBILITY)
+        ):
+            self.next_try = fields.Datetime.now() + LOOK_AGAIN
+            return
+        super()._settle_doubt(found)
 
     @api.model
     def _look_if_due(self, division, client):

@@ -103,6 +103,7 @@ class ExactExport(models.Model):
         division = division.with_env(worker.env)
         retry_at = reason = limited_by = more = False
         try:
+            worker.env['exact.export.queue']._of(division)._forget_future()
             more = worker._process_division(division)
         except RateLimited as error:
             self.env.cr.rollback()

@@ -934,7 +934,9 @@ class TestExportFaults(ExactFaultCase):
         move.action_post()
         self.work()
         # The answer to the read-back is lost, the deletions come first.
-        self.simulator.faults.add('status', method='GET', resource='bulk/', status=503, times=None)
+        self.simulator.faults.add(
+            'status', method='GET', resource='TransactionLines', status=503, times=None,
+        )
         move.action_exact_update()
         self.work()
         self.assertEqual(export.state, 'sent')

@@ -12,7 +12,7 @@ from odoo.addons.account_exact.models.document.exact_booking_builder import Book
 from .test_export_faults import ENTRIES, WORKER, ExactFaultCase, die
 from .test_export_once import ExactTypedMixin
 
-LINES = 'bulk/Financial/TransactionLines'
+LINES = 'sync/Financial/TransactionLines'
 
 
 class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
@@ -36,7 +36,7 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
         self.simulator.control.run('delete_entry', {'entry': guid})
 
     def looks(self):
-        """How often the ledger was read."""
+        """How many pages of changes were read."""
         return self.simulator.store.query(
             'SELECT COUNT(*) FROM call WHERE method = ? AND resource = ?', 'GET', LINES,
         )[0][0]
