@@ -89,6 +89,7 @@ from .export import exact_export_holding, exact_export_processed
 from .administration import exact_division_budget
 from .document import (
     account_move,
+    account_move_status,
     account_move_edits,
     account_move_actions,
     account_move_files,

@@ -1,18 +1,19 @@
 """Who serves which administration, and when: the order of the work, not the work."""
 
 import logging
+from collections import defaultdict
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import psycopg2
 
 from odoo import api, fields, models
-from odoo.tools import SQL, format_datetime
+from odoo.tools import SQL
 
 from ...exact_api import RateLimited
 from ..base.exact_clock import CLOCKS_DIFFER, LONGEST_WAIT, aware, ceil, naive, past, utcnow
-from ..base.exact_error_text import explain
-from ..base.exact_note import told
+from ..base.exact_error_text import describe
+from ..base.exact_note import moment
 from .exact_call_limits import closed_by, closed_until
 
 _logger = logging.getLogger(__name__)
@@ -171,40 +172,53 @@ class ExactExportQueue(models.Model):
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    def _pause_text(self, wait):
-        """What a waiting document says: why, where Exact could not be reached the last time or may
-        not be asked yet.
+    def _pauses(self):
+        """What these exports wait for, where Exact could not be reached the last time or may not be
+        asked yet: facts of `booking.status.Situation`.
 
-        :param str wait: what it waits for
+        :return: {export: {'fuse': note, 'limit': note, 'trouble': note, 'tried_again': moment}};
+            exports that wait for none of them are left out
         """
-        self.ensure_one()
-        queue = self.env['exact.export.queue'].search([('division_id', '=', self.division_id.id)])
-        if queue.limited_by and queue.retry_at and queue.retry_at > fields.Datetime.now():
-            limit = RateLimited(retry_at=aware(queue.retry_at), scope=queue.limited_by)
-            return f"{wait} {explain(self.env, limit)}"
-        if not queue.failures or not queue.trouble:
-            return wait
-        return self.env._(
-            "%(wait)s %(reason)s It is tried again at %(time)s.", wait=wait,
-            reason=told(self.env, queue.trouble),
-            time=format_datetime(
-                self.env, queue.retry_at or fields.Datetime.now(), dt_format='short',
-            ),
-        )
+        now = fields.Datetime.now()
+        queues = self.env['exact.export.queue'].search([
+            ('division_id', 'in', self.division_id.ids),
+        ]).grouped('division_id')
+        fuses = self.filtered(lambda export: export.next_try and export.next_try > now)._fuses()
+        result = {}
+        for export in self:
+            queue = queues.get(export.division_id, self.env['exact.export.queue'])
+            facts = {}
+            if export in fuses:
+                facts['fuse'] = fuses[export]
+            if queue.limited_by and queue.retry_at and queue.retry_at > now:
+                facts['limit'] = describe(
+                    RateLimited(retry_at=aware(queue.retry_at), scope=queue.limited_by),
+                )
+            elif queue.failures and queue.trouble:
+                facts['trouble'] = queue.trouble
+                facts['tried_again'] = moment(queue.retry_at or now)
+            if facts:
+                result[export] = facts
+        return result
 
-    def _fuse_text(self):
-        """What a document says that waits since Exact refused too much of what it needs, '' if it
-        waits for something else.
+    def _fuses(self):
+        """Which of these exports, all of which are tried again later, wait since Exact refused too
+        much of what they need.
+
+        :return: {export: note}
         """
-        self.ensure_one()
         now = naive(utcnow())
+        closed = defaultdict(dict)
         for call in self.division_id._closed_fuses():
             retry_at = aware(ceil(aware(closed_until(call, now))))
-            if naive(retry_at) == self.next_try:
-                return explain(self.env, RateLimited(
-                    retry_at=retry_at, scope=closed_by(call, now),
-                ))
-        return ''
+            closed[call.division_id].setdefault(naive(retry_at), describe(
+                RateLimited(retry_at=retry_at, scope=closed_by(call, now)),
+            ))
+        budgets = self.division_id._budget_divisions()
+        return {
+            export: fuse for export in self
+            if (fuse := closed[budgets[export.division_id]].get(export.next_try))
+        }
 
     # === WHO IS SERVED NEXT === #
 

@@ -19,7 +19,7 @@ from ...exact_api import (
     Transient,
     Unreachable,
 )
-from .exact_note import fill, moment, note, told
+from .exact_note import moment, note, told
 from .exact_sentences import DIVISION_REASONS, HOLD_REASONS, KINDS, REASONS, SCOPES
 
 
@@ -33,11 +33,22 @@ def division_reason_text(env, reason):
     return _translate(env, DIVISION_REASONS.get(reason) or DIVISION_REASONS['NoDivisionAccess'])
 
 
-def hold_reason_text(env, reason, params=None):
-    """Return the sentence for a code of `exact.division.hold_reason`; a former release kept the
-    sentence itself.
+def division_reason(reason):
+    """Return a code of `exact.division.unreachable_reason` as a note; None of none."""
+    name = reason if reason in DIVISION_REASONS else 'NoDivisionAccess'
+    return note(f'division/{name}') if reason else None
+
+
+def hold_reason(reason, params=None):
+    """Return a code of `exact.division.hold_reason` as a note; a former release kept the sentence
+    itself.
     """
-    return fill(env, HOLD_REASONS.get(reason) or reason or '', params)
+    return note(f'hold/{reason}', **(params or {})) if reason in HOLD_REASONS else reason or ''
+
+
+def hold_reason_text(env, reason, params=None):
+    """Return the sentence for a code of `exact.division.hold_reason`."""
+    return told(env, hold_reason(reason, params))
 
 
 def rights_of(env, missing):

@@ -24,7 +24,7 @@ WORDS = {
 }
 
 
-def note(code, **params):
+def note(code, /, **params):
     """Return a note.
 
     :param str code: family and name, 'error/unreachable': see `TEXTS` and `told`
@@ -56,7 +56,9 @@ def word(name):
 
 
 def several(params):
-    """Several parameters in a row, told one after the other."""
+    """Several parameters in a row, told one after the other; what stands `between` them, if it is
+    no semicolon, `booking.status` says.
+    """
     return {'several': list(params)}
 
 
@@ -84,7 +86,8 @@ def shown(env, param):
     if 'code' in param:
         return told(env, param)
     if 'several' in param:
-        return "; ".join(str(shown(env, part)) for part in param['several'])
+        between = param.get('between', "; ")
+        return between.join(str(shown(env, part)) for part in param['several'])
     if 'moment' in param:
         return format_datetime(
             env, fields.Datetime.to_datetime(param['moment']), dt_format='short',

@@ -1,8 +1,11 @@
 """What is told of a connection, an administration, an error of Exact and an attempt: one table a
-family, and what is said by its code. What findings say is in `models/work/exact_finding_text.py`.
+family, and what is said by its code. What findings say is in `models/work/exact_finding_text.py`,
+what the bar on a document says in `exact_status_text.py`.
 """
 
 from odoo.tools.translate import LazyTranslate
+
+from .exact_status_text import CHANGED, STATUS
 
 _lt = LazyTranslate(__name__)
 
@@ -339,5 +342,5 @@ ATTEMPTS = {
 # The families of notes, see `exact_note`
 TEXTS = {
     'connection': REASONS, 'division': DIVISION_REASONS, 'kind': KINDS, 'error': ERRORS,
-    'attempt': ATTEMPTS, 'hold': HOLD_REASONS,
+    'attempt': ATTEMPTS, 'hold': HOLD_REASONS, 'status': STATUS, 'changed': CHANGED,
 }

@@ -7,17 +7,11 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ...booking import life
+from ...booking.status import display_state
 from ..work.exact_work import Work, index_of_work
 
 _logger = logging.getLogger(__name__)
 
-# Which of these a person sees on the document: four colours are enough.
-DISPLAY_STATES = {
-    'proposed': 'waiting', 'ready': 'waiting', 'sending': 'waiting', 'sent': 'waiting',
-    'uncertain': 'waiting', 'blocked': 'blocked', 'refused': 'blocked',
-    'verified': 'verified', 'changed': 'changed', 'undone': 'undone', 'superseded': 'undone',
-    'deleted': 'deleted',
-}
 # States in which an export no longer stands for an entry in Exact.
 ENDED_STATES = life.ENDED
 # States in which Exact has an entry, as far as we know.
@@ -221,15 +215,10 @@ class ExactExport(models.Model):
     @api.depends('state', 'has_difference', 'pending_action', 'is_double')
     def _compute_display_state(self):
         for export in self:
-            if export.has_difference and export.state == 'sent':
-                export.display_state = 'blocked'
-            elif export.pending_action in ('undo', 'reverse', 'update'):
-                export.display_state = 'waiting'
-            elif export.is_double and export.state in ('sent', 'verified'):
-                # Proved, and yet for a person to look at
-                export.display_state = 'blocked'
-            else:
-                export.display_state = DISPLAY_STATES[export.state]
+            export.display_state = display_state(
+                export.state, pending=export.pending_action, is_double=export.is_double,
+                has_difference=export.has_difference,
+            )
 
     @api.depends('entry_number')
     def _compute_entry_number_text(self):

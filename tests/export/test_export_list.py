@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.tests import tagged
 
 from ..export_common import ExactExportCase
@@ -29,6 +32,26 @@ class TestExportList(ExactExportCase):
         with self.assertQueryCount(2):
             moves.mapped('state')
             moves.web_read({'exact_state': {}, 'exact_entry_number': {}, 'exact_message': {}})
+
+    def test_the_bars_of_many_cost_no_more_queries_than_one(self):
+        moves = self.env['account.move'].union(*(
+            self.document('out_invoice', [(price, self.tax_21)]) for price in range(1, 6)
+        ))
+        moves.action_exact_export()
+        # Put off: whether a fuse is in the way is asked as well.
+        moves.exact_export_id.sudo().write({
+            'state': 'ready', 'next_try': fields.Datetime.now() + timedelta(hours=1),
+        })
+
+        def queries(moves):
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertEqual(set(moves.mapped('exact_bar')), {'waiting'})
+            moves.mapped('exact_message')
+            return self.env.cr.sql_log_count - before
+
+        queries(moves)
+        self.assertEqual(queries(moves), queries(moves[:1]))
 
     def test_the_latest_export_speaks(self):
         move = self.document('out_invoice', [(10, self.tax_21)])

@@ -38,7 +38,7 @@ class ExactSameCase(ExactFaultCase):
         self.assertEqual(move.exact_button_label, "Open the Other")
         action = move.action_exact_fix()
         self.assertEqual((action['res_model'], action['res_id']), ('account.move', other.id))
-        self.assertTrue(move.exact_is_double)
+        self.assertIn('keep_both', move.exact_buttons)
 
 
 @tagged('post_install', '-at_install')

@@ -42,7 +42,15 @@ class TestExportSecurity(ExactExportCase):
         export = move.exact_export_id
         self.assertEqual(export.user_id, self.invoicer)
         self.assertTrue(export.line_ids and export.payload and export.display_name)
-        self.assertEqual(move.exact_journal, export.sudo().journal_id.code)
+        self.assertIn(
+            f"Exact {export.entry_number}, journal {export.sudo().journal_id.code} of",
+            move.exact_sentence,
+        )
+        self.assertEqual(move.exact_buttons, ['open', 'undo'])
+        for reader in (self.reader, self.admin):
+            theirs = move.with_user(reader)
+            self.assertEqual(theirs.exact_sentence, move.exact_sentence)
+            self.assertEqual('undo' in theirs.exact_buttons, reader == self.admin)
         move.action_exact_undo()
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(move.exact_state, 'undone')

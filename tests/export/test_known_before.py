@@ -773,7 +773,7 @@ class TestKnownAsProcessed(HoldingCase):
             self.assertEqual(finding.code, 'already_processed')
             move.invalidate_recordset()
             self.assertIn("Reverse it instead", move.exact_message)
-            self.assertTrue(move.exact_may_reverse)
+            self.assertIn('reverse', move.exact_buttons)
         self.work()
         self.assertEqual(self.deleted(), before)
         self.assertFalse(self.division.call_pauses)
@@ -808,7 +808,7 @@ class TestKnownAsProcessed(HoldingCase):
         self.assertEqual(self.deleted(), before)
         finding = move.exact_export_id.finding_ids.filtered(lambda one: one.severity == 'blocks')
         self.assertEqual(finding.code, 'kept_by_period')
-        self.assertTrue(move.exact_may_reverse)
+        self.assertIn('reverse', move.exact_buttons)
         self.control('close_period', closed=False, **period)
         self.sync()
         move.action_exact_undo()
@@ -831,7 +831,7 @@ class TestKnownAsProcessed(HoldingCase):
         self.assertEqual(self.deleted(), before)
         self.assertIn('kept_by_period', move.exact_export_id.finding_ids.mapped('code'))
         self.assertFalse(move.exact_export_id.pending_action)
-        self.assertTrue(move.exact_may_reverse)
+        self.assertIn('reverse', move.exact_buttons)
 
 
 @tagged('post_install', '-at_install')

@@ -195,7 +195,7 @@ class Office:
 
     def reverse(self, env):
         move = self._some(env, [('exact_state', 'in', ['verified', 'changed'])])
-        if move and move.exact_may_reverse:
+        if move and 'reverse' in (move.exact_buttons or ()):
             move.action_exact_reverse()
 
     def retry(self, env):
