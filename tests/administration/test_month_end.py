@@ -215,6 +215,19 @@ class TestReadersLanguage(ExactExportCase):
         self.assertIn("1,210.00 → 2,420.00", english)
         self.assertIn("1.210,00 → 2.420,00", dutch)
 
+    def test_dry_run(self):
+        """Its reader may speak another language than whoever checked."""
+        account = self.revenue.copy({'code': '899903', 'name': "Nowhere"})
+        self.document('out_invoice', [{
+            'name': "x", 'price_unit': 5, 'account_id': account.id, 'tax_ids': self.tax_21.ids,
+        }])
+        wizard = self.env['exact.export.wizard'].create({'division_id': self.division.id})
+        wizard.action_check()
+        english, dutch = self.both(wizard.line_ids, 'message')
+        self.assertIn("899903 Nowhere", english)
+        self.assertIn("899903 Nowhere", dutch)
+        self.assertNotEqual(english, dutch)
+
     def test_what_was_read_back(self):
         move = self.document('out_invoice', [(1000, self.tax_21)])
         export = self.export(move)

@@ -9,9 +9,10 @@ from odoo.fields import Domain
 from odoo.tools import split_every
 from odoo.tools.misc import formatLang
 
+from ...models.base.exact_note import note, told
 from ...models.document.exact_booking_builder import BookingBuilder, Problem
 from ...models.export.exact_export_worker import CHECK_BATCH
-from ...models.work.exact_finding_text import MAPPINGS, sentence
+from ...models.work.exact_finding_text import MAPPINGS
 
 _logger = logging.getLogger(__name__)
 
@@ -296,7 +297,7 @@ class ExactExportWizard(models.TransientModel):
             self.line_ids.create({
                 'wizard_id': self.id,
                 'key': key,
-                'message': sentence(self.env, problem.code, problem.params),
+                'note': note(f'finding/{problem.code}', **problem.params),
                 'move_count': len(move_ids),
                 'move_ids_json': move_ids,
                 'res_model': model,
@@ -356,11 +357,18 @@ class ExactExportWizardLine(models.TransientModel):
 
     wizard_id = fields.Many2one('exact.export.wizard', required=True, ondelete='cascade')
     key = fields.Char(readonly=True, help="Problems that one fix solves have the same.")
-    message = fields.Text(readonly=True)
+    note = fields.Json(readonly=True)
+    message = fields.Text(compute='_compute_message')
     move_count = fields.Integer(string="Documents", readonly=True)
     move_ids_json = fields.Json(readonly=True)
     res_model = fields.Char(readonly=True)
     res_id = fields.Integer(readonly=True)
+
+    @api.depends('note')
+    @api.depends_context('lang', 'tz')
+    def _compute_message(self):
+        for line in self:
+            line.message = told(self.env, line.note)
 
     def action_fix(self):
         """Go to what stops these documents; without a record to fix, to the documents."""
