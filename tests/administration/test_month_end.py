@@ -215,6 +215,14 @@ class TestReadersLanguage(ExactExportCase):
         self.assertIn("1,210.00 → 2,420.00", english)
         self.assertIn("1.210,00 → 2.420,00", dutch)
 
+    def test_chatter_of_the_worker(self):
+        """A text once and for all: in the language of those who keep the books."""
+        self.company.partner_id.lang = 'nl_NL'
+        move = self.document('out_invoice', [(1000, self.tax_21)])
+        self.export(move)
+        self.assertEqual(move.exact_state, 'verified')
+        self.assertIn("Geboekt in Exact als", " ".join(move.message_ids.mapped('body')))
+
     def test_dry_run(self):
         """Its reader may speak another language than whoever checked."""
         account = self.revenue.copy({'code': '899903', 'name': "Nowhere"})
