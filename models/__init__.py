@@ -30,7 +30,13 @@ from .connection import (
     ir_config_parameter,
 )
 from .administration import exact_division, exact_call, exact_call_illness
-from .master import exact_cursor, exact_sync, exact_sync_engine, exact_sync_write
+from .master import (
+    exact_sync_resources,
+    exact_cursor,
+    exact_sync,
+    exact_sync_engine,
+    exact_sync_write,
+)
 from .mapping import (
     exact_mapping_mixin,
     exact_mapping_suggest,

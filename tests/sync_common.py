@@ -2,10 +2,11 @@ import uuid
 
 from odoo import fields
 
-from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
+from odoo.addons.account_exact.models.master import exact_sync_resources
 
 from .common import DIVISION, ExactTransactionCase
 
+RESOURCES = {resource.key: resource for resource in exact_sync_resources.RESOURCES}
 TABLES = {
     'gl_account': 'GLAccounts',
     'journal': 'Journals',

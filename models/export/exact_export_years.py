@@ -11,7 +11,6 @@ from odoo.tools import SQL
 
 from ...booking.period import unread
 from ...exact_api import Forbidden, NotFound
-from ..master.exact_sync_resources import RESOURCES
 
 # What Exact said of older years counts for so long; documents that wait for a period of them are
 # looked after by the regular reading.
@@ -58,7 +57,7 @@ class ExactExport(models.Model):
         :param export_ids: of those that are about to be sent.
         :return: whether anything has to be checked anew
         """
-        resource = RESOURCES['journal_period']
+        resource = division._resource('journal_period')
         cursor = division.cursor_ids.filtered(lambda one: one.resource == resource.key)
         since = resource.since(fields.Date.context_today(self))
         wanted = division._open_old_years(since, export_ids)

@@ -5,7 +5,6 @@ from odoo import api, fields, models
 from ..base.exact_clock import past
 from ..base.exact_note import told
 from .exact_sync_resource import MODIFIED, TIMESTAMP
-from .exact_sync_resources import RESOURCES
 from .exact_sync_rows import left_out
 
 SKIPPED_EVERY = timedelta(days=1)
@@ -99,7 +98,7 @@ class ExactCursor(models.Model):
         # The labels are lazy texts: this gives them in the reader's language
         translate = self.env._
         for cursor in self:
-            resource = RESOURCES.get(cursor.resource)
+            resource = self.env['exact.division']._resource(cursor.resource)
             cursor.label = translate(resource.label) if resource else cursor.resource
 
     @api.depends('broken_rows', 'broken_count')

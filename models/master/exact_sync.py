@@ -15,7 +15,6 @@ from odoo.tools import config
 
 from ..base.exact_note import note
 from .exact_cursor import RETRY_AFTER
-from .exact_sync_resources import RESOURCES
 
 _logger = logging.getLogger(__name__)
 
@@ -129,7 +128,7 @@ class ExactDivision(models.Model):
         :param str topic: of a webhook
         :param str action: 'Create', 'Update' or 'Delete'
         """
-        keys = {key for key, resource in RESOURCES.items() if topic and resource.topic == topic}
+        keys = {one.key for one in self._sync_resources() if topic and one.topic == topic}
         if action == 'Delete':
             keys.add('deleted')
         now = fields.Datetime.now()

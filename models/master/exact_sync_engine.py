@@ -39,7 +39,6 @@ from ..base.exact_note import note
 from ..base.exact_sentences import DIVISION_REASONS
 from .exact_cursor import RETRY_AFTER, SKIPPED_EVERY
 from .exact_sync_resource import MODIFIED, TIMESTAMP, modified_since
-from .exact_sync_resources import RESOURCES
 
 _logger = logging.getLogger(__name__)
 
@@ -74,13 +73,14 @@ class ExactDivision(models.Model):
     def _sync_cursors(self):
         """The cursors of these divisions, made where missing."""
         existing = {(c.division_id.id, c.resource) for c in self.cursor_ids}
+        keys = [resource.key for resource in self._sync_resources()]
         self.env['exact.cursor'].create([
             {'division_id': division.id, 'resource': key, 'sequence': sequence}
             for division in self
-            for sequence, key in enumerate(RESOURCES)
+            for sequence, key in enumerate(keys)
             if (division.id, key) not in existing
         ])
-        self.cursor_ids.filtered(lambda cursor: cursor.resource not in RESOURCES).unlink()
+        self.cursor_ids.filtered(lambda cursor: cursor.resource not in keys).unlink()
         return self.cursor_ids
 
     def _sync_postpone(self, delay, why):
@@ -135,7 +135,7 @@ class ExactDivision(models.Model):
 
     def _sync_resource(self, client, cursor, deadline):
         """Read one resource, page by page, each in its own transaction."""
-        resource = RESOURCES[cursor.resource]
+        resource = self._resource(cursor.resource)
         # A new transaction sees what another worker just finished, and locks without a conflict
         self._sync_commit(self)
         if not cursor._lock() or not cursor._is_due():
@@ -227,7 +227,7 @@ class ExactDivision(models.Model):
         cursor.write({**vals, 'is_full': False, 'page_key': False})
         if not was_complete:
             self.cursor_ids.filtered(
-                lambda c: resource.key in RESOURCES[c.resource].requires,
+                lambda c: resource.key in self._resource(c.resource).requires,
             )._make_due()
 
     def _sync_failed(self, resource, cursor, error):

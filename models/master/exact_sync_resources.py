@@ -3,6 +3,7 @@
 Relations are in `exact_sync_relations.py`; what a class says, `exact_sync_resource.py` explains.
 """
 
+from odoo import api, models
 from odoo.tools import LazyTranslate
 
 from ...exact_api import odata, wire
@@ -350,14 +351,25 @@ class JournalPeriods(Resource):
 
 
 # In the order of reading: what documents need first comes first, relations before their accounts
-RESOURCES = {
-    resource.key: resource
-    for resource in (
-        Division(), Deleted(), Journals(), GlAccounts(), VatCodes(), PaymentConditions(),
-        Currencies(), CostCenters(), CostUnits(), Projects(), Periods(), JournalPeriods(),
-        Relations(), BankAccounts(), Items(),
-    )
-}
-BY_ENTITY_TYPE = {
-    resource.entity_type: resource for resource in RESOURCES.values() if resource.entity_type
-}
+RESOURCES = (
+    Division(), Deleted(), Journals(), GlAccounts(), VatCodes(), PaymentConditions(), Currencies(),
+    CostCenters(), CostUnits(), Projects(), Periods(), JournalPeriods(), Relations(),
+    BankAccounts(), Items(),
+)
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    @api.model
+    def _sync_resources(self):
+        """Hook: what is mirrored from Exact, in the order of reading.
+
+        :rtype: tuple[Resource, ...]
+        """
+        return RESOURCES
+
+    @api.model
+    def _resource(self, key):
+        """The resource of a cursor; None where the addon that knew it is gone."""
+        return next((one for one in self._sync_resources() if one.key == key), None)

@@ -11,7 +11,6 @@ from odoo.tools import SQL, float_compare
 from ...exact_api import MalformedAnswer, wire
 from ..base.exact_clock import floor
 from .exact_sync_resource import TIMESTAMP, choice
-from .exact_sync_resources import BY_ENTITY_TYPE
 from .exact_sync_rows import BROKEN, highest_timestamp, last_key, sound_rows, why
 
 _logger = logging.getLogger(__name__)
@@ -29,9 +28,9 @@ class ExactDivision(models.Model):
         :param list guids: of what was deleted, lower case.
         """
         self.ensure_one()
-        resource = BY_ENTITY_TYPE.get(entity_type)
-        if resource:
-            self._sync_archive(resource, [('exact_guid', 'in', guids)])
+        for resource in self._sync_resources():
+            if resource.entity_type and resource.entity_type == entity_type:
+                self._sync_archive(resource, [('exact_guid', 'in', guids)])
 
     def _sync_page(self, resource, cursor, page, extra):
         """Write one page and where it ends.
@@ -107,7 +106,8 @@ class ExactDivision(models.Model):
                 by_type.setdefault(entity_type, []).append(guid)
         for entity_type, guids in by_type.items():
             self._on_deleted(entity_type, guids)
-        return any(entity_type in BY_ENTITY_TYPE for entity_type in by_type)
+        known = {resource.entity_type for resource in self._sync_resources()} - {None}
+        return not known.isdisjoint(by_type)
 
     def _upsert(self, resource, cursor, page, extra):
         """Create and change the rows of a page, in as many queries for a thousand as for ten.

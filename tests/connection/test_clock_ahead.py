@@ -17,10 +17,9 @@ from odoo.addons.account_exact.models.administration import exact_call, exact_ca
 from odoo.addons.account_exact.models.base.exact_clock import epoch
 from odoo.addons.account_exact.models.connection import exact_token
 from odoo.addons.account_exact.models.connection.exact_connection_address import BASE_URL_PARAMETER
-from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
 
 from ..common import DIVISION, ExactSimulatorMixin
-from ..sync_common import SyncCase
+from ..sync_common import RESOURCES, SyncCase
 from ..token_common import START, Clock, TokenCase, secret_key
 
 DAY = 86400

@@ -5,7 +5,8 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 
 from odoo.addons.account_exact.models.master.exact_sync_relations import match_key
 from odoo.addons.account_exact.models.master.exact_sync_resource import TIMESTAMP
-from odoo.addons.account_exact.models.master.exact_sync_resources import BY_ENTITY_TYPE, RESOURCES
+
+from ..sync_common import RESOURCES
 
 GUID = '00000002-0000-4000-8000-00000000000A'
 
@@ -144,7 +145,7 @@ class TestMasterData(TransactionCase):
 
     def test_entity_types_of_exact(self):
         self.assertEqual(
-            {number: resource.key for number, resource in BY_ENTITY_TYPE.items()},
+            {one.entity_type: one.key for one in RESOURCES.values() if one.entity_type},
             {2: 'relation', 7: 'gl_account', 9: 'item', 21: 'project'},
         )
 

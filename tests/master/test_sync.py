@@ -15,9 +15,8 @@ from odoo.addons.account_exact.models.master.exact_sync_resource import (
     TIMESTAMP,
     modified_since,
 )
-from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
 from odoo.addons.account_exact.tests.common import DIVISION
-from odoo.addons.account_exact.tests.sync_common import TABLES, SyncCase
+from odoo.addons.account_exact.tests.sync_common import RESOURCES, TABLES, SyncCase
 
 
 @tagged('post_install', '-at_install')

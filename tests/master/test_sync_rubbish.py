@@ -9,10 +9,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import bounded, client as exact_client, wire
-from odoo.addons.account_exact.models.master.exact_sync_resources import RESOURCES
 
 from ..common import DIVISION
-from ..sync_common import SyncCase
+from ..sync_common import RESOURCES, SyncCase
 
 SYNC_LOGGER = 'odoo.addons.account_exact.models.master.exact_sync_engine'
 
