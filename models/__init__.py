@@ -40,6 +40,7 @@ from .master import (
 from .mapping import (
     exact_mapping_mixin,
     exact_mapping_suggest,
+    exact_mapping_kinds,
     exact_account_mapping,
     exact_journal_mapping,
     exact_tax_mapping,

@@ -11,8 +11,6 @@ from odoo.tools import format_date, format_datetime
 from odoo.tools.misc import formatLang
 from odoo.tools.translate import LazyTranslate
 
-from .exact_sentences import TEXTS
-
 _lt = LazyTranslate(__name__)
 
 # Words that stand for a value.
@@ -27,7 +25,7 @@ WORDS = {
 def note(code, /, **params):
     """Return a note.
 
-    :param str code: family and name, 'error/unreachable': see `TEXTS` and `told`
+    :param str code: family and name, 'error/unreachable': see `exact.finding._texts`
     :param params: texts, numbers, or values made by the functions below
     """
     return {'code': code, 'params': params}
@@ -122,16 +120,7 @@ def told(env, kept):
         return ''
     if not isinstance(kept, dict):
         return str(kept)
-    # It knows notes itself
-    from ..work.exact_finding_text import field_label, sentence
-
-    family, _slash, name = kept['code'].partition('/')
-    params = kept['params']
-    if family == 'finding':
-        return sentence(env, name, params)
-    if 'field' in params:
-        params = {**params, 'field': field_label(env, params['field'])}
-    return fill(env, TEXTS.get(family, {}).get(name, ''), params)
+    return env['exact.finding']._said(kept['code'], kept['params'])
 
 
 def _translated(env, text):

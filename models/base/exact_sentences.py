@@ -340,7 +340,7 @@ ATTEMPTS = {
 }
 
 # The families of notes, see `exact_note`
-TEXTS = {
+NOTES = {
     'connection': REASONS, 'division': DIVISION_REASONS, 'kind': KINDS, 'error': ERRORS,
     'attempt': ATTEMPTS, 'hold': HOLD_REASONS, 'status': STATUS, 'changed': CHANGED,
 }

@@ -1,33 +1,10 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .exact_account_mapping import FORBIDDEN_TYPES
 
-# Journals first: which of them are mapped decides what journal entries need.
-MAPPING_MODELS = {
-    'journal': 'exact.journal.mapping',
-    'tax': 'exact.tax.mapping',
-    'payment_term': 'exact.payment.term.mapping',
-    'account': 'exact.account.mapping',
-    'analytic': 'exact.analytic.mapping',
-    'partner': 'exact.partner.mapping',
-}
-# What has a button of its own on the administration: mapping model, which of its rows, action.
-MAPPING_KINDS = {
-    'account': (
-        'exact.account.mapping', [('account_id', '!=', False)], 'exact_account_mapping_action',
-    ),
-    'override': (
-        'exact.account.mapping', [('account_id', '=', False)],
-        'exact_account_mapping_action_override',
-    ),
-    'tax': ('exact.tax.mapping', [], 'exact_tax_mapping_action'),
-    'journal': ('exact.journal.mapping', [], 'exact_journal_mapping_action'),
-    'payment_term': ('exact.payment.term.mapping', [], 'exact_payment_term_mapping_action'),
-    'analytic': ('exact.analytic.mapping', [], 'exact_analytic_mapping_action'),
-    'partner': ('exact.partner.mapping', [], 'exact_partner_mapping_action'),
-}
 DEFAULT_JOURNAL_TYPES = {
     'default_sale_journal_id': '20',
     'default_purchase_journal_id': '22',
@@ -51,6 +28,11 @@ _LEDGER_DOMAIN = (
     "[('division_id', '=', id), ('is_blocked', '=', False),"
     f" ('gl_type', 'not in', {list(FORBIDDEN_TYPES['line'])})]"
 )
+
+
+def _rows_of(kinds):
+    """Domain of the rows of these kinds."""
+    return Domain.OR(Domain(kind.source, '!=', False) for kind in kinds)
 
 
 class ExactDivision(models.Model):
@@ -87,12 +69,13 @@ class ExactDivision(models.Model):
     # === COMPUTE === #
 
     def _compute_mapping_counts(self):
-        """How many rows there are per kind, and how many wait for a person: a query per kind."""
+        """How many rows there are, and how many wait for a person: a query per counter."""
         for division in self:
             division.mapping_open_count = division.mapping_suggested_count = 0
-        for kind, (model, domain, _action) in MAPPING_KINDS.items():
-            groups = self.env[model]._read_group(
-                [('division_id', 'in', self.ids), *domain], ['division_id', 'state'], ['__count'],
+        for counter, kinds in self._counted_kinds().items():
+            groups = self.env[kinds[0].model]._read_group(
+                _rows_of(kinds) & Domain('division_id', 'in', self.ids),
+                ['division_id', 'state'], ['__count'],
             )
             counts = {(division.id, state): count for division, state, count in groups}
             for division in self:
@@ -101,11 +84,11 @@ class ExactDivision(models.Model):
                     for state in ('missing', 'suggested', 'broken', 'mapped')
                 }
                 waiting = sum(own.values()) - own['mapped']
-                division[f'{kind}_mapping_count'] = sum(own.values())
-                division[f'{kind}_mapping_open_count'] = waiting
+                division[f'{counter}_mapping_count'] = sum(own.values())
+                division[f'{counter}_mapping_open_count'] = waiting
                 division.mapping_open_count += waiting
                 division.mapping_suggested_count += (
-                    division._acceptable_relation_count() if kind == 'partner'
+                    division._acceptable_relation_count() if counter == 'partner'
                     else own['suggested']
                 )
 
@@ -172,7 +155,7 @@ class ExactDivision(models.Model):
 
     def _refresh_own_mappings(self):
         self.ensure_one()
-        models_ = [self.env[model] for model in MAPPING_MODELS.values()]
+        models_ = self._mapping_models()
         domain = [('division_id', '=', self.id)]
         if not any(model.search_count(domain, limit=1) for model in models_):
             self._prefill_defaults()
@@ -221,39 +204,25 @@ class ExactDivision(models.Model):
         """
         self.ensure_one()
         index = {'broken': {}}
-        for kind, source, model, targets in (
-            ('account', 'account_id', 'exact.account.mapping', ['gl_account_id']),
-            ('product', 'product_tmpl_id', 'exact.account.mapping', ['gl_account_id']),
-            ('category', 'product_category_id', 'exact.account.mapping', ['gl_account_id']),
-            ('tax', 'tax_id', 'exact.tax.mapping', ['vat_code_id']),
-            ('journal', 'journal_id', 'exact.journal.mapping', ['exact_journal_id']),
-            (
-                'payment_term', 'payment_term_id', 'exact.payment.term.mapping',
-                ['payment_condition_id'],
-            ),
-            (
-                'analytic', 'analytic_account_id', 'exact.analytic.mapping',
-                ['cost_center_id', 'cost_unit_id', 'project_id'],
-            ),
-            ('partner', 'partner_id', 'exact.partner.mapping', ['relation_id']),
-        ):
-            self.env[model].flush_model()
+        for name, model, source, *_shown, without in self._mapping_kinds():
+            mapping_model = self.env[model]
+            mapping_model.flush_model()
             rows = self.env.execute_query(SQL(
                 "SELECT %s, state, id, %s FROM %s"
                 " WHERE division_id = %s AND %s IS NOT NULL AND state IN ('mapped', 'broken')",
-                SQL.identifier(source), SQL(", ").join(map(SQL.identifier, targets)),
-                SQL.identifier(self.env[model]._table), self.id, SQL.identifier(source),
+                SQL.identifier(source),
+                SQL(", ").join(map(SQL.identifier, mapping_model._record_fields)),
+                SQL.identifier(mapping_model._table), self.id, SQL.identifier(source),
             ))
-            index[kind] = {
+            index[name] = {
                 row[0]: row[2:] for row in rows
-                if row[1] == 'mapped' and (row[3] or kind == 'analytic')
+                if row[1] == 'mapped' and (row[3] or without == 'itself')
             }
-            index['broken'][kind] = {row[0]: row[2] for row in rows if row[1] == 'broken'}
-            without = {row[0]: row[2] for row in rows if row[1] == 'mapped' and not row[3]}
-            if kind == 'journal':
-                index['left_out'] = {kind: without}
-            if kind == 'partner':
-                index['new'] = {kind: without}
+            index['broken'][name] = {row[0]: row[2] for row in rows if row[1] == 'broken'}
+            if without not in ('', 'itself'):
+                index.setdefault(without, {})[name] = {
+                    row[0]: row[2] for row in rows if row[1] == 'mapped' and not row[3]
+                }
         return index
 
     # === ACTIONS === #
@@ -263,18 +232,17 @@ class ExactDivision(models.Model):
 
         What came in from Exact, or is used in Odoo, a moment ago is looked at before.
         """
-        for model in MAPPING_MODELS.values():
-            self.env[model].browse().check_access('write')
+        for mapping_model in self._mapping_models():
+            mapping_model.browse().check_access('write')
         self._filtered_access('read')._refresh_mappings()
         done = left = looks = 0
-        for kind, model in MAPPING_MODELS.items():
-            mapping_model = self.env[model]
+        for mapping_model in self._mapping_models():
             waiting = mapping_model.search([
                 ('division_id', 'in', self.ids), ('state', '!=', 'mapped'),
             ])
             accepted = waiting._accept(in_bulk=True)
             done += len(accepted)
-            if kind == 'partner':
+            if mapping_model._name == 'exact.partner.mapping':
                 # Of a partner that nothing resembles, a relation is made at its first export.
                 looks = len((waiting - accepted).filtered(lambda row: row.state != 'missing'))
             else:
@@ -293,18 +261,18 @@ class ExactDivision(models.Model):
     def _mapping_row_count(self):
         self.ensure_one()
         return sum(
-            self.env[model].search_count([('division_id', '=', self.id)])
-            for model in MAPPING_MODELS.values()
+            mapping_model.search_count([('division_id', '=', self.id)])
+            for mapping_model in self._mapping_models()
         )
 
     def action_open_mappings(self):
-        """The mapping list of one kind, given as `mapping_kind` in the context."""
+        """The list behind a counter, which is given as `mapping_kind` in the context."""
         self.ensure_one()
         self.check_access('read')
         kind = self.env.context.get('mapping_kind', 'account')
-        _model, domain, xmlid = MAPPING_KINDS[kind]
-        action = self.env['ir.actions.act_window']._for_xml_id(f'account_exact.{xmlid}')
-        action['domain'] = [*domain, ('division_id', '=', self.id)]
+        kinds = self._counted_kinds()[kind]
+        action = self.env['ir.actions.act_window']._for_xml_id(kinds[0].action)
+        action['domain'] = list(_rows_of(kinds) & Domain('division_id', '=', self.id))
         action['context'] = {
             'default_division_id': self.id,
             'search_default_todo': 1 if self[f'{kind}_mapping_open_count'] else 0,

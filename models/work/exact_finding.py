@@ -5,13 +5,15 @@ from odoo.fields import Domain
 from ..base.exact_note import note
 from .exact_finding_text import (
     BUTTONS,
-    CODE_BUTTONS,
     EINVOICE_CODES,
+    FIXED_BY_MANAGERS,
     FIXERS,
     LINK_CODES,
-    MAPPINGS,
+    RECORD_CODES,
+    TEXTS,
+    Text,
     cause,
-    fixer,
+    said,
     sentence,
 )
 
@@ -60,7 +62,7 @@ class ExactFinding(models.Model):
     def _compute_message(self):
         for finding in self:
             finding.message = sentence(self.env, finding.code, finding.params)
-            label = CODE_BUTTONS.get(finding.code) or BUTTONS.get(finding.res_model)
+            label = finding._text().button or finding._record_button()
             if finding.code in EINVOICE_CODES and finding.severity != 'blocks':
                 # It is accepted already, or nobody has to.
                 label = False
@@ -70,12 +72,48 @@ class ExactFinding(models.Model):
     def _compute_cause(self):
         for finding in self:
             # What merely informs is nothing to be fixed.
-            finding.fixed_by = finding.severity != 'informs' and fixer(
-                finding.code, finding.res_model,
-            )
+            finding.fixed_by = finding.severity != 'informs' and finding._fixer()
             finding.cause = cause(
                 finding.code, finding.params, finding.res_model, finding.res_id,
             )
+
+    # === WHAT IS SAID === #
+
+    @api.model
+    def _texts(self):
+        """Hook: what is said by each code, who mends it, and the button that leads there.
+
+        Of a finding its code; of other notes (see `exact_note`) family and name, 'error/busy'.
+
+        :rtype: dict[str, Text]
+        """
+        return dict(TEXTS)
+
+    @api.model
+    def _said(self, code, params):
+        """What a note says, in the language of the environment."""
+        return said(self.env, code, params)
+
+    def _text(self):
+        """The text of this finding; one without a sentence where its addon is gone."""
+        return self._texts().get(self.code) or Text(None)
+
+    def _mapping_kind(self):
+        """The kind of mapping of the record to fix; None if it is not mapped."""
+        return self.res_model and self.env['exact.division']._mapping_kind_of(self.res_model)
+
+    def _record_button(self):
+        """Label of the button that leads to the record to fix, if nothing else is said of it."""
+        kind = self._mapping_kind()
+        return kind.button if kind else BUTTONS.get(self.res_model)
+
+    def _fixer(self):
+        """Who can mend it, a key of FIXERS."""
+        owner = self._text().owner
+        if owner or self.res_model == 'res.partner':
+            return owner or 'user'
+        is_managed = self.res_model in FIXED_BY_MANAGERS or self._mapping_kind()
+        return 'manager' if is_managed else 'user'
 
     def _note(self):
         """What the finding says, to be kept elsewhere; nothing of none."""
@@ -83,7 +121,7 @@ class ExactFinding(models.Model):
 
     def _label_on_document(self):
         """Label of the button on the document itself; False where that would lead nowhere else."""
-        leads_on = self.code in CODE_BUTTONS or self.res_model != 'account.move'
+        leads_on = self._text().button or self.res_model != 'account.move'
         return leads_on and self.button_label
 
     # === ACTIONS === #
@@ -133,7 +171,7 @@ class ExactFinding(models.Model):
             return self._open_other_entry()
         if model == 'exact.entry' or self.code in LINK_CODES:
             return self.move_id.action_exact_link()
-        if model in MAPPINGS and self.code not in CODE_BUTTONS:
+        if self._mapping_kind() and self.code not in RECORD_CODES:
             return self.division_id._open_mapping(model, res_id)
         return {
             'type': 'ir.actions.act_window',

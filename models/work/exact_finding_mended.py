@@ -3,11 +3,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
-from ..mapping.exact_division_mapping import MAPPING_MODELS
-from .exact_finding_text import (
-    BOOKED_BY,
-    MAPPINGS,
-)
+from .exact_finding_text import BOOKED_BY
 
 
 class ExactDivision(models.Model):
@@ -34,21 +30,19 @@ class ExactDivision(models.Model):
     def _open_mapping(self, model, res_id):
         """The mapping of one record of Odoo, as a list to choose the target in.
 
-        :param str model: a key of MAPPINGS; `res_id` a record of it.
+        :param str model: one that is mapped; `res_id` a record of it.
         """
         self.ensure_one()
-        mapping_model, field = MAPPINGS[model]
-        domain = [('division_id', '=', self.id), (field, '=', res_id)]
-        mappings = self.env[mapping_model]
+        kind = self._mapping_kind_of(model)
+        domain = [('division_id', '=', self.id), (kind.source, '=', res_id)]
+        mappings = self.env[kind.model]
         if mappings.has_access('create') and not mappings.search_count(domain, limit=1):
-            mappings.create({'division_id': self.id, field: res_id})
-        action = self.env['ir.actions.act_window']._for_xml_id(
-            f'account_exact.{mapping_model.replace(".", "_")}_action',
-        )
+            mappings.create({'division_id': self.id, kind.source: res_id})
+        action = self.env['ir.actions.act_window']._for_xml_id(kind.action)
         return {
             **action,
             'domain': domain,
-            'context': {'default_division_id': self.id, f'default_{field}': res_id},
+            'context': {'default_division_id': self.id, f'default_{kind.source}': res_id},
         }
 
 
@@ -125,8 +119,7 @@ class ExactMasterMixin(models.AbstractModel):
         if not finding_model._is_awaited(self.division_id):
             return
         domains = [Domain('res_model', '=', self._name) & Domain('res_id', 'in', self.ids)]
-        for model in MAPPING_MODELS.values():
-            mapping_model = self.env[model].sudo()
+        for mapping_model in self.env['exact.division'].sudo()._mapping_models():
             for name in mapping_model._record_fields:
                 if mapping_model._fields[name].comodel_name != self._name:
                     continue

@@ -1,10 +1,12 @@
 """What findings say to people, who mends them, and which button goes there."""
 
 import contextlib
+from typing import NamedTuple
 
 from odoo.tools.translate import LazyTranslate
 
-from ..base.exact_note import shown
+from ..base.exact_note import fill, shown
+from ..base.exact_sentences import NOTES
 from ..document.exact_einvoice_text import einvoice_values
 from ..master.exact_relation import number_label
 
@@ -210,14 +212,8 @@ SENTENCES = {
 # What names another document of Odoo and asks whether it is the same.
 SAME_CODES = ('same_document', 'perhaps_same', 'reference_duplicate')
 
-# Label of the button that leads to what is to be fixed.
+# Label of the button that leads to what is to be fixed; what is mapped has that of its mapping kind.
 BUTTONS = {
-    'account.account': _lt("Map the Ledger"),
-    'account.tax': _lt("Map the Tax"),
-    'account.journal': _lt("Map the Journal"),
-    'account.payment.term': _lt("Map the Payment Term"),
-    'account.analytic.account': _lt("Map the Analytic Account"),
-    'res.partner': _lt("Choose the Relation"),
     'exact.division': _lt("Open the Administration"),
     'account.move': _lt("Open the Document"),
     'exact.entry': _lt("Compare and Link"),
@@ -243,15 +239,8 @@ CODE_BUTTONS = {
 # What may be an entry that Exact has already.
 LINK_CODES = ('refused_number', 'refused_exists')
 
-# Where a record of Odoo is mapped: mapping model and its field.
-MAPPINGS = {
-    'account.account': ('exact.account.mapping', 'account_id'),
-    'account.tax': ('exact.tax.mapping', 'tax_id'),
-    'account.journal': ('exact.journal.mapping', 'journal_id'),
-    'account.payment.term': ('exact.payment.term.mapping', 'payment_term_id'),
-    'account.analytic.account': ('exact.analytic.mapping', 'analytic_account_id'),
-    'res.partner': ('exact.partner.mapping', 'partner_id'),
-}
+# What is mended on the record itself, not where it is mapped.
+RECORD_CODES = ('refused_partner',)
 
 # Who can mend it. Where the code does not tell, the record to fix does.
 FIXERS = [
@@ -277,16 +266,33 @@ _FIXED_IN_EXACT = {
     'refused_relation_account', 'relation_account', 'kept_by_period',
 }
 
-_FIXED_BY_MANAGERS = {
-    *MAPPINGS, 'exact.account.mapping', 'exact.connection', 'exact.division',
-} - {'res.partner'}
+# Records that a manager mends, besides what is mapped.
+FIXED_BY_MANAGERS = ('exact.account.mapping', 'exact.connection', 'exact.division')
 
 
-def fixer(code, res_model):
-    """Who can mend what a finding says, a key of FIXERS."""
-    if code in _FIXED_IN_EXACT:
-        return 'exact'
-    return 'manager' if res_model in _FIXED_BY_MANAGERS else 'user'
+class Text(NamedTuple):
+    """What is said by a code, and who mends it."""
+
+    #: a lazy text with the parameters of the check that found it
+    sentence: object
+    #: a key of FIXERS; '' where the record to fix decides
+    owner: str = ''
+    #: label of the button; None where the record to fix decides
+    button: object = None
+
+
+# Findings by their code, other notes by 'family/name', see `exact_note`.
+TEXTS = {
+    **{
+        code: Text(
+            sentence, 'exact' if code in _FIXED_IN_EXACT else '', CODE_BUTTONS.get(code),
+        ) for code, sentence in SENTENCES.items()
+    },
+    **{
+        f'{family}/{name}': Text(sentence)
+        for family, sentences in NOTES.items() for name, sentence in sentences.items()
+    },
+}
 
 
 def cause(code, params, res_model, res_id):
@@ -314,8 +320,8 @@ def sentence(env, code, params):
 
     Exact's own words, the parameter `words`, follow: they are what an accountant searches for.
     """
-    template = SENTENCES.get(code)
-    if template is None:
+    known = env['exact.finding']._texts().get(code)
+    if known is None:
         return env._("Exact would not take it (%(code)s).", code=code)
     values = {key: shown(env, value) for key, value in (params or {}).items()}
     if 'field' in values:
@@ -323,12 +329,23 @@ def sentence(env, code, params):
         values['field'] = label(env, values['field'])
     if code.startswith('einvoice_'):
         values |= einvoice_values(env, params or {})
-    text = template._translate(env.lang or 'en_US')
+    text = known.sentence._translate(env.lang or 'en_US')
     with contextlib.suppress(KeyError, ValueError):
         text = text % values
     if values.get('words'):
         text = env._("%(sentence)s Exact says: %(words)s", sentence=text, words=values['words'])
     return text
+
+
+def said(env, code, params):
+    """What a note says, see `exact_note`; a finding is one of the family 'finding'."""
+    family, _slash, name = code.partition('/')
+    if family == 'finding':
+        return sentence(env, name, params)
+    known = env['exact.finding']._texts().get(code)
+    if 'field' in params:
+        params = {**params, 'field': field_label(env, params['field'])}
+    return fill(env, known.sentence if known else '', params)
 
 
 def field_label(env, name):

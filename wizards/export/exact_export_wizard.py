@@ -12,7 +12,6 @@ from odoo.tools.misc import formatLang
 from ...models.base.exact_note import note, told
 from ...models.document.exact_booking_builder import BookingBuilder, Problem
 from ...models.export.exact_export_worker import CHECK_BATCH
-from ...models.work.exact_finding_text import MAPPINGS
 
 _logger = logging.getLogger(__name__)
 
@@ -308,7 +307,7 @@ class ExactExportWizard(models.TransientModel):
     def _key(self, problem: Problem):
         """Problems that one fix solves are one."""
         cause = problem.target
-        if not cause or cause[0] not in MAPPINGS:
+        if not cause or not self.division_id._mapping_kind_of(cause[0]):
             cause = sorted((name, str(value)) for name, value in problem.params.items())
         return f'{problem.code} {cause}'
 
@@ -373,8 +372,9 @@ class ExactExportWizardLine(models.TransientModel):
     def action_fix(self):
         """Go to what stops these documents; without a record to fix, to the documents."""
         self.ensure_one()
-        if self.res_model in MAPPINGS:
-            return self.wizard_id.division_id._open_mapping(self.res_model, self.res_id)
+        division = self.wizard_id.division_id
+        if self.res_model and division._mapping_kind_of(self.res_model):
+            return division._open_mapping(self.res_model, self.res_id)
         return self.action_open_moves()
 
     def action_open_moves(self):
