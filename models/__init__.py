@@ -30,6 +30,7 @@ from .connection import (
     ir_config_parameter,
 )
 from .administration import exact_division, exact_call, exact_call_illness
+from .work import exact_work_steps
 from .master import (
     exact_sync_resources,
     exact_cursor,

@@ -424,7 +424,7 @@ class ExactDivision(models.Model):
     def _note_reachable(self, reason):
         """Keep whether Exact lets us in, in a cursor of its own; never wait for somebody's edit.
 
-        :param reason: a key of `exact_error_text.DIVISION_REASONS`, False if it does
+        :param reason: a key of `exact_sentences.DIVISION_REASONS`, False if it does
         """
         self.ensure_one()
         # What the caller wrote must be seen as held

@@ -225,6 +225,7 @@ class ExactExport(models.Model):
     @api.model
     def _due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
+        now = fields.Datetime.now()
         self.env['exact.export'].flush_model(['next_try'])
         self.env['exact.division'].flush_model([
             'active', 'hold', 'company_id', 'unreachable_reason',
@@ -240,11 +241,18 @@ class ExactExport(models.Model):
              LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
                  WHERE %(due)s
              UNION ALL
+                SELECT steps.division_id, queue.served_at, 0
+                  FROM (%(steps)s) AS steps
+             LEFT JOIN exact_export_queue queue ON queue.division_id = steps.division_id
+                 WHERE COALESCE(steps.next_try, %(now)s) <= %(now)s AND %(rested)s
+             UNION ALL
                 SELECT look.id, look.served_at, 1 FROM (%(look)s) AS look
             ) AS due
           GROUP BY due.id ORDER BY MIN(due.turn), MIN(due.served_at) NULLS FIRST, due.id
             """,
             due=self._due_now_sql(), look=self._look_due_sql(),
+            steps=self.env['exact.division']._steps_sql(), now=now,
+            rested=self.env['exact.export.queue']._rested_sql(now),
         ))
         return self.env['exact.division'].browse(row[0] for row in rows)
 
@@ -254,7 +262,14 @@ class ExactExport(models.Model):
         the divisions that they could look at: it changes with each step that is done.
         """
         looks = [('look', *row) for row in self.env.execute_query(self._look_due_sql())]
-        return looks + self.env.execute_query(SQL(
+        steps = self.env.execute_query(SQL(
+            """
+            SELECT steps.division_id, COUNT(*) FROM (%(steps)s) AS steps
+             WHERE COALESCE(steps.next_try, %(now)s) <= %(now)s GROUP BY 1 ORDER BY 1
+            """,
+            steps=self.env['exact.division']._steps_sql(), now=fields.Datetime.now(),
+        ))
+        return looks + steps + self.env.execute_query(SQL(
             """
             SELECT export.state, export.pending_action, COUNT(*), SUM(export.attempt_count),
                    SUM(export.id)
@@ -281,33 +296,8 @@ class ExactExport(models.Model):
             )
             AND (%(due)s)
             """,
-            now=now, longest=now + LONGEST_WAIT, due=self._due_sql(),
+            now=now, longest=now + LONGEST_WAIT, due=self._due_sql('export'),
             rested=self.env['exact.export.queue']._rested_sql(now),
-        )
-
-    @api.model
-    def _due_sql(self):
-        """Condition on `export`, `division` and `connection`: the worker has something to do.
-
-        Who archives an administration wants nothing more to happen to its books.
-        """
-        return SQL(
-            """
-            division.active AND %(any)s AND (
-            %(inside)s
-            OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
-                %(asking)s OR (division.hold IS NOT TRUE AND %(sending)s)
-            )))
-            """,
-            # The condition of the index
-            any=self._work_sql('export'),
-            inside=self._work_sql('export', lambda kind: not kind.asks_exact),
-            asking=self._work_sql(
-                'export', lambda kind: kind.asks_exact and kind.while_on_hold,
-            ),
-            sending=self._work_sql(
-                'export', lambda kind: kind.asks_exact and not kind.while_on_hold,
-            ),
         )
 
     @api.model
@@ -320,16 +310,23 @@ class ExactExport(models.Model):
         self.env['exact.export'].flush_model(['next_try'])
         [(moment, retry_at)] = self.env.execute_query(SQL(
             """
-            SELECT MIN(CASE WHEN export.next_try <= %(longest)s THEN export.next_try
-                            ELSE %(now)s END),
+            SELECT MIN(COALESCE(waiting.next_try, %(now)s)),
                    MAX(CASE WHEN %(rested)s THEN NULL ELSE queue.retry_at END)
-              FROM exact_export export
-              JOIN exact_division division ON division.id = export.division_id
-              JOIN exact_connection connection ON connection.id = division.connection_id
-         LEFT JOIN exact_export_queue queue ON queue.division_id = division.id
-             WHERE division.id = %(division)s AND (%(due)s)
+              FROM (
+                SELECT export.division_id,
+                       CASE WHEN export.next_try <= %(longest)s THEN export.next_try END AS next_try
+                  FROM exact_export export
+                  JOIN exact_division division ON division.id = export.division_id
+                  JOIN exact_connection connection ON connection.id = division.connection_id
+                 WHERE division.id = %(division)s AND (%(due)s)
+             UNION ALL
+                SELECT steps.division_id, steps.next_try FROM (%(steps)s) AS steps
+                 WHERE steps.division_id = %(division)s
+              ) AS waiting
+         LEFT JOIN exact_export_queue queue ON queue.division_id = waiting.division_id
             """,
-            now=now, longest=now + LONGEST_WAIT, division=division.id, due=self._due_sql(),
+            now=now, longest=now + LONGEST_WAIT, division=division.id,
+            due=self._due_sql('export'), steps=self.env['exact.division']._steps_sql(),
             rested=self.env['exact.export.queue']._rested_sql(now),
         ))
         return moment and max(moment, retry_at or moment)

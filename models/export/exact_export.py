@@ -225,10 +225,6 @@ class ExactExport(models.Model):
         for export in self:
             export.entry_number_text = str(export.entry_number) if export.entry_number else False
 
-    @api.model
-    def _work_kinds(self):
-        return super()._work_kinds() + WORK
-
     def _compute_exact_url(self):
         for export in self:
             export.exact_url = (
@@ -359,3 +355,11 @@ class ExactExport(models.Model):
             raise UserError(self.env._(
                 "An export of a document that is in Exact cannot be deleted. Undo it first.",
             ))
+
+
+class ExactDivision(models.Model):
+    _inherit = 'exact.division'
+
+    @api.model
+    def _work_kinds(self):
+        return super()._work_kinds() + WORK

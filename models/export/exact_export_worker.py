@@ -105,6 +105,7 @@ class ExactExport(models.Model):
         try:
             worker.env['exact.export.queue']._of(division)._forget_future()
             more = worker._process_division(division)
+            more = division._do_steps() or more
         except RateLimited as error:
             self.env.cr.rollback()
             # Woken at full seconds, and never before the moment: the next chance is minutes later

@@ -22,6 +22,16 @@ class Work(NamedTuple):
     while_on_hold: bool = True
     #: whether people are told that it waits
     is_told: bool = True
+    #: the model of the row
+    model: str = 'exact.export'
+    #: method of the model that does what is due: it is called on these rows with the administration
+    #: and a client (None if Exact is not asked), commits each piece of work, and returns whether
+    #: time ran out before all was done. '' where the model has an engine of its own
+    step: str = ''
+    #: steps are done after the exports, the lowest first
+    order: int = 0
+    #: of its calls, a key of `exact_call.RESERVES`
+    priority: str = 'entry'
 
 
 def index_of_work(columns, kinds):
@@ -35,7 +45,10 @@ def index_of_work(columns, kinds):
 
 
 class ExactWorkMixin(models.AbstractModel):
-    """A model whose rows the scheduled actions work on."""
+    """A model whose rows the scheduled actions work on.
+
+    Its rows have a `division_id`, and a `next_try`: not before this moment.
+    """
 
     _name = 'exact.work.mixin'
     _description = "Exact Work Mixin"
@@ -64,11 +77,13 @@ class ExactWorkMixin(models.AbstractModel):
 
     @api.model
     def _work_kinds(self):
-        """Hook: the kinds of work of this model.
+        """The kinds of work of this model, of those that are registered on the administration.
 
         :rtype: tuple[Work, ...]
         """
-        return ()
+        return tuple(
+            kind for kind in self.env['exact.division']._work_kinds() if kind.model == self._name
+        )
 
     @api.model
     def _work_sql(self, alias, chosen=lambda kind: True):
@@ -84,3 +99,31 @@ class ExactWorkMixin(models.AbstractModel):
             SQL("(%s)", kind.condition(column)) for kind in self._work_kinds() if chosen(kind)
         ]
         return SQL("(%s)", SQL(" OR ").join(due)) if due else SQL("FALSE")
+
+    @api.model
+    def _due_sql(self, alias, chosen=lambda kind: True):
+        """Condition on a row, `division` and `connection`: the workers have something to do.
+
+        Who archives an administration wants nothing more to happen to its books.
+
+        :param str alias: of the table in the query
+        :param chosen: callable that is given a `Work`
+        """
+        return SQL(
+            """
+            division.active AND %(any)s AND (
+            %(inside)s
+            OR (connection.state = 'connected' AND division.unreachable_reason IS NULL AND (
+                %(asking)s OR (division.hold IS NOT TRUE AND %(sending)s)
+            )))
+            """,
+            # The condition of the index
+            any=self._work_sql(alias, chosen),
+            inside=self._work_sql(alias, lambda kind: chosen(kind) and not kind.asks_exact),
+            asking=self._work_sql(
+                alias, lambda kind: chosen(kind) and kind.asks_exact and kind.while_on_hold,
+            ),
+            sending=self._work_sql(
+                alias, lambda kind: chosen(kind) and kind.asks_exact and not kind.while_on_hold,
+            ),
+        )

@@ -73,7 +73,7 @@ class TestWork(ExactExportCase):
     def test_history_is_not_read_to_find_what_is_due(self):
         """The conditions are those of the index, or it would be of no use."""
         exports = self.env['exact.export']
-        self.assertIn('exact_export_due_idx', self.plan(exports._due_sql(), joined=True))
+        self.assertIn('exact_export_due_idx', self.plan(exports._due_sql('export'), joined=True))
         for name in ('compare', 'change', 'look_at_deleted'):
             with self.subTest(work=name):
                 self.assertIn('exact_export_due_idx', self.plan(
