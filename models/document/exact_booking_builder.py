@@ -544,7 +544,7 @@ class BookingBuilder:
                 continue
             relation = ''
             if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
-                relation = self._relation(built, party(line.partner_id, move.company_id), {})
+                relation = self._relation(built, party(line.partner_id, move.company_id), Choices())
             lines += self._split(built, line, amount, '', choices, relation=relation)
         if any(line.tax_ids or line.tax_line_id for line in move.line_ids):
             built.problems.append(Problem('general_vat', 'informs'))
@@ -577,7 +577,7 @@ class BookingBuilder:
                 continue
             partner = party(line.partner_id, move.company_id)
             if line.account_id.account_type in ('asset_receivable', 'liability_payable'):
-                relation = self._relation(built, partner, {})
+                relation = self._relation(built, partner, Choices())
             else:
                 # Good to know, but no reason to make a relation of every restaurant.
                 match = self.relations.get(partner.id)
