@@ -4,7 +4,7 @@
 from odoo import models
 
 from ...booking import from_dict
-from ..document.exact_booking_builder import account_name
+from ..document.exact_booking_built import account_name
 from .exact_export_refusal import MAX_CANDIDATES
 
 

@@ -326,7 +326,7 @@ class TestProof(ExactProofCase):
     def deferred(self, *, drop=()):
         """An invoice whose line is for a year: other addons have the fields for it."""
         move = self.invoice(None)
-        builder = 'odoo.addons.account_exact.models.document.exact_booking_builder._DEFERRAL_FIELDS'
+        builder = 'odoo.addons.account_exact.models.document.exact_booking_lines._DEFERRAL_FIELDS'
         with patch(builder, (('date_maturity', 'discount_date'),)):
             move.invoice_line_ids.write({
                 'date_maturity': '2026-01-01', 'discount_date': '2026-12-31',
