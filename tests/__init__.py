@@ -13,7 +13,7 @@ from .connection import (
 from .administration import test_call_budget, test_month_end, test_scale
 from .master import test_master_data, test_sync, test_sync_rubbish, test_synced
 from .mapping import test_mapping, test_next_step, test_relations
-from .work import test_refusals, test_security, test_security_text, test_work
+from .work import test_hooks, test_refusals, test_security, test_security_text, test_work
 from .export import (
     test_export,
     test_export_ahead,

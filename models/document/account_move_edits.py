@@ -157,6 +157,18 @@ class AccountMove(models.Model):
             or line.account_id.account_type in ('asset_cash', 'liability_credit_card')
         )
 
+    def _exact_gates(self):
+        """Hook: what must be settled before these documents may go to Exact.
+
+        Asked whenever documents are built: for the check, a dry run, a person who looks at one, a
+        change of an entry. Who settles it lets them go on with `exact.finding._release`; who finds
+        something to settle in documents that were checked already has them built once more with
+        `exact.export._build_anew`.
+
+        :return: {move: list of `Problem`}
+        """
+        return {}
+
     def _exact_supplier_reference(self):
         """Hook: the number that a supplier gave to a bill; '' if there is none."""
         self.ensure_one()

@@ -99,6 +99,11 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
             ])
         }
 
+    @cached_property
+    def gates(self):
+        """What is to be settled first, as problems by move."""
+        return self.moves._exact_gates()
+
     # === ONE DOCUMENT === #
 
     def build(self, move, choices=None):
@@ -108,8 +113,13 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
         :param Choices choices: of a person for this export alone.
         :rtype: Built
         """
+        built = self._built(move, choices or Choices())
+        # Last of all: what is to be settled changes nothing of how it would be booked
+        built.problems += self.gates.get(move, [])
+        return built
+
+    def _built(self, move, choices):
         built = Built(move, vat_codes=self.vat_codes)
-        choices = choices or Choices()
         kind = self._kind(move, choices)
         ledger_only = is_ledger_only(kind)
         journal = self._journal(built, kind, choices)
