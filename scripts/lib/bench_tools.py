@@ -42,16 +42,18 @@ class Simulator:
     :param int relations: so many are in its books.
     """
 
+    command = (sys.executable, '-m', 'simulator', '--switch', 'rate_limits=false')
+
     def __init__(self, relations=0):
         self._folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self._folder.name)
         self._log, port_file = folder / 'requests.jsonl', folder / 'port'
         self._process = subprocess.Popen(
-            [
-                sys.executable, '-m', 'simulator', '--relations', str(relations),
-                '--switch', 'rate_limits=false', '--port-file', str(port_file),
-            ],
-            cwd=ROOT, env={**os.environ, 'ACCOUNT_EXACT_REQUEST_LOG': str(self._log)},
+            [*self.command, '--relations', str(relations), '--port-file', str(port_file)],
+            cwd=ROOT, env={
+                **os.environ, 'ACCOUNT_EXACT_REQUEST_LOG': str(self._log),
+                'PYTHONPATH': os.pathsep.join(sys.path),
+            },
             stdout=subprocess.DEVNULL,
         )
         self._seen = 0
@@ -81,10 +83,13 @@ class Simulator:
 
 
 @contextmanager
-def place(relations=0):
-    """Give (environment, simulator); what is written stays: the database is this script's own."""
+def place(relations=0, simulator=Simulator):
+    """Give (environment, simulator); what is written stays: the database is this script's own.
+
+    :param simulator: class of it
+    """
     odoo.tools.config.parse_config([])
-    simulator = Simulator(relations)
+    simulator = simulator(relations)
     try:
         with Registry(os.environ['ACCOUNT_EXACT_DATABASE']).cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})

@@ -267,8 +267,15 @@ class TestExportBusy(ExactBusyCase):
         [note] = self.env['exact.entry'].search([('exact_guid', '=', guid)])
         amount = note.amount
         self.assertEqual(abs(amount), 40)
+        self.simulator.clock.freeze(self.simulator.clock() + timedelta(minutes=2))
+        self.addCleanup(self.simulator.clock.resume)
+        # Seen, and not one of the last changes any more.
+        self.typed_bill(self.known, YourRef='later')
+        self.hour_later()
         line = self.simulator.store.by(TABLE, DIVISION, 'EntryID', guid)[1]
-        self.simulator.store.put(TABLE, DIVISION, line)
+        self.simulator.store.put(
+            TABLE, DIVISION, {**line, 'Modified': self.simulator.clock.wall()},
+        )
         self.hour_later()
         self.assertEqual(note.amount, amount)
 
