@@ -51,7 +51,8 @@ class AccountMove(models.Model):
             told = status(facts)
             move.exact_bar = told.bar
             move.exact_sentence = shown(self.env, told.sentence)
-            move.exact_buttons = told.buttons
+            # An empty list would be kept as False, in which nothing can be looked for
+            move.exact_buttons = list(told.buttons) or ['']
             # sudo: what the bar says of this document needs no rights on exports.
             move.exact_unproved = move.sudo().exact_export_id.unproved_text
 
