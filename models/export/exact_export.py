@@ -281,14 +281,6 @@ class ExactExport(models.Model):
         # sudo: people need no right on the division to have their documents exported.
         self._enqueue(self.sudo().division_id)
 
-    def _for_the_books(self):
-        """The same in the language of the company.
-
-        What a worker writes into the chatter of a document stays the text that it is, for whoever
-        reads it later: those who keep the books of this company.
-        """
-        return self.with_context(lang=self.company_id.partner_id.lang)
-
     def _log_attempt(self, action, outcome, note=''):
         """Keep what was done with these exports, and its outcome.
 

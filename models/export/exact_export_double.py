@@ -104,7 +104,7 @@ class ExactExport(models.Model):
             }, target=('exact.entry', entries[0].id))]})
             if not export.is_double:
                 export.is_double = True
-                export.move_id._message_log(body=export._for_the_books().finding_ids.filtered(
+                export.move_id._message_log(body=export.finding_ids.filtered(
                     lambda finding: finding.code == 'booked_twice',
                 ).message)
 

@@ -307,7 +307,7 @@ class ExactExport(models.Model):
         for export in self:
             export._number_document()
         news.move_id._message_log_batch(bodies={
-            export.move_id.id: export._for_the_books()._verified_text() for export in news
+            export.move_id.id: export._verified_text() for export in news
         })
         linked = self.filtered('is_linked')
         if linked:

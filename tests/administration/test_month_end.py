@@ -216,7 +216,8 @@ class TestReadersLanguage(ExactExportCase):
         self.assertIn("1.210,00 → 2.420,00", dutch)
 
     def test_chatter_of_the_worker(self):
-        """A text once and for all: in the language of those who keep the books."""
+        """It is a text once and for all: in the language of those who keep the books, in which the
+        worker does all its work."""
         self.company.partner_id.lang = 'nl_NL'
         move = self.document('out_invoice', [(1000, self.tax_21)])
         self.export(move)
