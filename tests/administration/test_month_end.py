@@ -224,6 +224,20 @@ class TestReadersLanguage(ExactExportCase):
         self.assertEqual(move.exact_state, 'verified')
         self.assertIn("Geboekt in Exact als", " ".join(move.message_ids.mapped('body')))
 
+    def test_bar(self):
+        move = self.document('out_invoice', [(1000, self.tax_21)])
+        move.action_exact_export()
+        self.assertEqual(self.both(move, 'exact_sentence'), (
+            "Exact: Waiting to be booked in Exact.", "Exact: Wacht tot het in Exact wordt geboekt.",
+        ))
+        self.run_cron('ir_cron_exact_export')
+        english, dutch = self.both(move, 'exact_sentence')
+        journal = move.exact_export_id.journal_id.code
+        for text in (f", journal {journal} of ", ", verified "):
+            self.assertIn(text, english)
+        for text in (f", dagboek {journal} van ", ", gecontroleerd "):
+            self.assertIn(text, dutch)
+
     def test_dry_run(self):
         """Its reader may speak another language than whoever checked."""
         account = self.revenue.copy({'code': '899903', 'name': "Nowhere"})
