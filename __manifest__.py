@@ -1,6 +1,6 @@
 {
     'name': "Exact Online",
-    'version': '19.0.1.1.0',
+    'version': '19.0.1.2.0',
     'category': 'Accounting/Accounting',
     'summary': "Invoices, bills and expenses become verified entries in Exact, exactly once",
     'author': "account_exact contributors",

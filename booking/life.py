@@ -1,6 +1,7 @@
-"""The life of an export: in which states something can happen to it, and the state that follows.
+"""The lives of an export and of an operation: in which states something can happen to one, and the
+state that follows.
 
-The only place that says so. The diagram of the documentation is made from this table.
+The only place that says so. The diagrams of the documentation are made from these tables.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
     'edited': _all(BOOKED, 'changed'),
     # The entry was brought in line with the document, or taken out to be booked anew.
     'updated': _all(BOOKED, 'sent'),
-    'taken_out_to_book_anew': _all(BOOKED, 'ready'),
+    'taken_out_to_book_anew': _all(BOOKED, 'proposed'),
     # Withdrawn before it was sent, deleted or reversed. (A withdrawn one may have left a file.)
     'undone': _all((*UNSENT, *BOOKED, 'undone'), 'undone'),
     'superseded': {'changed': 'superseded'},
@@ -60,22 +61,50 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def after(state: str, event: str) -> str:
+# Exact was asked, and nobody knows what became of it. (A worker that ended in the call left it so.)
+UNANSWERED = ('asked', 'unknown')
+# Nothing is to be found out about the operation any more.
+SETTLED = ('done', 'over')
+
+# The life of one thing that Exact is asked to change (design: operations), as above.
+OPERATION_EVENTS: Mapping[str, Mapping[str, str]] = {
+    # Committed before the call.
+    'asked': {'open': 'asked'},
+    # What can be repeated: a second change or deletion does what the first did.
+    'asked_again': _all((*UNANSWERED, 'refused', 'answered'), 'asked'),
+    # Limits, no connection, no consent: surely not processed. (A first request leaves nothing.)
+    'not_made': {'asked': 'open'},
+    # Exact's own words, in Exact's own form; anything else is no answer.
+    'answered': {'asked': 'answered'},
+    'refused': {'asked': 'refused'},
+    'no_answer': _all(UNANSWERED, 'unknown'),
+    # Looked up in Exact's books: it is there, or it is not and can no longer come.
+    'found': _all((*UNANSWERED, 'refused'), 'answered'),
+    'not_shown': _all((*UNANSWERED, 'refused', 'answered'), 'open'),
+    # Read in Exact's books. Of a deletion: no longer found there.
+    'proved': _all((*UNANSWERED, 'answered'), 'done'),
+    # What it made is gone again, or nobody wants it any more.
+    'ended': _all(('open', *UNANSWERED, 'answered', 'refused', 'done', 'over'), 'over'),
+}
+
+
+def after(state: str, event: str, events: Mapping[str, Mapping[str, str]] = EVENTS) -> str:
     """The state that follows.
 
+    :param events: one of the tables
     :raise LifeError: nothing of that kind happens in this state.
     """
     try:
-        return EVENTS[event][state]
+        return events[event][state]
     except KeyError:
         raise LifeError(f'{event} in state {state}') from None
 
 
-def diagram() -> str:
-    """The table for people to read: what happens, from which states to which."""
-    width = max(map(len, EVENTS))
+def diagram(events: Mapping[str, Mapping[str, str]] = EVENTS) -> str:
+    """A table for people to read: what happens, from which states to which."""
+    width = max(map(len, events))
     return '\n'.join(
         f'{event:{width}}  {", ".join(before for before, then in moves.items() if then == follows)}'
         f' -> {follows}'
-        for event, moves in EVENTS.items() for follows in dict.fromkeys(moves.values())
+        for event, moves in events.items() for follows in dict.fromkeys(moves.values())
     )

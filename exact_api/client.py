@@ -30,7 +30,14 @@ from .errors import (
 )
 from .limits import RateLimits
 from .pages import READING, Progress, page_of, single_record, whole_row
-from .transport import NETWORK_ERRORS, BearerAuth, error_messages, refusal, surely_not_sent
+from .transport import (
+    NETWORK_ERRORS,
+    BearerAuth,
+    error_messages,
+    has_form,
+    refusal,
+    surely_not_sent,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -326,13 +333,18 @@ class ExactClient:
         where = {'status': status, 'resource': resource, 'method': method}
         if 200 <= status < 300:
             if method not in (READING, 'POST'):
+                # Nothing, or at most JSON (O): a page of HTML is the answer of somebody between.
+                if not has_form(response):
+                    raise _doubt("not an answer of Exact", where, response)
                 return None
             try:
                 return wire.loads(response.content)
             except ValueError:
-                raise _doubt("the answer is not JSON", where) from None
+                raise _doubt("the answer is not JSON", where, response) from None
         if status < 400:
             raise MalformedAnswer("Exact sends us to another address", **where)
+        if not has_form(response) and (method != READING or status not in (401, 429)):
+            raise _doubt("not an answer of Exact", where, response)
         if status == 401:
             raise NeedsReconnect("the access token is refused", reason='rejected', **where)
         if status == 429:
@@ -350,25 +362,34 @@ class ExactClient:
 def _refused(response, where):
     """Return the error for a status from 400 on that is neither 401 nor 429."""
     status = response.status_code
-    messages = error_messages(response) or ()
+    messages = error_messages(response)
+    reason, scope = refusal(response)
+    if where['method'] != READING and messages is None and not reason:
+        # Neither Exact's error object nor its header: who answered, is not known.
+        return _doubt("not an answer of Exact", where, response)
+    messages = messages or ()
     kinds = catalog.classify(status, messages)
     where = {**where, 'messages': messages}
     if status == 403 or any(kind.error_class == 'rights' for kind in kinds):
-        reason, scope = refusal(response)
         return Forbidden(reason=reason or kinds[0].fragment, scope=scope, **where)
     if status == 404:
         return NotFound(**where)
     if status in GATEWAY_STATUSES or (status >= 500 and not messages):
-        return _doubt('', where)
+        return _doubt('', where, response)
     if all(kind.error_class == 'transient' for kind in kinds):
         return _doubt('', where)
     # Business errors come with HTTP 500 (O)
     return Rejected(kinds=[kind.code for kind in kinds], **where)
 
 
-def _doubt(message, where):
-    """Return the error of a request whose effect nobody knows; a read has none."""
-    return (Transient if where['method'] == READING else OutcomeUnknown)(message, **where)
+def _doubt(message, where, response=None):
+    """Return the error of a request whose effect nobody knows; a read has none.
+
+    :param response: an answer that is not, or may not be, Exact's own
+    """
+    if where['method'] == READING:
+        return Transient(message, **where)
+    return OutcomeUnknown(message, is_foreign=response is not None, **where)
 
 
 def _network_error(failure, method, resource):

@@ -112,7 +112,14 @@ class Unreachable(ExactError):
 
 
 class OutcomeUnknown(ExactError):
-    """The request left this machine and no usable answer came back: it may have been processed."""
+    """The request left this machine and no usable answer came back: it may have been processed.
+
+    `is_foreign`: an answer came that has not the form of Exact's, most likely of a proxy between.
+    """
+
+    def __init__(self, message='', *, is_foreign=False, **where):
+        super().__init__(message, **where)
+        self.is_foreign = is_foreign
 
 
 class Transient(ExactError):

@@ -62,6 +62,11 @@ def json_of(response):
         return None
 
 
+def has_form(response):
+    """Whether the body of an answer can be Exact's: it is empty, or JSON (O)."""
+    return not response.content.strip() or json_of(response) is not None
+
+
 def error_messages(response):
     """Return the sentences of an error body of Exact as a tuple, None if the body is not one.
 

@@ -1,5 +1,5 @@
 from .base import exact_log, exact_engine_fields
-from .work import exact_work
+from .work import exact_operation, exact_work
 from .master import exact_master_mixin
 from .base import exact_visible_mixin
 from .master import (
@@ -74,6 +74,7 @@ from .export import (
     exact_export_doubt,
     exact_export_proof,
     exact_export_change,
+    exact_export_taken_out,
     exact_export_reverse,
     exact_export_recheck,
     exact_export_look,

@@ -22,6 +22,8 @@ from .export import (
     test_export_edges,
     test_export_edits,
     test_export_faults,
+    test_operations,
+    test_operations_upgrade,
     test_export_files,
     test_export_lines,
     test_export_list,

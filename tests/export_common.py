@@ -2,14 +2,16 @@ import json
 import os
 import pathlib
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import requests
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.tests import tagged
 
 from odoo.addons.account_exact.exact_api import odata, wire
+from odoo.addons.account_exact.models.base.exact_clock import VISIBILITY
 
 from . import synced
 from .common import ExactConnectedCase
@@ -273,6 +275,17 @@ class ExactExportCase(ExactSynchronisedCase):
 
     def payload(self, export):
         return json.loads(export.payload)
+
+    def operation(self, record, verb='post', part='entry'):
+        """What Exact was asked for, of a kind, for an export or a mapping."""
+        return record.sudo()._operation(verb, part)
+
+    def asked_long_ago(self, records, minutes=20):
+        """What Exact was asked for lies so far back that its books would show it."""
+        moment = fields.Datetime.now() - timedelta(minutes=minutes)
+        records.sudo().operation_ids.filtered('asked_at').write({
+            'asked_at': moment, 'shown_by': moment + VISIBILITY,
+        })
 
     def stable(self, payload):
         """A payload with codes for ids, so that it can be compared with a golden file."""

@@ -5,8 +5,8 @@ from datetime import timedelta, timezone
 from ...exact_api import CLOCKS_DIFFER, past, utcnow
 
 __all__ = [
-    'CLOCKS_DIFFER', 'LONGEST_WAIT', 'VISIBILITY', 'aware', 'ceil', 'epoch', 'floor', 'is_about',
-    'may_still_come', 'naive', 'past', 'utcnow',
+    'CLOCKS_DIFFER', 'LONGEST_WAIT', 'VISIBILITY', 'aware', 'ceil', 'epoch', 'floor', 'naive',
+    'past', 'utcnow',
 ]
 
 # From when on what cannot be found in Exact does not exist. A whole call ends after 90 s, however
@@ -45,22 +45,3 @@ def ceil(moment):
 def epoch(moment):
     """Return a moment of the database as seconds, the way JSON can hold it."""
     return moment.replace(tzinfo=timezone.utc).timestamp()
-
-
-def is_about(asked_at, moment):
-    """Whether Exact may have made something at this moment because it was asked for it then.
-
-    :param asked_at: moment of the database, False if Exact was not asked
-    :param moment: of the database, None or False if it is not known
-    """
-    return bool(moment and asked_at) and (
-        asked_at - CLOCKS_DIFFER <= moment <= asked_at + VISIBILITY
-    )
-
-
-def may_still_come(asked_at, now):
-    """Whether what Exact was asked for may be there without being visible yet.
-
-    :param asked_at: moment of the database, False if Exact was not asked
-    """
-    return bool(asked_at) and now < asked_at + VISIBILITY

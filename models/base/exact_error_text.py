@@ -99,6 +99,8 @@ def describe(error):
         case Rejected():
             return _describe_rejected(error)
         case OutcomeUnknown():
+            if error.is_foreign and error.status:
+                return note('error/not_exact', status=error.status)
             return note('error/answer_lost')
         case Unreachable():
             return note('error/unreachable')

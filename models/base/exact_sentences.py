@@ -304,6 +304,10 @@ ERRORS = {
     'no_edition': _lt("The edition of this administration does not have this."),
     'refused': _lt("Exact refused this. Exact says: %(words)s"),
     'refused_kind': _lt("%(what_to_do)s Exact says: %(words)s"),
+    'not_exact': _lt(
+        "Something between Odoo and Exact answered in Exact's place (HTTP %(status)s): a proxy, a "
+        "firewall or a gateway. Whether Exact did it is looked up before it is asked again.",
+    ),
     'answer_lost': _lt(
         "Exact's answer was lost on the way, so nobody knows whether it did what was asked. Odoo "
         "looks it up before anything is sent again.",
@@ -333,6 +337,7 @@ ATTEMPTS = {
     'no_entry': _lt("Exact answered without an entry."),
     'not_there': _lt("Not in Exact."),
     'may_be_known': _lt("Exact has a relation that it may be: it is checked anew."),
+    'still_there': _lt("Exact's books still show the entry: it is deleted once more."),
     'deleted_anew': _lt("Deleted, to be booked anew."),
     'entry': _lt("entry %(number)s of %(date)s, %(amount)s"),
     'difference': _lt("%(field)s: %(found)s, in Odoo %(meant)s"),

@@ -30,11 +30,6 @@ WORK = (
     ),
     Work('look_up', lambda row: SQL("%s = 'uncertain'", row('state'))),
     Work(
-        'look_at_deleted',
-        lambda row: SQL("%s AND %s IS NOT NULL", row('lines_deleted'), row('exact_guid')),
-        is_told=False,
-    ),
-    Work(
         'change',
         lambda row: SQL("%s IN ('undo', 'reverse', 'update')", row('pending_action')),
         while_on_hold=False,
@@ -45,6 +40,12 @@ WORK = (
         row('state'), row('has_difference'), row('pending_action'),
     )),
 )
+# Verb and part of the operations that an entry takes.
+ENTRY, TAKE_OUT, REVERSE = ('post', 'entry'), ('delete', 'entry'), ('reverse', 'entry')
+DOCUMENT = ('post', 'document')
+# How the parts of operations on lines of the entry and on files begin.
+LINE, FILE = 'line/', 'file/'
+
 # Findings on files. They are kept with the proof of the entry, whatever else is found, until the
 # files are looked at again.
 FILE_CODES = (
@@ -58,7 +59,7 @@ class ExactExport(models.Model):
 
     _name = 'exact.export'
     _description = "Exact Export"
-    _inherit = ['mail.thread', 'exact.work.mixin']
+    _inherit = ['mail.thread', 'exact.work.mixin', 'exact.operation.mixin']
     _order = 'id desc'
 
     # === THE DOCUMENT === #
@@ -130,13 +131,6 @@ class ExactExport(models.Model):
         [('undo', "Undo"), ('reverse', "Reverse"), ('update', "Update"), ('recheck', "Compare")],
         readonly=True,
     )
-    # A field of its own: the action that a person asks for must not replace it.
-    lines_deleted = fields.Boolean(
-        readonly=True, help="Exact deleted lines of the entry; whether it is gone is looked up.",
-    )
-    asked_at = fields.Datetime(
-        readonly=True, help="When Exact was asked for the entry: from then on it may have it.",
-    )
     next_try = fields.Datetime(readonly=True)
     attempt_count = fields.Integer(readonly=True)
 
@@ -149,8 +143,8 @@ class ExactExport(models.Model):
         readonly=True, help="When the document was last changed, as its booking was built.",
     )
     # Large, and read one by one: no list has to carry them along.
-    payload = fields.Text(readonly=True, prefetch=False)
-    answer = fields.Text(readonly=True, prefetch=False)
+    payload = fields.Text(compute='_compute_payload')
+    answer = fields.Text(compute='_compute_payload')
     read_back = fields.Text(readonly=True, prefetch=False)
     reference = fields.Char(string="Sent As", readonly=True, index='btree_not_null')
     journal_id = fields.Many2one('exact.journal', readonly=True)
@@ -169,19 +163,6 @@ class ExactExport(models.Model):
     invoice_number = fields.Integer(readonly=True)
     exact_guid = fields.Char(string="Exact ID", readonly=True, index='btree_not_null')
     document_guid = fields.Char(readonly=True)
-    document_step = fields.Json(
-        readonly=True, help="Files of the document that Exact has, by name, and in which state.",
-    )
-    reversal_asked_at = fields.Datetime(
-        readonly=True, help="When Exact was asked for a reversal that it may have booked.",
-    )
-    replacing_since = fields.Datetime(
-        readonly=True, export_string_translation=False,
-        help="An update that deletes the entry to book it anew: from then on it may be gone.",
-    )
-    line_asked_at = fields.Datetime(
-        readonly=True, help="When Exact was asked for a line that the entry may have got.",
-    )
     reversal_number = fields.Integer(readonly=True)
     reversal_guid = fields.Char(readonly=True)
     sent_at = fields.Datetime(readonly=True)
@@ -224,6 +205,24 @@ class ExactExport(models.Model):
     def _compute_entry_number_text(self):
         for export in self:
             export.entry_number_text = str(export.entry_number) if export.entry_number else False
+
+    @api.depends('state')
+    def _compute_payload(self):
+        # sudo: whoever may read the export may read what it was sent as.
+        for export in self:
+            operation_sudo = export.sudo()._last_asked()
+            export.payload = operation_sudo.request
+            export.answer = operation_sudo.answer
+
+    def _last_asked(self):
+        """The latest operation by which Exact was asked for the entry, whatever became of it.
+
+        :rtype: `exact.operation`
+        """
+        self.ensure_one()
+        return self.operation_ids.filtered(
+            lambda operation: (operation.verb, operation.part) == ENTRY,
+        )[:1]
 
     def _compute_exact_url(self):
         for export in self:

@@ -5,7 +5,7 @@
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 
-from .exact_export import BOOKED_STATES, UNSENT_STATES
+from .exact_export import BOOKED_STATES, REVERSE, UNSENT_STATES
 
 
 class ExactExport(models.Model):
@@ -54,7 +54,9 @@ class ExactExport(models.Model):
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
         # Exact is not asked for entries that it would keep: a reversal is offered instead.
         booked -= booked.filtered(
-            lambda export: not (export.reversal_asked_at or export.replacing_since),
+            lambda export: not (
+                export._operation(*REVERSE)._unanswered() or export._is_being_taken_out()
+            ),
         )._offer_reversal()
         booked.write({'pending_action': 'undo', 'next_try': False})
         self._trigger_worker()
@@ -113,7 +115,7 @@ class ExactExport(models.Model):
         never came.
         """
         return self.filtered(
-            lambda export: export.document_guid or export.document_step
+            lambda export: export.document_guid or export._files_operations()
             or (export.attempt_count and export.division_id.send_documents)
         )
 
@@ -196,7 +198,7 @@ class ExactExport(models.Model):
             exports_sudo._check_not_leaving(leaving)
         # (Of an entry that is gone nothing is left to reverse.)
         for export in exports_sudo.filtered(
-            lambda export: export.state == 'changed' and export.reversal_asked_at,
+            lambda export: export.state == 'changed' and export._operation(*REVERSE)._unanswered(),
         ):
             raise UserError(self.env._(
                 "Exact has not said yet whether entry %s is reversed. Press Reverse: that is looked"

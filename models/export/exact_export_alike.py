@@ -17,7 +17,7 @@ from ...booking.likeness import (
     traits_of,
 )
 from ...exact_api import odata
-from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY, is_about
+from ..base.exact_clock import CLOCKS_DIFFER
 from ..document.exact_booking_builder import stand_in
 
 
@@ -118,7 +118,8 @@ class ExactExport(models.Model):
         if not self:
             return {}
         queue = self.env['exact.export.queue']._of(division)
-        if not queue._has_looked(max(self.mapped('asked_at')) + VISIBILITY):
+        asked = self._unanswered_posts()
+        if not queue._has_looked(max(asked.mapped('shown_by'))):
             self._look_through_journals(division, client)
         return self._read_anew(division, client, lambda: self._unnamed(division))
 
@@ -130,10 +131,11 @@ class ExactExport(models.Model):
         """
         # sudo: who the user of the connection is in Exact, is no secret of its tokens.
         user_guid = division.connection_id.sudo().exact_user_guid
+        asked = self._unanswered_posts()
         notes = user_guid and self.env['exact.entry'].search([
             ('division_id', '=', division.id), ('creator_guid', '=', user_guid),
-            ('created_at', '>=', min(self.mapped('asked_at')) - CLOCKS_DIFFER),
-            ('created_at', '<=', max(self.mapped('asked_at')) + VISIBILITY),
+            ('created_at', '>=', min(asked.mapped('asked_at')) - CLOCKS_DIFFER),
+            ('created_at', '<=', max(asked.mapped('shown_by'))),
         ])
         if not notes:
             return {}
@@ -150,7 +152,7 @@ class ExactExport(models.Model):
                 lambda note, export=export, booking=booking, apart=apart: (
                     note.exact_guid not in apart
                     and note.reference_key not in named - {export.reference_key}
-                    and is_about(export.asked_at, note.created_at)
+                    and export._unanswered_posts()._is_about(note.created_at)
                     and note._is_in_kind_of(booking, kinds)
                     and note._has_amount_of(booking)
                 ),

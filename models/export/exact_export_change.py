@@ -29,11 +29,10 @@ from ...exact_api import (
     wire,
 )
 from ..administration.exact_call import OF_ONE_KIND
-from ..base.exact_clock import ceil, may_still_come
+from ..base.exact_clock import ceil
 from ..base.exact_error_text import DIVISION_REASONS, describe
-from ..base.exact_note import note
 from ..document.exact_booking_builder import BookingBuilder, Problem
-from .exact_export import BOOKED_STATES
+from .exact_export import BOOKED_STATES, LINE
 from .exact_export_proof import DUE_PROPERTIES
 from .exact_export_relation import RELATION_RESOURCE, RelationQuestion
 from .exact_export_worker import MAX_ATTEMPTS
@@ -57,11 +56,25 @@ class ExactExport(models.Model):
 
     @api.model
     def _do_pending(self, division, client):
-        """Undo, reverse and update, one committed document at a time.
+        """Undo, reverse and update, one committed document at a time; what Exact said that it has
+        taken out or reversed, is over when its books show that.
 
         :return: whether time ran out before all were done
         """
-        for export in self._due(division, 'change', order='id'):
+        if self._do_each(division, self._due(division, 'change', order='id'), lambda export: (
+            getattr(export, f'_do_{export.pending_action}')(client)
+        )):
+            return True
+        return self._prove_changes(division, client)
+
+    @api.model
+    def _do_each(self, division, exports, do):
+        """Do what people asked for, one committed document at a time.
+
+        :param do: callable that is given an export
+        :return: whether time ran out before all were done
+        """
+        for export in exports:
             if division.hold:
                 return False
             action = export.pending_action
@@ -69,7 +82,7 @@ class ExactExport(models.Model):
                 # Taken back meanwhile.
                 continue
             try:
-                getattr(export, f'_do_{action}')(client)
+                do(export)
             except (Rejected, Forbidden, NotFound) as error:
                 if getattr(error, 'reason', None) in DIVISION_REASONS:
                     # Not this entry but the whole administration: what was asked for waits.
@@ -92,7 +105,7 @@ class ExactExport(models.Model):
             except (OutcomeUnknown, MalformedAnswer) as error:
                 # All three can be repeated: an entry may be gone by then, and what still differs is
                 # compared anew.
-                export._unanswered(action, error)
+                export._no_answer(action, error)
             except RateLimited as error:
                 if error.scope not in OF_ONE_KIND:
                     raise
@@ -109,17 +122,21 @@ class ExactExport(models.Model):
                 return True
         return False
 
-    def _unanswered(self, action, error):
+    def _no_answer(self, action, error):
         """Do it again in a minute, but not for ever: then a person has to look."""
-        self._log_attempt(action, 'unknown', describe(error))
+        self._again_in_a_minute(action, describe(error))
+
+    def _again_in_a_minute(self, action, message):
+        self._log_attempt(action, 'unknown', message)
         tries = self.attempt_ids.filtered(
             lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
         )
         if len(tries) % MAX_ATTEMPTS == 0:
             self._set_findings([Problem('change_unanswered', params={'count': MAX_ATTEMPTS})])
             self._give_up_action(action)
-            # Nobody knows how the action ended: look up whether the entry is still there.
-            self.lines_deleted = self.state in BOOKED_STATES
+            if self.state in BOOKED_STATES and self.pending_action != 'recheck':
+                # Nobody knows how the action ended: the entry is read once more.
+                self._go('read_again', has_difference=False, next_try=False)
             return
         self.next_try = fields.Datetime.now() + timedelta(minutes=1)
 
@@ -127,7 +144,6 @@ class ExactExport(models.Model):
         """What was asked for is not done. An edit that came meanwhile is not forgotten by that; of
         what is withdrawn only files were left, and the document goes its own way.
         """
-        self.replacing_since = False
         if self._next_action(action):
             return
         is_edited = self.state in BOOKED_STATES and self._is_outdated()
@@ -145,36 +161,24 @@ class ExactExport(models.Model):
 
 
     def _do_undo(self, client):
-        """Delete the entry, then its document; both may be gone already, or never have come."""
-        body = self.env._("The export is withdrawn; its document is deleted in Exact.")
+        """Have the entry deleted. When Exact's books show that it is gone, its document goes; of
+        what was never booked there is at most a document.
+        """
         if self.is_linked:
             # Somebody else booked it: their entry is theirs to delete, and we never reverse it.
             self._unlink_entry()
             return
-        if self._settle_reversal(client):
+        if self._settle_reversal(client) or self._is_being_taken_out():
             return
-        if not self.replacing_since and self._offer_reversal():
+        if self._offer_reversal():
             self._give_up_action('undo')
             return
         if self.exact_guid:
-            self._learn_document(client)
-            self._delete(client, resource(from_dict(self.booking)), self.exact_guid)
-            body = self.env._("Taken out of Exact: entry %s is deleted.", self.entry_number)
-        kept = ''
-        document_guid = self.document_guid
-        if not document_guid and not self.exact_guid:
-            document_guid = self._lost_document(client)
-        if document_guid:
-            try:
-                self._delete(client, 'documents/Documents', document_guid)
-            except (Rejected, Forbidden) as error:
-                if getattr(error, 'reason', None) in DIVISION_REASONS:
-                    raise
-                # The entry is gone, so the undo is done; a file that Exact keeps becomes a finding.
-                kept = describe(error)
-        self._undone(body)
-        if kept:
-            self._set_findings([Problem('document_kept', 'warns', {'message': kept})])
+            self._take_out(client)
+            return
+        self.document_guid = self.document_guid or self._lost_document(client)
+        kept = self._delete_document(client)
+        self._undone(self.env._("The export is withdrawn; its document is deleted in Exact."), kept)
 
     def _unlink_entry(self):
         """Let go of an entry that a person linked: it stays in Exact, and is remembered."""
@@ -201,41 +205,47 @@ class ExactExport(models.Model):
         else:
             entry_model.create(values)
         number = self.entry_number
-        self.write({'exact_guid': False, 'is_linked': False, 'lines_deleted': False})
+        self.write({'exact_guid': False, 'is_linked': False})
         self._undone(self.env._("No longer linked to entry %s; it stays in Exact.", number))
 
-    @api.model
-    def _delete(self, client, path, guid):
-        try:
-            client.delete(path, guid)
-        except NotFound:
-            _logger.info("Exact: %s was gone already", path)
+    def _undone(self, body, kept=''):
+        """Put back what the export changed in Odoo.
 
-    def _undone(self, body):
-        """Put back what the export changed in Odoo."""
+        :param kept: why Exact keeps the document, '' if it does not
+        """
         if self.previous_payment_reference is not False and self._has_own_number():
             self.move_id.payment_reference = self.previous_payment_reference
         self.finding_ids.unlink()
-        self._go(
-            'undone', pending_action=False, has_difference=False,
-            reversal_asked_at=False, line_asked_at=False, replacing_since=False,
-        )
+        # What nobody has looked up yet, another export of the document takes over.
+        (self.operation_ids - self._asked_for())._go('ended')
+        self._go('undone', pending_action=False, has_difference=False, next_try=False)
         self._log_attempt('undo', 'done')
         self.move_id._message_log(body=body)
+        if kept:
+            # The entry is gone, so the undo is done.
+            self._set_findings([Problem('document_kept', 'warns', {'message': kept})])
 
 
     def _do_update(self, client):
         """Bring the entry in line with the document, then its files."""
-        if self._settle_reversal(client):
+        if self._settle_reversal(client) or self._is_being_taken_out():
             return
-        if may_still_come(self.line_asked_at, fields.Datetime.now()):
-            self._look_again(self.line_asked_at)
-            return
-        if self._is_processed() and not (self.replacing_since or self.line_asked_at):
+        lines = self._operations('post', LINE)._unanswered()
+        for line in lines:
+            if line._may_still_come():
+                self.next_try = line._look_again_at()
+                return
+        if self._is_processed() and not lines:
             self._set_findings([Problem('already_processed')])
             self._give_up_action('update')
             return
         division = self.division_id
+        if self.state == 'sent' and self.read_back and not self._read_entries(
+            client, division, {self.exact_guid},
+        ):
+            # Something was changed or deleted in Exact since it was read.
+            self._gone()
+            return
         builder = BookingBuilder(division, self.move_id, link=True)
         one = builder.build(self.move_id, self._choices())
         if self.move_id.state == 'posted' and self._is_as_sent(one):
@@ -261,7 +271,6 @@ class ExactExport(models.Model):
             self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
             self._go(
                 'read_again', has_difference=False, difference_ids=False, next_try=False,
-                replacing_since=False,
             )
 
     def _update_entry(self, client, builder, one):
@@ -293,62 +302,47 @@ class ExactExport(models.Model):
         if not line_guids and (what.put or what.post or what.delete):
             # Exact has other lines than we sent, so none of them can be named: all anew.
             what = replace(what, action='replace')
-        if what.action == 'replace' and not self.replacing_since:
-            # Committed before the entry is deleted, or our own deletion would look like somebody
-            # else's.
-            self.replacing_since = fields.Datetime.now()
-            self._commit_half()
+        if what.action == 'replace':
+            self._take_out(client)
+            return False
         ids = self._ids_in_exact(division, [one])
         values = self._booking_values(one, ids) | {'relation_id': self.relation_id.id}
         self._keep_lines({self: one}, ids)
         # Earlier findings were about the entry before the update.
         self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
-        if what.action == 'replace':
-            self._learn_document(client)
-            self._delete(client, resource(old), self.exact_guid)
-            document = {'document_guid': False, 'document_step': False}
-            if self.document_guid:
-                try:
-                    self._delete(client, 'documents/Documents', self.document_guid)
-                except (Rejected, Forbidden) as error:
-                    if getattr(error, 'reason', None) in DIVISION_REASONS:
-                        raise
-                    # The entry is gone and has to come again: with the document that is there.
-                    document = {}
-            # From here on Exact has no entry: the export is a new one that sends itself.
-            self.entry_line_ids.unlink()
-            self._go('taken_out_to_book_anew', **values | document | {
-                'booking': to_dict(new), 'exact_guid': False,
-                # There is nothing to reverse any more: it is taken out instead.
-                'entry_number': 0, 'pending_action': self._next_action('update') and 'undo',
-                'difference_ids': False, 'has_difference': False, 'lines_deleted': False,
-                'line_asked_at': False, 'replacing_since': False, 'next_try': False,
-            })
-            self._log_attempt('update', 'done', note('attempt/deleted_anew'))
-            return False
         if what.header:
-            client.put(resource(new), self.exact_guid, what.header)
+            self._ask(
+                client, 'put', 'entry', resource(new), what.header, key=self.exact_guid,
+            )
             if what.header.keys() & DUE_PROPERTIES:
                 # The open items that were read are out of date.
                 self.term_ids.unlink()
+        lines = line_resource(new)
         for guid, body in what.put:
-            client.put(line_resource(new), guid, body)
-        for body in what.post:
-            self._post_new(client, self, 'line_asked_at', line_resource(new), body)
+            self._ask(client, 'put', f'{LINE}{guid}', lines, body, key=guid)
+        self._settle_lines(len(line_guids))
+        for number, body in enumerate(what.post, len(line_guids)):
+            self._ask(client, 'post', f'{LINE}{number}', lines, body)
         for guid in what.delete:
-            client.delete(line_resource(new), guid)
+            self._ask(client, 'delete', f'{LINE}{guid}', lines, key=guid)
         # Exact may give the lines new ids: reading back learns them.
         self.entry_line_ids.unlink()
         self._go('updated', **values | {
-            'booking': to_dict(new), 'replacing_since': False,
-            # Keep the booking as if the entry had been sent like this
-            'payload': self._as_text(self._body(new)),
+            'booking': to_dict(new),
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
-            'line_asked_at': False,
         })
         # Committed, whatever happens with the files.
         self._commit_half()
         return True
+
+    def _settle_lines(self, count):
+        """Settle which of the lines that Exact was asked for it has.
+
+        :param count: how many lines the entry has
+        """
+        for operation in self._operations('post', LINE)._to_look_up():
+            is_there = int(operation.part.removeprefix(LINE)) < count
+            operation._go('found' if is_there else 'not_shown')
 
     def _line_guids(self, client, booking):
         """Ids of the lines in Exact, in the order in which we sent them."""

@@ -13,6 +13,7 @@ from ...booking.rules import check
 from ..document.exact_booking_builder import BookingBuilder, Problem
 from ..document.exact_facts import line_taxes
 from ..mapping.exact_relation_match import RELATION_QUESTIONS
+from .exact_export import ENTRY
 from .exact_export_worker import _MENDED, CHECK_AT_ONCE, CHECK_BATCH
 
 
@@ -61,16 +62,19 @@ class ExactExport(models.Model):
         })
         ids = self._ids_in_exact(division, built.values())
         deviating = self._einvoice_problems(built)
+        self._take_over_doubts()
         all_problems, others_now = {}, self.browse()
         for export, one in built.items():
             before = export.fingerprint
             problems = export._problems(division, one, facts) + deviating.get(export, [])
             blocked = any(problem.severity == 'blocks' for problem in problems)
-            # What somebody else may have booked is looked at before anything is sent.
-            event = 'check_in_doubt' if export in suspects else 'check_passed'
+            # What somebody else may have booked, or we ourselves when Exact was asked before, is
+            # looked at before anything is sent.
+            doubtful = export in suspects or export._asked_for()
+            event = 'check_in_doubt' if doubtful else 'check_passed'
             export._go(
                 'check_blocked' if blocked else event,
-                name=export.move_id.name, next_try=False, asked_at=False,
+                name=export.move_id.name, next_try=False,
                 **(export._booking_values(one, ids) if one.booking else {}),
             )
             all_problems[export] = problems
@@ -81,6 +85,18 @@ class ExactExport(models.Model):
         if others_now:
             others_now._release_same()
         self.filtered(lambda export: export.state == 'ready')._hold_with_refused(division)
+
+    def _take_over_doubts(self):
+        """Remember for which of these documents an earlier export has asked Exact, with an outcome
+        that nobody has looked up: whoever withdraws it and exports anew has asked before, too.
+        """
+        before = self.move_id.exact_export_ids - self
+        mine = {(export.move_id, export.division_id): export for export in self}
+        for operation in before._asked_for():
+            earlier = before.browse(operation.res_id)
+            export = mine.get((earlier.move_id, earlier.division_id))
+            if export and not export._operation(*ENTRY):
+                operation.res_id = export.id
 
     @api.model
     def _problems(self, division, one, facts):

@@ -115,5 +115,5 @@ class ExactExport(models.Model):
             ('is_double', '=', True), ('state', 'in', BOOKED_STATES), *domain,
         ])
         if exports:
-            exports.write({'lines_deleted': True, 'next_try': False})
+            exports._go('read_again', next_try=False)
             exports._trigger_worker()

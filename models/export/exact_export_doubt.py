@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import timedelta
 
 from odoo import api, fields, models
 
@@ -23,10 +22,11 @@ from ...exact_api import (
     odata,
     wire,
 )
-from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY, is_about, may_still_come, naive
+from ..base.exact_clock import CLOCKS_DIFFER, naive
 from ..base.exact_error_text import describe
 from ..base.exact_note import day, money, note, several
 from ..document.exact_booking_builder import Problem, stand_in
+from .exact_export import ENTRY
 from .exact_export_read_back import ASK_AGAIN, READ_BATCH
 
 
@@ -40,7 +40,7 @@ class ExactExport(models.Model):
         happened.
         """
         lost = self.search([('division_id', '=', division.id), ('work', '=', 'recover')])
-        asked = lost.filtered('asked_at')
+        asked = lost.filtered(lambda export: export._operation(*ENTRY)._to_look_up())
         asked._go('in_doubt', next_try=False)
         (lost - asked)._go('not_asked', next_try=False)
         if lost:
@@ -53,9 +53,9 @@ class ExactExport(models.Model):
             try:
                 found = batch._look_up(division, client)
                 # Entries that we asked for ourselves are found by their reference.
-                similar = batch.filtered(lambda export: not export.asked_at)._look_at_suspects(
-                    division, client,
-                )
+                similar = batch.filtered(
+                    lambda export: not export._unanswered_posts(),
+                )._look_at_suspects(division, client)
                 similar |= batch._missed(found)._look_for_unnamed(division, client)
             except (Rejected, NotFound, MalformedAnswer) as error:
                 batch._look_up_failed(describe(error))
@@ -135,22 +135,32 @@ class ExactExport(models.Model):
         # An entry that we sent may have been booked differently: the read-back tells. An entry that
         # somebody else made is only adopted if it equals what we would have sent.
         sent = [entry for entry in same if self._is_made_by_us(entry)]
-        if self.asked_at:
+        if self._unanswered_posts():
             sent = same or [entry for entry in found if self._is_answer(booking, entry)]
         candidates = sent if len(sent) == 1 else equal
+        operation = self._asked_for()
         if len(candidates) == 1:
             self._adopt(candidates[0])
-        elif may_still_come(self.asked_at, fields.Datetime.now()):
+        elif operation and operation._may_still_come():
             # Too early to say that it is not there, or that it is none of these.
-            self._look_again(self.asked_at)
+            self.next_try = operation._look_again_at()
         elif found:
             self._ask_which(found)
         else:
             self._not_there()
 
-    def _look_again(self, asked_at):
-        """Look soon whether what Exact was asked for is there, at last when it must be visible."""
-        self.next_try = min(fields.Datetime.now() + timedelta(minutes=1), asked_at + VISIBILITY)
+    def _asked_for(self):
+        """The operations of these by which Exact was asked for an entry, and for which its books
+        were not looked at since.
+
+        :rtype: `exact.operation`
+        """
+        operations = [export._operation(*ENTRY) for export in self]
+        return self.env['exact.operation'].union(*operations)._to_look_up()
+
+    def _unanswered_posts(self):
+        """The same where Exact did not answer."""
+        return self._asked_for()._unanswered()
 
     def _is_answer(self, booking, entry):
         """Whether Exact made this entry when it was asked for ours: then it is ours, even if its
@@ -160,17 +170,17 @@ class ExactExport(models.Model):
 
     def _came_when_asked(self, entry):
         """Whether Exact made this entry about when it was asked for ours."""
-        return is_about(self.asked_at, naive(entry.created))
+        operation = self._asked_for()
+        return bool(operation) and operation._is_about(naive(entry.created))
 
     def _missed(self, found):
         """The exports that Exact was asked for and whose entry it should show by now, but does not.
 
         :param found: {export: entries that carry its reference}
         """
-        now = fields.Datetime.now()
-        late = self.filtered(
-            lambda export: export.asked_at and not may_still_come(export.asked_at, now),
-        )
+        late = self.filtered(lambda export: (
+            (operation := export._unanswered_posts()) and not operation._may_still_come()
+        ))
         others = late._entries_of_others(found)
         return late.filtered(lambda export: all(
             entry.entry_id in others[export] for entry in found.get(export, ())
@@ -178,11 +188,17 @@ class ExactExport(models.Model):
 
     def _adopt(self, entry):
         """Take an entry of Exact for this document's; it is read back like any other."""
+        operation = self._asked_for()
+        # If Exact was not asked for the entry (or has refused it) and our user has not made it, it
+        # is somebody else's, and theirs to change and to delete.
+        is_ours = bool(operation._unanswered()) or self._is_made_by_us(entry)
+        if is_ours:
+            operation._go('found', exact_guid=entry.entry_id)
+        else:
+            operation._go('ended')
         self._go(
             'found',
-            # If Exact was not asked for the entry (or has refused it) and our user has not made it,
-            # it is somebody else's, and theirs to change and to delete.
-            is_linked=not self.asked_at and not self._is_made_by_us(entry),
+            is_linked=not is_ours,
             exact_guid=entry.entry_id,
             entry_number=entry.entry_number or 0,
             invoice_number=entry.invoice_number or 0,
@@ -197,12 +213,15 @@ class ExactExport(models.Model):
         self._log_attempt('look_up', 'done', str(entry.entry_number or ''))
 
     def _is_made_by_us(self, entry):
-        """Whether the user of our connection made the entry when this database was another: then it
-        was sent from here, and a restored backup knows nothing of it.
+        """Whether the user of our connection made the entry when Exact was asked for it, though
+        what was answered was taken for a refusal; or when this database was another: then it was
+        sent from here, and a restored backup knows nothing of it.
         """
         user_guid = self.division_id.connection_id.sudo().exact_user_guid
         if not user_guid or entry.creator != user_guid or not entry.created:
             return False
+        if self._came_when_asked(entry):
+            return True
         queue = self.env['exact.export.queue']._of(self.division_id)
         created = entry.created.replace(tzinfo=None)
         return bool(queue.forgotten_until) and (
@@ -249,7 +268,7 @@ class ExactExport(models.Model):
         """Entries that may be this document's, or another's: a person looks at them."""
         code = 'several_entries' if len(found) > 1 else 'entry_exists'
         booking = from_dict(self.booking)
-        if booking.kind == 'sale' and not self.asked_at and all(
+        if booking.kind == 'sale' and not self._unanswered_posts() and all(
             carries_reference(booking, entry)
             and booking.relation not in ('', entry.relation, stand_in(self.partner_id.id))
             for entry in found
@@ -297,11 +316,15 @@ class ExactExport(models.Model):
             # Exact said otherwise: not asked for once more before a person has looked.
             self._go('refused', next_try=False)
             return
-        if not self.asked_at or self._may_try_again():
+        operation = self._asked_for()
+        was_unanswered = operation._unanswered()
+        words = (operation.answer or '').splitlines()
+        operation._go('not_shown')
+        if not was_unanswered or self._may_try_again(words):
             self._go('not_found', next_try=False)
             return
         # Another attempt would end the same way: a person decides.
-        self._set_findings([self._given_up()])
+        self._set_findings([self._given_up(words)])
         self._go('refused', next_try=False)
 
     def _entries_of_others(self, found):

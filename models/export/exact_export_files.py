@@ -12,10 +12,10 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from ...booking import File, free_name
-from ...exact_api import Forbidden, MalformedAnswer, NotFound, Rejected, odata, wire
+from ...exact_api import Forbidden, NotFound, OutcomeUnknown, Rejected, odata, wire
 from ..base.exact_error_text import DIVISION_REASONS, describe
 from ..document.exact_booking_builder import Problem
-from .exact_export import FILE_CODES
+from .exact_export import DOCUMENT, FILE, FILE_CODES
 
 # The document and its file are sent before the entry.
 _DOCUMENTS = 'documents/Documents'
@@ -35,16 +35,14 @@ class ExactExport(models.Model):
     def _ensure_document(self, client, booking):
         """Let Exact have the files of the document as they are now, each once.
 
-        `document_step` keeps, by its name in Exact, which state of a file Exact was asked for
-        (`version`), its `id` as soon as that is known, what it is called here if that is another
-        name (`of`), and Exact's words where it does not take the file (`refused`) or does not let
-        an outdated one go (`kept`).
+        Each upload keeps which state of a file it was (`version`) and what the file is called
+        here, which may be another name than in Exact (`title`).
 
         :return: GUID of the document in Exact; '' without files.
         """
         if not self.division_id.send_documents:
             # Files were switched off. What Exact took before that, answered or not, stays ours.
-            if self.document_step and not self.document_guid:
+            if self._operation(*DOCUMENT)._unanswered() and not self.document_guid:
                 self._commit_half()
                 self.document_guid = self._lost_document(client)
             return self.document_guid or ''
@@ -54,16 +52,9 @@ class ExactExport(models.Model):
         self._tell_files(problems)
         if not files and not self.document_guid:
             return ''
-        was_asked = bool(self.document_step)
-        if not self.document_guid:
-            # Kept before the call: which state of a file it was, should the answer be lost.
-            self.document_step = {name: {'version': version} for name, _raw, version in files}
         self._commit_half()
-        if not self.document_guid:
-            self._create_document(client, booking, was_asked=was_asked)
-            known = {}
-        else:
-            known = self._known_attachments(client)
+        is_new = not self.document_guid and self._create_document(client, booking)
+        known = {} if is_new else self._known_attachments(client)
         self._tell_files(problems + self._bring_files(client, files, known))
         return self.document_guid
 
@@ -91,19 +82,27 @@ class ExactExport(models.Model):
         ]).unlink()
         self._add_findings({self: problems})
 
-    def _create_document(self, client, booking, *, was_asked=False):
+    def _create_document(self, client, booking):
         """Make the document in Exact that the files belong to, or find that of a lost answer.
 
-        :param bool was_asked: it was asked for before, and no answer is known.
+        :return: whether it is new
         """
         division = self.division_id
         # Subject: what a person looks for in Exact; with the relation it is also our key.
         subject = self.move_id.name
         guid = ''
         relation = self._document_relation(booking)
-        if self.attempt_count > 1 or was_asked:
+        operation = self._operation(*DOCUMENT)._to_look_up()
+        if operation:
             guid = self._find_remote_document(client, subject, relation)
-        if not guid:
+            if guid:
+                operation._go('found', exact_guid=guid)
+            elif operation._may_still_come():
+                raise OutcomeUnknown("the document may be there without being seen yet")
+            else:
+                operation._go('not_shown')
+        is_new = not guid
+        if is_new:
             body = {
                 'Subject': subject,
                 'Type': (
@@ -118,29 +117,56 @@ class ExactExport(models.Model):
                 # The entry is there already: the document says to which it belongs (fact sheet
                 # 4.7), which a processed entry takes, too.
                 body['FinancialTransactionEntryID'] = self.exact_guid
-            guid = wire.as_guid(client.post(_DOCUMENTS, body).get('ID'))
-            if not guid:
-                raise MalformedAnswer(self.env._("Exact answered without a document."))
+            guid = wire.as_guid(self._ask(client, *DOCUMENT, _DOCUMENTS, body)['ID'])
         self.document_guid = guid
         self._commit_half()
+        return is_new
 
     def _known_attachments(self, client):
         """Files that the document has in Exact, by their names.
 
         :return: {name: GUID}
         """
-        step = self.document_step or {}
-        known = {name: file['id'] for name, file in step.items() if file.get('id')}
-        unanswered = not step or any(
-            not (file.get('id') or file.get('refused')) for file in step.values()
-        )
-        if self.attempt_count > 1 or unanswered:
+        uploads = self._uploads()
+        known = {
+            name: upload.exact_guid for name, upload in uploads.items() if upload.exact_guid
+        }
+        unanswered = [upload for upload in uploads.values() if upload._unanswered()]
+        if unanswered or not uploads:
             rows = client.get(
                 _ATTACHMENTS, select=['ID', 'FileName'],
                 filter=odata.eq('Document', odata.guid(self.document_guid)),
             )
             known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
+        for upload in unanswered:
+            guid = known.get(upload.part.removeprefix(FILE))
+            if guid:
+                upload._go('found', exact_guid=guid)
+            elif upload._may_still_come():
+                raise OutcomeUnknown("the file may be there without being seen yet")
+            else:
+                upload._go('not_shown')
         return known
+
+    def _uploads(self):
+        """What Exact was asked to keep as files of the document, and was not taken off since.
+
+        :return: {name in Exact: `exact.operation`}
+        """
+        return {
+            operation.part.removeprefix(FILE): operation
+            for operation in self._operations('upload', FILE)
+        }
+
+    def _files_operations(self):
+        """The operations on the document and its files.
+
+        :rtype: `exact.operation`
+        """
+        return self.operation_ids.filtered(
+            lambda operation: operation.state != 'over'
+            and (operation.part == 'document' or operation.part.startswith(FILE)),
+        )
 
     def _bring_files(self, client, files, known):
         """Let the document in Exact have these files as they are now.
@@ -149,79 +175,82 @@ class ExactExport(models.Model):
         :param known: {name: GUID} of what it has; what others have put there is theirs
         :return: problems with single files
         """
-        step, problems = dict(self.document_step or {}), []
-        if not step:
-            # Of a document that was looked up only its files are known: they count as sent.
-            step = {
-                name: {'version': version, 'id': known[name]}
-                for name, _raw, version in files if name in known
-            }
+        uploads, problems = self._uploads(), []
+        for name, _raw, version in files:
+            if not uploads and name in known:
+                # Of a document that was looked up only its files are known: they count as sent.
+                self._keep_upload(name, version, known[name])
+        uploads = uploads or self._uploads()
         wanted = {name for name, _raw, _version in files}
-        for name in [name for name, file in step.items() if file.get('of', name) not in wanted]:
+        for name in [name for name, upload in uploads.items() if upload.title not in wanted]:
             # Taken off the document since.
-            problems += self._take_off(client, step, known, name)
+            problems += self._take_off(client, uploads, known, name)
         for title, raw, version in files:
-            mine = [name for name, file in step.items() if file.get('of', name) == title]
-            same = next((name for name in mine if step[name].get('version') == version), '')
+            mine = [name for name, upload in uploads.items() if upload.title == title]
+            same = next((name for name in mine if uploads[name].version == version), '')
             for name in mine:
                 if name != same:
                     # Exact's attachments cannot be changed, only made anew.
-                    problems += self._take_off(client, step, known, name)
+                    problems += self._take_off(client, uploads, known, name)
             if same and same in known:
-                step[same] = {**step[same], 'id': known[same]}
                 continue
-            if same and step[same].get('refused'):
-                problems.append(self._refused_file(title, step[same]['refused']))
+            if same and uploads[same].state == 'refused':
+                problems.append(self._refused_file(title, uploads[same].answer))
                 continue
-            name = same or free_name(title, {*step, *known})
-            if not same:
-                step[name] = {'version': version, **({'of': title} if name != title else {})}
-                self.document_step = dict(step)
-                self._commit_half()
+            name = same or free_name(title, {*uploads, *known})
             try:
-                answer = client.post(_ATTACHMENTS, {
-                    'Document': self.document_guid, 'FileName': name,
-                    'Attachment': self._encoded(raw),
-                })
+                self._ask(
+                    client, 'upload', f'{FILE}{name}', _ATTACHMENTS, {
+                        'Document': self.document_guid, 'FileName': name,
+                        'Attachment': self._encoded(raw),
+                    }, title=title, version=version,
+                )
             except Rejected as error:
                 if not error.messages or not _NOT_THE_FILE.isdisjoint(error.kinds):
                     raise
                 # One file that Exact does not take keeps no entry from being booked; and it is
                 # not asked again for the same file.
-                words = " ".join(error.messages)
-                step[name] = {**step[name], 'refused': words}
-                problems.append(self._refused_file(title, words))
-            else:
-                step[name] = {**step[name], 'id': wire.as_guid(answer.get('ID'))}
-            self.document_step = dict(step)
+                problems.append(self._refused_file(title, "\n".join(error.messages)))
+            uploads = self._uploads()
             self._commit_half()
-        self.document_step = dict(step)
         return problems
 
-    def _take_off(self, client, step, known, name):
+    def _keep_upload(self, name, version, guid):
+        """Remember a file that Exact has, though nothing is known of how it came."""
+        self.env['exact.operation'].create({
+            'division_id': self.division_id.id, 'res_model': self._name, 'res_id': self.id,
+            'verb': 'upload', 'part': f'{FILE}{name}', 'state': 'done', 'exact_guid': guid,
+            'title': name, 'version': version, 'resource': _ATTACHMENTS,
+        })
+
+    def _take_off(self, client, uploads, known, name):
         """Delete a file in Exact that is out of date.
 
-        :param step: of `document_step`; the file goes from it, unless Exact keeps it
+        :param uploads: of `_uploads`; the file goes from them, unless Exact keeps it
         :return: problems
         """
-        message = step[name].get('kept')
+        deletion = self._operation('delete', f'{FILE}{name}')
+        message = deletion.state == 'refused' and deletion.answer
         if name in known and not message:
             try:
-                self._delete(client, _ATTACHMENTS, known[name])
+                self._ask(
+                    client, 'delete', f'{FILE}{name}', _ATTACHMENTS, key=known[name],
+                )
             except (Rejected, Forbidden) as error:
                 if getattr(error, 'reason', None) in DIVISION_REASONS:
                     raise
                 message = describe(error)
-                step[name] = {**step[name], 'kept': message}
-        if not message:
-            step.pop(name)
-            known.pop(name, None)
-            return []
-        return [Problem('attachment_kept', 'warns', {'name': name, 'message': message})]
+        if message:
+            return [Problem('attachment_kept', 'warns', {'name': name, 'message': message})]
+        (self._operation('delete', f'{FILE}{name}') | uploads.pop(name))._go('ended')
+        known.pop(name, None)
+        return []
 
     @api.model
     def _refused_file(self, name, words):
-        return Problem('attachment_refused', 'informs', {'name': name, 'words': words})
+        return Problem('attachment_refused', 'informs', {
+            'name': name, 'words': " ".join((words or '').splitlines()),
+        })
 
     @api.model
     def _document_relation(self, booking):
@@ -239,7 +268,7 @@ class ExactExport(models.Model):
         :return: its GUID, '' if there is none
         """
         relation = self.relation_id.exact_guid
-        may_be_there = self.document_step or (
+        may_be_there = self._files_operations() or (
             self.attempt_count and self.division_id.send_documents
         )
         if not may_be_there or not relation:
@@ -316,10 +345,10 @@ class ExactExport(models.Model):
         """Whether Exact has the page of a sale as it would be printed now: it is not printed to
         find that out.
         """
-        states = (self.document_step or {}).values()
-        return bool(self.kind == 'sale' and self.document_guid and states) and all(
-            file.get('version') == self.fingerprint and (file.get('id') or file.get('refused'))
-            for file in states
+        uploads = self._uploads().values()
+        return bool(self.kind == 'sale' and self.document_guid and uploads) and all(
+            upload.version == self.fingerprint and upload.state in ('answered', 'done', 'refused')
+            for upload in uploads
         )
 
     def _files_differ(self):
@@ -329,9 +358,8 @@ class ExactExport(models.Model):
         if self.kind == 'sale' or self.is_linked or not self.division_id.send_documents:
             return False
         there = {
-            (file.get('of', name), file.get('version'))
-            for name, file in (self.document_step or {}).items()
-            if not file.get('kept')
+            (upload.title, upload.version) for name, upload in self._uploads().items()
+            if self._operation('delete', f'{FILE}{name}').state != 'refused'
         }
         files, problems = self._files()
         told = self.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)

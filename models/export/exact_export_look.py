@@ -161,7 +161,10 @@ class ExactExport(models.Model):
     def _look(self, division, client):
         """Look through the journals; what they show as it was meant is verified."""
         entries = self._look_through_journals(division, client)
-        sent = self._due_for_reading(division).filtered(lambda export: export.exact_guid in entries)
+        # (Of those that somebody booked twice, the other entry is read as well.)
+        sent = self._due_for_reading(division).filtered(
+            lambda export: export.exact_guid in entries and not export.is_double,
+        )
         if sent:
             self._read_open_items(division, client, sent)
         for batch in sent._batches(CHECK_BATCH):

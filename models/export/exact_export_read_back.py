@@ -25,6 +25,7 @@ from ...exact_api import (
 from ..base.exact_clock import floor
 from ..base.exact_note import value as as_param
 from ..document.exact_booking_builder import Problem
+from .exact_export import LINE
 from .exact_export_worker import plain_text
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
@@ -146,6 +147,8 @@ class ExactExport(models.Model):
             self._read_open_items(division, client, sent)
         for batch in sent._batches(READ_BATCH):
             entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
+            doubles = batch.filtered('is_double')._doubles()
+            self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))
             # The ids of the lines are committed, whatever happens in the comparison.
             entries = batch._completed(client, entries)
             self._commit_half()
@@ -185,8 +188,12 @@ class ExactExport(models.Model):
                 verified |= export
             elif not is_final:
                 continue
-            elif read is None and export.sent_at > fields.Datetime.now() - PATIENCE:
+            elif read is None and not export._was_seen() and (
+                export.sent_at > fields.Datetime.now() - PATIENCE
+            ):
                 export.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            elif read is None and export.read_back:
+                export._gone()
             else:
                 export._differs(differences, read)
                 different |= export
@@ -268,6 +275,13 @@ class ExactExport(models.Model):
             for finding in self.finding_ids if finding.severity == 'blocks'
         )
 
+    def _was_seen(self):
+        """Whether Exact's books have shown the entry since it was sent or changed."""
+        return bool(self.read_back) and (
+            bool(self.verified_at and self.verified_at >= self.sent_at)
+            or self._differs_since_sent()
+        )
+
     def _differs_since_sent(self):
         return bool(
             self.differs_since and (not self.sent_at or self.differs_since >= self.sent_at),
@@ -303,6 +317,7 @@ class ExactExport(models.Model):
                 # sent, but not the document as it is now.
                 export.pending_action = 'recheck'
                 export._trigger_worker()
+        self._prove_operations()
         self._log_attempt('verify', 'done')
         for export in self:
             export._number_document()
@@ -317,6 +332,13 @@ class ExactExport(models.Model):
                 ('exact_guid', 'in', linked.mapped('exact_guid')),
             ]).unlink()
         self._tell_doubles()
+
+    def _prove_operations(self):
+        """What Exact was asked for, to make these entries and to change them, its books show."""
+        self.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
+            operation.part.startswith(LINE)
+            or (operation.part == 'entry' and operation.verb in ('post', 'put'))
+        ))._go('proved')
 
     def _note_conversion(self, read):
         """Say where Exact's conversion into the currency of its books differs by cents."""

@@ -88,9 +88,7 @@ class ExactExport(models.Model):
         :param str step: 'relation', 'document' or 'entry': what was being sent.
         """
         self.ensure_one()
-        message = describe(error)
-        self._log_attempt(step, 'refused', message)
-        self.answer = "\n".join(error.messages) or told(self.env, message)
+        self._log_attempt(step, 'refused', describe(error))
         if step == 'entry' and self._learn_closed_period(error):
             return
         problems = self._refusal_problems(error, step)
@@ -101,7 +99,7 @@ class ExactExport(models.Model):
         ):
             # Somebody may have booked it: it is looked up at once, and sent again only if a person
             # asks.
-            self._go('in_doubt', asked_at=False, next_try=False)
+            self._go('in_doubt', next_try=False)
             return
         self._go('refused')
         self._spare_others(problems)
@@ -331,21 +329,22 @@ class ExactExport(models.Model):
 
     # === TRIED AGAIN BY ITSELF === #
 
-    def _may_try_again(self):
-        """Whether an attempt without result is repeated; a person looks after some of them."""
-        limit = TRANSIENT_ATTEMPTS if self._is_transient() else MAX_ATTEMPTS
+    def _may_try_again(self, words):
+        """Whether an attempt without result is repeated; a person looks after some of them.
+
+        :param words: what Exact answered, sentence by sentence; empty without an answer
+        """
+        limit = TRANSIENT_ATTEMPTS if _is_transient(words) else MAX_ATTEMPTS
         return bool(self.attempt_count % limit)
 
-    def _is_transient(self):
-        """Whether Exact answered the last attempt with a problem of its own."""
-        words = (self.answer or '').splitlines()
-        return bool(words) and all(understand(line).kind.reaction == LATER for line in words)
+    def _given_up(self, words):
+        """The finding of an export that was tried often enough.
 
-    def _given_up(self):
-        """The finding of an export that was tried often enough."""
-        if self._is_transient():
+        :param words: as of `_may_try_again`
+        """
+        if _is_transient(words):
             return Problem('refused_again', params={
-                'count': self.attempt_count, 'words': " ".join(self.answer.splitlines()),
+                'count': self.attempt_count, 'words': " ".join(words),
             })
         return Problem('no_answer', params={'count': self.attempt_count})
 
@@ -366,6 +365,11 @@ class ExactExport(models.Model):
             )
         )
         return self | findings._waiting_for_the_same()._allowed()
+
+
+def _is_transient(words):
+    """Whether Exact answered with a problem of its own."""
+    return bool(words) and all(understand(line).kind.reaction == LATER for line in words)
 
 
 class ExactDivision(models.Model):

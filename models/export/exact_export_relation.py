@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from psycopg2.errors import UniqueViolation
 
-from odoo import fields, models
+from odoo import models
 
 from ...booking import fit_text
 from ...booking.party import choose, is_same_card, party
 from ...booking.party_numbers import bank_account, compact, is_iban
-from ...exact_api import Forbidden, MalformedAnswer, OutcomeUnknown, Rejected, odata, wire
-from ..base.exact_clock import is_about, may_still_come, naive
+from ...exact_api import Forbidden, OutcomeUnknown, Rejected, odata, wire
+from ..base.exact_clock import naive
 from ..base.exact_error_text import describe
 from ..base.exact_note import note
 from ..document.exact_booking_builder import Problem, stand_in
@@ -23,6 +23,8 @@ from ..mapping.exact_relation_match import known_party, own_text
 
 RELATION_RESOURCE = 'crm/Accounts'
 _BANK_ACCOUNTS = 'crm/BankAccounts'
+# Verb and part of the operations on a relation.
+RELATION, BANK_ACCOUNT = ('post', 'relation'), ('post', 'bank_account')
 _SELECT = [
     'ID', 'Code', 'Name', 'Status', 'IsSupplier', 'VATNumber', 'ChamberOfCommerce', 'Country',
     'Email', 'Postcode', 'City', 'Blocked', 'Created', 'Creator',
@@ -107,27 +109,27 @@ class ExactExport(models.Model):
             self._bring_bank_account(client, mapping)
             return mapping.relation_id
         values, omissions = self.division_id._relation_body(partner, kind)
+        operation = mapping._operation(*RELATION)._to_look_up()
         row = self._find_remote_relation(
-            client, partner, values, mapping.asked_at,
+            client, partner, values, operation,
             wants_new=mapping.is_new or self._chosen().create_relation,
         )
         if row:
             self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
             return self._keep_relation(partner, row)
-        if may_still_come(mapping.asked_at, fields.Datetime.now()):
+        if operation and operation._may_still_come():
             raise OutcomeUnknown("the relation may be there without being seen yet")
+        operation._go('not_shown')
         # Somebody may have made its row during the call.
         self._commit_half()
         mapping = mapping_model._remember(self.division_id, partner)
         if mapping.relation_id:
             return mapping.relation_id
         try:
-            answer = self._post_new(client, mapping, 'asked_at', RELATION_RESOURCE, values)
+            answer = mapping._ask(client, *RELATION, RELATION_RESOURCE, values)
         except Rejected as error:
             raise RelationRefused(partner, error) from error
-        guid = wire.as_guid(answer.get('ID'))
-        if not guid:
-            raise MalformedAnswer(self.env._("Exact answered without a relation."))
+        guid = wire.as_guid(answer['ID'])
         self._log_attempt('relation', 'done', partner.display_name)
         self._name_omissions(partner, omissions)
         if kind == 'purchase':
@@ -161,11 +163,12 @@ class ExactExport(models.Model):
         self._commit_half()
         return relation
 
-    def _find_remote_relation(self, client, partner, values, asked_at, *, wants_new):
+    def _find_remote_relation(self, client, partner, values, operation, *, wants_new):
         """A relation that came into Exact after the last refresh, or in an attempt without answer.
 
         :param values: what Exact would be told of it.
-        :param asked_at: when Exact was asked for this relation before, by whichever document.
+        :param operation: by which Exact was asked for this relation before, by whichever document,
+            if its books were not looked at since
         :param bool wants_new: a person saw the relations that there are, and wants none of them.
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
@@ -181,7 +184,7 @@ class ExactExport(models.Model):
         known = relation_model.with_context(active_test=False).search([
             ('division_id', '=', self.division_id.id), ('exact_guid', 'in', list(rows)),
         ]) if rows else relation_model
-        answers = self._made_when_asked(asked_at, rows, known)
+        answers = self._made_when_asked(operation, rows, known)
         if wants_new:
             seen = {*known.mapped('exact_guid')} - answers
             rows = {guid: row for guid, row in rows.items() if guid not in seen}
@@ -212,14 +215,14 @@ class ExactExport(models.Model):
             raise RelationQuestion
         return None
 
-    def _made_when_asked(self, asked_at, rows, known):
+    def _made_when_asked(self, operation, rows, known):
         """GUIDs of what may have become of a request without answer: relations that our user of
         Exact made about then, and that are no other partner's.
 
         :param rows: {GUID: row of crm/Accounts}
         :param known: those of them that are mirrored
         """
-        if not asked_at:
+        if not operation:
             return set()
         # sudo: who the user of the connection is in Exact, is no secret of its tokens
         user_guid = self.division_id.connection_id.sudo().exact_user_guid
@@ -229,7 +232,7 @@ class ExactExport(models.Model):
         return {
             guid for guid, row in rows.items()
             if guid not in linked
-            and is_about(asked_at, naive(wire.as_utc(row.get('Created'))))
+            and operation._is_about(naive(wire.as_utc(row.get('Created'))))
             and (not user_guid or wire.as_guid(row.get('Creator')) == user_guid)
         }
 
@@ -251,7 +254,7 @@ class ExactExport(models.Model):
         if not values:
             return
         self._commit_half()
-        client.put(RELATION_RESOURCE, relation.exact_guid, values)
+        self._ask(client, 'put', 'relation', RELATION_RESOURCE, values, key=relation.exact_guid)
         relation.write({
             'status': values.get('Status', relation.status),
             'is_supplier': values.get('IsSupplier', relation.is_supplier),
@@ -307,20 +310,24 @@ class ExactExport(models.Model):
             bank_account(wire.as_text(row[name]))
             for row in rows for name in ('BankAccount', 'IBAN')
         }
-        if number not in there:
-            if may_still_come(mapping.account_asked_at, fields.Datetime.now()):
+        operation = mapping._operation(*BANK_ACCOUNT)._to_look_up()
+        if number in there:
+            operation._go('found')
+        else:
+            if operation and operation._may_still_come():
                 raise OutcomeUnknown("the bank account may be there without being seen yet")
+            operation._go('not_shown')
             body = {'Account': relation.exact_guid, 'BankAccount': number, 'Main': True}
             if bank.bank_bic:
                 body['BICCode'] = compact(bank.bank_bic)
             if bank.acc_holder_name:
                 body['BankAccountHolderName'] = fit_text(bank.acc_holder_name, 50)
             try:
-                self._post_new(client, mapping, 'account_asked_at', _BANK_ACCOUNTS, body)
+                mapping._ask(client, *BANK_ACCOUNT, _BANK_ACCOUNTS, body)
             except (Rejected, Forbidden) as error:
                 self._leave_account_out(mapping, " ".join(error.messages) or describe(error))
                 return
-        mapping.write({'pending_account_id': False, 'account_asked_at': False})
+        mapping.pending_account_id = False
         self._commit_half()
 
     def _leave_account_out(self, mapping, words):
@@ -333,7 +340,7 @@ class ExactExport(models.Model):
             },
             ('res.partner', partner.id),
         )]})
-        mapping.write({'pending_account_id': False, 'account_asked_at': False})
+        mapping.pending_account_id = False
         self._commit_half()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ...booking import (
     compare,
@@ -13,27 +13,28 @@ from ...booking import (
     resource,
 )
 from ...booking.payload import has_reference
-from ...exact_api import (
-    MalformedAnswer,
-    odata,
-    wire,
-)
-from ..base.exact_clock import may_still_come
+from ...exact_api import odata, wire
+from ..base.exact_note import note
 from ..document.exact_booking_builder import BookingBuilder, Problem
+from .exact_export import REVERSE
 from .exact_export_change import _POSTED, _TAKEN_BACK
-from .exact_export_read_back import PATIENCE
+from .exact_export_read_back import PATIENCE, READ_BATCH
 
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
     def _settle_reversal(self, client):
-        """Find out what became of a reversal that got no answer, before anything else is done with
-        the entry: what is reversed is neither reversed again nor undone nor updated.
+        """Find out what became of a reversal that Exact was asked for, before anything else is done
+        with the entry: what is reversed is neither reversed again nor undone nor updated.
 
         :return: whether the entry is reversed, or may be
         """
-        return bool(self.reversal_asked_at) and self._find_reversal(client)
+        operation = self._operation(*REVERSE)
+        # (What Exact said that it has booked is looked for with those of all others.)
+        return operation.state == 'answered' or (
+            bool(operation._unanswered()) and self._find_reversal(client)
+        )
 
     def _find_reversal(self, client):
         """Look whether Exact has the reversal already: one that got no answer, or of which a
@@ -41,19 +42,20 @@ class ExactExport(models.Model):
 
         :return: whether the entry is reversed, or may be
         """
+        operation = self._operation(*REVERSE)
         found = self._look_up_reversal(client, self._opposite())
         if found:
-            self._reversed(found[0].entry_id, found[0].entry_number)
+            self._reversed(found[0])
             return True
-        if may_still_come(self.reversal_asked_at, fields.Datetime.now()):
-            self._look_again(self.reversal_asked_at)
+        if operation and operation._may_still_come():
+            self.next_try = operation._look_again_at()
             return True
-        self.reversal_asked_at = False
+        operation._to_look_up()._go('not_shown')
         return False
 
     def _do_reverse(self, client):
         """Book the opposite in an open period, for entries that Exact no longer lets go."""
-        if self._find_reversal(client):
+        if self._settle_reversal(client) or self._find_reversal(client):
             return
         division = self.division_id
         booking = from_dict(self.booking)
@@ -90,13 +92,14 @@ class ExactExport(models.Model):
             self._opposite(), entry_date=max(booking.entry_date, period.start),
             year=period.year, period=period.number,
         )
-        answer = self._post_new(
-            client, self, 'reversal_asked_at', resource(opposite), self._body(opposite),
+        answer = self._ask(
+            client, *REVERSE, resource(opposite), self._body(opposite), key_name='EntryID',
         )
-        guid = wire.as_guid(answer.get('EntryID'))
-        if not guid:
-            raise MalformedAnswer(self.env._("Exact answered without an entry."))
-        self._reversed(guid, wire.as_int(answer.get('EntryNumber')))
+        # From now on its entry is known for what it is, whoever comes across it.
+        self.write({
+            'reversal_guid': wire.as_guid(answer['EntryID']),
+            'reversal_number': wire.as_int(answer.get('EntryNumber')) or 0,
+        })
 
     def _opposite(self):
         """The booking that offsets the entry; its date and period are yet to be chosen."""
@@ -116,11 +119,59 @@ class ExactExport(models.Model):
             ),
         )
 
-    def _reversed(self, guid, number):
-        self.write({'reversal_guid': guid, 'reversal_number': number or 0})
+    @api.model
+    def _prove_reversals(self, division, client):
+        """Look in Exact's books whether reversals are there, many with one call.
+
+        :return: whether time ran out before all were done
+        """
+        reversed_ = self._due(division, 'change', order='id').filtered(
+            lambda export: export._operation(*REVERSE).state == 'answered',
+        )
+        for batch in reversed_._batches(READ_BATCH):
+            there = self._read_entries(client, division, {
+                export._operation(*REVERSE).exact_guid for export in batch
+            })
+            self._commit_half()
+            if self._do_each(division, batch, lambda export, there=there: (
+                export._settle_reversed(there.get(export._operation(*REVERSE).exact_guid))
+            )):
+                return True
+        return False
+
+    def _settle_reversed(self, entry):
+        """Go on with an entry that Exact was asked to reverse.
+
+        :param entry: booking.ReadEntry of the reversal, None if Exact's books do not show it
+        """
+        operation = self._operation(*REVERSE)
+        if entry:
+            operation._go('proved')
+            if _POSTED & {one.field for one in compare(self._opposite(), entry)}:
+                self._set_findings([Problem(
+                    'reversal_booked_otherwise', params={'number': entry.entry_number or "?"},
+                )])
+                self._give_up_action(self.pending_action)
+                return
+            self._reversed(entry)
+        elif operation._may_still_come():
+            self.next_try = operation._look_again_at()
+        else:
+            operation._go('not_shown')
+            self.write({'reversal_guid': False, 'reversal_number': 0})
+            self._again_in_a_minute(self.pending_action, note('attempt/not_there'))
+
+    def _reversed(self, entry):
+        """Exact's books show the reversal.
+
+        :param entry: booking.ReadEntry
+        """
+        self.write({
+            'reversal_guid': entry.entry_id, 'reversal_number': entry.entry_number or 0,
+        })
         self._undone(self.env._(
             "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
-            number=self.entry_number, reversal=number,
+            number=self.entry_number, reversal=entry.entry_number,
         ))
 
     def _look_up_reversal(self, client, booking):

@@ -3,7 +3,6 @@
 A claim is committed before anything is sent, and what Exact answered before anything else happens.
 """
 
-import json
 import logging
 import time
 from dataclasses import replace
@@ -36,11 +35,10 @@ from ...exact_api import (
 from ..administration.exact_call import OF_ONE_KIND
 from ..base.exact_clock import ceil
 from ..base.exact_error_text import DIVISION_REASONS, describe
-from ..base.exact_note import note
 from ..document.exact_booking_builder import Problem
+from .exact_export import ENTRY
 from .exact_export_files import DOCUMENT_RESOURCES
 from .exact_export_relation import RELATION_RESOURCE, RelationQuestion
-from .exact_export_worker import plain_text
 
 _logger = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ TURN = 60
 # What sending looks at, read with one query.
 _SENT_BY = [
     'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
-    'overrides', 'document_guid', 'document_step', 'document_written_at', 'pending_action',
+    'overrides', 'document_guid', 'document_written_at', 'pending_action',
     'has_difference', 'fingerprint', 'next_try',
 ]
 # How long a document that must follow another is left alone while that one cannot go.
@@ -204,7 +202,7 @@ class ExactExport(models.Model):
             self._go('check_anew')
             self._commit()
             return False
-        self._go('claimed', asked_at=False, attempt_count=self.attempt_count + 1)
+        self._go('claimed', attempt_count=self.attempt_count + 1)
         return True
 
     def _is_outdated(self):
@@ -219,23 +217,20 @@ class ExactExport(models.Model):
         division (limits, connection), after the export is safe.
         """
         self.ensure_one()
-        step, asked = 'relation', False
+        step = 'relation'
         try:
             meant = from_dict(self.booking)
             booking = self._ensure_relations(client, meant)
             step = 'document'
             booking = replace(booking, document=self._ensure_document(client, booking))
             step = 'entry'
-            body = self._body(booking)
-            # Kept before the call: without an answer this is what the entry is looked up by.
-            self.write({
-                'payload': self._as_text(body),
-                'asked_at': fields.Datetime.now(),
-                **({} if booking == meant else {'booking': to_dict(booking)}),
-            })
-            self._commit_half()
-            asked = True
-            answer = client.post(resource(booking), body)
+            if booking != meant:
+                # Without an answer this is what the entry is looked up by.
+                self.booking = to_dict(booking)
+            answer = self._ask(
+                client, *ENTRY, resource(booking), self._body(booking), key_name='EntryID',
+                is_first=self.attempt_count == 1,
+            )
         except RelationQuestion:
             self._check_anew()
             return
@@ -244,10 +239,9 @@ class ExactExport(models.Model):
             return
         except (OutcomeUnknown, MalformedAnswer) as error:
             self._log_attempt(step, 'unknown', describe(error))
-            self.answer = "\n".join(error.messages)
             # Only the entry itself must not come twice; relations and documents are looked up.
             self._go(
-                'in_doubt' if step == 'entry' else self._again_or_given_up(),
+                'in_doubt' if step == 'entry' else self._again_or_given_up(error.messages),
                 next_try=fields.Datetime.now() + timedelta(minutes=1),
             )
             return
@@ -274,70 +268,42 @@ class ExactExport(models.Model):
             # Nobody foresaw it: a person is told, and the documents behind this one go on.
             self.env.cr.rollback()
             _logger.exception("Exact: export %s failed at its %s", self.id, step)
+            asked = self._operation(*ENTRY)._to_look_up()
             self._set_findings([self._unexpected(error)])
             self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1]._note())
             self._go('in_doubt' if asked else 'refused', next_try=False)
             return
         self._booked(answer)
 
-    def _post_new(self, client, record, asked_field, path, body):
-        """Ask Exact to make something beside the entry itself. The moment is committed first: after
-        a call without answer, or a crash, it says that Exact may have made it.
-
-        :param record: what it is for, with the moment in `asked_field`.
-        :return: what Exact answered
-        """
-        record[asked_field] = fields.Datetime.now()
-        self._commit_half()
-        try:
-            return client.post(path, body)
-        except (OutcomeUnknown, MalformedAnswer):
-            raise
-        except ExactError:
-            # Whatever it was, Exact made nothing.
-            record[asked_field] = False
-            self._commit_half()
-            raise
-
     def _body(self, booking):
         """What Exact is sent for a booking."""
         explicit = self.division_id.credit_note_style == 'explicit'
         return payload(booking, explicit_type=explicit)
 
-    @api.model
-    def _as_text(self, data):
-        """What went over the wire, as it is kept."""
-        return json.dumps(data, default=plain_text)
-
     def _later(self, step, error):
         """Go back into the queue: nothing was sent, and it was not this document's fault."""
         self._log_attempt(step, 'later', describe(error))
-        self._go('not_asked', attempt_count=self.attempt_count - 1, asked_at=False)
+        self._go('not_asked', attempt_count=self.attempt_count - 1)
         self._commit()
 
-    def _again_or_given_up(self):
+    def _again_or_given_up(self, words):
         """After some attempts a person has to look.
 
+        :param words: what Exact answered, sentence by sentence
         :return: the event of `booking.life` that it is
         """
-        if self._may_try_again():
+        if self._may_try_again(words):
             return 'not_asked'
-        self._set_findings([self._given_up()])
+        self._set_findings([self._given_up(words)])
         return 'refused'
 
     def _booked(self, answer):
         """Exact took it: keep what it became before anything else happens."""
-        guid = wire.as_guid(answer.get('EntryID'))
-        if not guid:
-            self._log_attempt('entry', 'unknown', note('attempt/no_entry'))
-            self._go('in_doubt', next_try=fields.Datetime.now())
-            return
         self._go(
             'booked',
-            exact_guid=guid,
+            exact_guid=wire.as_guid(answer['EntryID']),
             entry_number=wire.as_int(answer.get('EntryNumber')) or 0,
             invoice_number=wire.as_int(answer.get('InvoiceNumber')) or 0,
-            answer=self._as_text(answer),
             sent_at=fields.Datetime.now(),
             next_try=False,
             has_difference=False,

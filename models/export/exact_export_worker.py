@@ -147,7 +147,6 @@ class ExactExport(models.Model):
             return more
         with division._client() as client:
             self._resolve_uncertain(division, client)
-            self._look_at_deleted(division, client)
             if self._verify_first(division):
                 # At the limit of calls a large queue takes many turns: nobody waits for the last.
                 more |= self._verify_sent(division, client)
@@ -195,10 +194,6 @@ class ExactExport(models.Model):
         """
         # A step that counts: Odoo gives up on actions that are killed again and again without any.
         return self.env['ir.cron']._commit_progress(1)
-
-    def _commit_half(self):
-        """Commit what was written in the middle of a step, which goes on."""
-        self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
 
     # === BUILD AND CHECK === #
 

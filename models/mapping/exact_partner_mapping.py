@@ -16,7 +16,7 @@ class ExactPartnerMapping(models.Model):
 
     _name = 'exact.partner.mapping'
     _description = "Exact Relation Mapping"
-    _inherit = ['exact.mapping.mixin']
+    _inherit = ['exact.mapping.mixin', 'exact.operation.mixin']
     _order = 'partner_id, id'
 
     _source_fields = ('partner_id',)
@@ -39,15 +39,9 @@ class ExactPartnerMapping(models.Model):
         help="None of Exact's relations is this partner: its next export makes one.",
     )
     suggested_is_new = fields.Boolean(string="Better a New One", readonly=True)
-    asked_at = fields.Datetime(
-        readonly=True, help="When Exact was asked for a relation that it may have made.",
-    )
     pending_account_id = fields.Many2one(
         'res.partner.bank', ondelete='set null', readonly=True,
         help="Bank account that the relation, which was made here, is yet to be given in Exact.",
-    )
-    account_asked_at = fields.Datetime(
-        readonly=True, help="When Exact was asked for a bank account that it may have made.",
     )
     suggested_relation_id = fields.Many2one(
         'exact.relation', string="Suggestion", ondelete='set null', readonly=True,
@@ -163,10 +157,13 @@ class ExactPartnerMapping(models.Model):
             ('division_id', '=', division.id), ('partner_id', '=', partner.id),
         ], limit=1)
         values = {
-            'relation_id': relation.id, 'asked_at': False, 'suggestion_reason': reason,
+            'relation_id': relation.id, 'suggestion_reason': reason,
         } if relation else {}
         if mapping:
             mapping.write(values)
+            if relation:
+                # sudo: what became of earlier calls is kept by the engine, whoever says who it is
+                mapping.sudo()._operation('post', 'relation')._to_look_up()._go('ended')
             return mapping
         return self.with_context(tracking_disable=True).create({
             'division_id': division.id, 'partner_id': partner.id, **values,

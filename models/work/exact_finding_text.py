@@ -203,9 +203,10 @@ SENTENCES = {
     'no_answer': _lt("Exact was asked %(count)s times, gave no answer and has no entry. Retry when Exact works again."),
     'document_kept': _lt("The entry is deleted in Exact, its document is not: %(message)s"),
     'unexpected': _lt("Something went wrong that nobody foresaw: %(reason)s. Retry; if it stays, tell the administrator."),
-    'change_unanswered': _lt("Exact was asked %(count)s times and gave no answer. What it has is compared; ask for it once more when Exact works again."),
+    'change_unanswered': _lt("Exact was asked %(count)s times, and its books do not show that it was done. What it has is compared; ask for it once more when Exact works again."),
     'reversal_refused': _lt("Exact does not take the reversal: %(message)s Mend that and reverse again, or reverse it in Exact."),
     'reversal_differs': _lt("The entry was changed in Exact since it was booked, so its opposite would not offset it. Update it first, or reverse it in Exact."),
+    'reversal_booked_otherwise': _lt("Exact booked the reversal, entry %(number)s, otherwise than it was sent. Compare both entries in Exact and correct them there."),
     'undo_refused': _lt("Exact keeps the entry: %(message)s Reverse it instead."),
 }
 

@@ -76,6 +76,11 @@ class ExactWorkMixin(models.AbstractModel):
         ))
 
     @api.model
+    def _commit_half(self):
+        """Commit what was written in the middle of a step, which goes on."""
+        self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
+
+    @api.model
     def _work_kinds(self):
         """The kinds of work of this model, of those that are registered on the administration.
 

@@ -191,9 +191,8 @@ class TestReadersLanguage(ExactExportCase):
             'cut_before', method='POST', resource='salesentry/SalesEntries', times=None)
         self.addCleanup(self.simulator.faults.clear)
         export = self.export(self.document('out_invoice', [(100, self.tax_21)]))
-        export.sudo().write({
-            'asked_at': fields.Datetime.now() - timedelta(hours=1), 'next_try': False,
-        })
+        self.asked_long_ago(export)
+        export.sudo().next_try = False
         self.run_cron('ir_cron_exact_export')
         messages = {
             attempt.action: self.both(attempt, 'message') for attempt in export.attempt_ids

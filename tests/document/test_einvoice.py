@@ -137,7 +137,7 @@ class TestEInvoice(FilesCase):
         self.export(bill)
         self.assertEqual(bill.exact_state, 'blocked')
         self.assertEqual(set(self.codes(bill)), {'einvoice_total', 'einvoice_category'})
-        self.assertFalse(bill.exact_export_id.asked_at)
+        self.assertFalse(bill.exact_export_id.operation_ids)
         for figure in ('1,656.25', '1,325.00'):
             self.assertIn(figure, bill.exact_message)
         [category] = bill.exact_export_id.finding_ids.filtered(

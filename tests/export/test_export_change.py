@@ -90,7 +90,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=400)
         move.action_exact_reverse()
         self.work()
-        self.assertFalse(export.reversal_asked_at)
+        self.assertEqual(self.operation(export, 'reverse').state, 'refused')
         self.assertIn("does not take the reversal", move.exact_message)
         self.assertIn('reverse', move.exact_buttons)
         move.action_exact_reverse()

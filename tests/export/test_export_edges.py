@@ -130,9 +130,9 @@ class TestExportEdges(ExactTypedCase):
         export = self.export(move)
         self.lost(move.action_exact_reverse)
         self.delete(export.exact_guid)
-        export.sudo().write({'lines_deleted': True})
+        self.division.sudo()._on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
         self.soon(export)
-        self.assertEqual((export.state, bool(export.reversal_asked_at)), ('deleted', True))
+        self.assertEqual(export.state, 'deleted')
         move.action_exact_create_new()
         self.work()
         self.assertBooked(move)
@@ -142,7 +142,7 @@ class TestExportEdges(ExactTypedCase):
         bad, good = self.invoice(1), self.invoice(2)
         for export in self.export(bad | good):
             self.delete(export.exact_guid)
-            export.sudo().lines_deleted = True
+            self.division.sudo()._on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
         gone = self.registry['exact.export']._gone
 
         def broken(export):

@@ -44,14 +44,8 @@ class ExactFaultCase(ExactExportCase):
     def age(self, export):
         """Let time pass for an export: 20 minutes since Exact was asked for it, and it is due."""
         self.env['exact.export.queue'].sudo().search([]).retry_at = False
-        long_ago = fields.Datetime.now() - timedelta(minutes=20)
-        export.sudo().write({
-            'next_try': False,
-            **{
-                name: export[name] and long_ago
-                for name in ('asked_at', 'reversal_asked_at', 'line_asked_at')
-            },
-        })
+        self.asked_long_ago(export)
+        export.sudo().next_try = False
 
     def soon(self, export):
         """Let the worker look again at once, before Exact need show what it was asked for."""
@@ -698,8 +692,9 @@ class TestExportFaults(ExactFaultCase):
         exports = (ours | theirs | other).exact_export_id
         exports.sudo().write({
             'state': 'uncertain', 'exact_guid': False, 'document_guid': False,
-            'document_step': False, 'read_back': False, 'next_try': False,
+            'read_back': False, 'next_try': False,
         })
+        exports.sudo().operation_ids.unlink()
         self.work()
         self.assertEqual(exports.mapped('state'), ['verified'] * 3, "found again")
         for move in (ours, theirs, other):
@@ -716,8 +711,9 @@ class TestExportFaults(ExactFaultCase):
         export = self.export(move)
         export.sudo().write({
             'state': 'uncertain', 'exact_guid': False, 'document_guid': False,
-            'document_step': False, 'read_back': False, 'next_try': False, 'attempt_count': 0,
+            'read_back': False, 'next_try': False, 'attempt_count': 0,
         })
+        export.sudo().operation_ids.unlink()
         self.work()
         move.button_draft()
         move.invoice_line_ids.price_unit = 120
@@ -767,7 +763,7 @@ class TestExportFaults(ExactFaultCase):
         self.simulator.faults.add('cut_before', method='POST', resource=entries)
         export = self.export(bill)
         self.assertEqual((export.state, len(self.files(bill))), ('uncertain', 3))
-        before = export.document_step[stays.name]
+        before = export._uploads()[stays.name]
         scan.raw = b'%PDF-1.4 the right page'
         other.unlink()
         self.age(export)
@@ -776,7 +772,7 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(self.files(bill), [
             ('scan.pdf', b'%PDF-1.4 the right page'), ('stays.pdf', b'%PDF-1.4 the terms'),
         ])
-        self.assertEqual(export.document_step[stays.name], before, "what is the same stays")
+        self.assertEqual(export._uploads()[stays.name], before, "what is the same stays")
 
     def test_page_of_the_old_amount_does_not_travel_with_the_new_one(self):
         self.division.send_documents = True
@@ -859,15 +855,15 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(set(exports.mapped('state')), {'ready'})
         self.assertFalse(self.relations("Laatkomer"))
         mapping = self.env['exact.partner.mapping'].search([('partner_id', '=', partner.id)])
-        self.assertTrue(mapping.asked_at)
-        mapping.sudo().asked_at -= timedelta(minutes=20)
+        self.assertEqual(self.operation(mapping, part='relation').state, 'unknown')
+        self.asked_long_ago(mapping)
         for export in exports:
             self.age(export)
         self.work()
         for move in first | second:
             self.assertBooked(move)
         self.assertEqual(len(self.relations("Laatkomer")), 1)
-        self.assertFalse(mapping.asked_at)
+        self.assertEqual(self.operation(mapping, part='relation').state, 'answered')
 
     def test_relation_that_the_refresh_reads_in_the_same_moment(self):
         """Between our look at the mirror and our row in it, the refresh writes that very row."""
@@ -888,7 +884,7 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(len(self.relations("Gelijktijdig")), 1)
         mapping = self.env['exact.partner.mapping'].search([('partner_id', '=', partner.id)])
         self.assertEqual(mapping.relation_id, refreshed[0])
-        self.assertFalse(mapping.asked_at)
+        self.assertEqual(self.operation(mapping, part='relation').state, 'answered')
 
     def test_document_that_exact_keeps_is_told(self):
         self.division.send_documents = True
@@ -912,7 +908,7 @@ class TestExportFaults(ExactFaultCase):
             for raw in (b'%PDF-1.4 one', b'%PDF-1.4 two')
         ])
         export = self.export(bill)
-        self.assertEqual(set(export.document_step), {"scan.pdf", "scan (2).pdf"})
+        self.assertEqual(set(export._uploads()), {"scan.pdf", "scan (2).pdf"})
 
     def test_update_of_an_entry_with_other_lines_books_it_anew(self):
         """A line more in Exact than was sent: lines cannot be told apart, so none is changed."""

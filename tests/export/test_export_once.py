@@ -97,7 +97,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         with patch.object(type(move), '_exact_files', side_effect=Killed):
             self.killed()
         export = move.exact_export_id
-        self.assertFalse(export.asked_at)
+        self.assertFalse(self.operation(export))
         self.division.send_documents = False
         self.work()
         self.assertBooked(move)
@@ -284,9 +284,8 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.addCleanup(self.simulator.clock.resume)
         typed = self.typed(move, Currency='USD', Rate=1)
         # It was made in the time in which ours could have been, which is over just now.
-        move.exact_export_id.sudo().write({
-            'next_try': False, 'asked_at': fields.Datetime.now() - VISIBILITY,
-        })
+        self.asked_long_ago(move.exact_export_id, VISIBILITY.total_seconds() / 60)
+        move.exact_export_id.sudo().next_try = False
         self.work()
         self.asked_which(move, typed)
 
@@ -327,7 +326,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.export(move)
         self.work()
         self.asked_which(move, typed)
-        self.assertFalse(move.exact_export_id.asked_at)
+        self.assertEqual(self.operation(move.exact_export_id).state, 'refused')
 
     # === TYPED BY AN ACCOUNTANT === #
 
@@ -832,9 +831,9 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         second.exact_export_id.sudo().next_try = False
         self.work()
         self.assertEqual(second.exact_export_id.state, 'ready')
-        self.env['exact.partner.mapping'].search([
+        self.asked_long_ago(self.env['exact.partner.mapping'].search([
             ('partner_id', '=', newcomer.id),
-        ]).sudo().asked_at -= timedelta(minutes=20)
+        ]))
         for move in first | second:
             self.age(move.exact_export_id)
         self.work()

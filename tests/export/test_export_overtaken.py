@@ -53,7 +53,7 @@ class TestExportOvertaken(ExactTypedCase):
         self.simulator.faults.add(kind, method='DELETE', resource=DOCUMENTS, **options)
         self.work()
         self.assertEqual((export.pending_action, self.entries(move.name)), ('update', {}))
-        self.assertTrue(export.replacing_since)
+        self.assertTrue(export._is_being_taken_out())
         self.division.sudo()._on_deleted(1, lines)
         # A limit that Exact does not explain stops the resource for a while.
         self.env['exact.call'].sudo().search([]).paused_until = False
@@ -61,7 +61,7 @@ class TestExportOvertaken(ExactTypedCase):
             self.soon(export)
         self.assertBooked(move)
         self.assertEqual(list(map(float, self.entries(move.name).values())), [145.2])
-        self.assertFalse(export.replacing_since or export.lines_deleted)
+        self.assertFalse(export._is_being_taken_out())
 
     def test_deletion_by_others_is_told_after_a_refused_replacement(self):
         move = self.to_be_replaced()
@@ -71,7 +71,7 @@ class TestExportOvertaken(ExactTypedCase):
             'status', method='DELETE', resource='salesentry/SalesEntries', status=400,
         )
         self.work()
-        self.assertFalse(export.pending_action or export.replacing_since)
+        self.assertFalse(export.pending_action or export._is_being_taken_out())
         self.delete(export.exact_guid)
         self.division.sudo()._on_deleted(1, lines)
         self.work()
@@ -140,14 +140,13 @@ class TestExportOvertaken(ExactTypedCase):
         move.action_exact_undo()
         self.work()
         self.assertEqual((export.state, export.exact_guid), ('undone', False))
-        export.sudo().lines_deleted = True
         self.export(other)
         self.assertBooked(other)
 
     def test_what_was_never_seen_is_not_gone(self):
         move = self.invoice()
         export = self.export(move)
-        unseen = {'state': 'sent', 'lines_deleted': True, 'next_try': False}
+        unseen = {'state': 'sent', 'next_try': False}
         exports = self.env.registry['exact.export']
         for sent_at, state in (
             (fields.Datetime.now(), 'sent'),

@@ -88,10 +88,9 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
         """Time goes by, and what stands for the document is found though nothing names it."""
         self.know_us()
         self.age(move.exact_export_id)
-        asked_at = fields.Datetime.now() - timedelta(minutes=minutes)
-        move.exact_export_id.sudo().asked_at = asked_at
+        self.asked_long_ago(move.exact_export_id, minutes)
         # Too early for what Exact shows late.
-        self.queue().looked_at = asked_at + timedelta(minutes=2)
+        self.queue().looked_at = fields.Datetime.now() - timedelta(minutes=minutes - 2)
         self.work()
         self.assertAsks(move)
 

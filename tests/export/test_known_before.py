@@ -526,7 +526,7 @@ class TestExactIsIll(HoldingCase):
 
     def later(self, exports):
         """The pauses are over, and what Exact was asked for would be seen by now."""
-        exports.sudo().filtered('asked_at').asked_at = fields.Datetime.now() - timedelta(minutes=20)
+        self.asked_long_ago(exports)
         exports.sudo().next_try = False
         self.calls.ill_until = False
         self.env.flush_all()
@@ -721,7 +721,7 @@ class TestAccountOfTheRelation(RefusalCase):
         self.assertBooked(free)
         export = move.exact_export_id
         self.assertEqual(export.state, 'blocked', move.exact_message)
-        self.assertFalse(export.asked_at)
+        self.assertFalse(self.operation(export))
         [finding] = export.finding_ids.filtered(lambda one: one.severity == 'blocks')
         self.assertEqual((finding.code, finding.fixed_by), ('relation_account', 'exact'))
         self.assertIn(self.other.code, finding.message)

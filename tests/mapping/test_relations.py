@@ -525,6 +525,22 @@ class TestWhoIsIt(RelationCase):
         self.export(second)
         self.assertBooked(second)
 
+    def test_a_refusal_that_is_not_exacts_makes_no_second_relation(self):
+        """A partner without anything but its name; a proxy refuses what Exact has made."""
+        for number, page in enumerate(({'status': 400}, {'status': 404, 'body': 'html'})):
+            with self.subTest(**page):
+                name = f"Relation Behind a Proxy {number}"
+                move = self.invoice(self.contact(name))
+                self.simulator.faults.add(
+                    'status_after', method='POST', resource='crm/Accounts', **page,
+                )
+                self.export(move)
+                row = self.row(move.partner_id)
+                self.assertEqual(self.operation(row, part='relation').state, 'unknown')
+                self.again(move.exact_export_id)
+                self.assertBooked(move)
+                self.assertEqual(len(self.cards(name)), 1)
+
     def test_own_card_is_found_again_by_where_it_is(self):
         """What Exact made and did not tell, and what a restored backup has forgotten."""
         place = {'zip': "1234 AB", 'city': "Zwolle", 'email': "Post@Rond.example"}
@@ -532,7 +548,8 @@ class TestWhoIsIt(RelationCase):
         self.simulator.faults.add('cut_after', method='POST', resource='crm/Accounts')
         self.export(lost)
         self.assertEqual(lost.exact_export_id.state, 'ready')
-        self.assertTrue(self.row(lost.partner_id).asked_at)
+        row = self.row(lost.partner_id)
+        self.assertEqual(self.operation(row, part='relation').state, 'unknown')
         self.again(lost.exact_export_id)
         self.assertBooked(lost)
         self.assertEqual(len(self.cards("Relation Lost")), 1)
@@ -560,7 +577,8 @@ class TestWhoIsIt(RelationCase):
         move = self.invoice(self.contact("Made at Once"))
         self.simulator.faults.add('cut_before', method='POST', resource='crm/Accounts')
         self.export(move)
-        self.assertTrue(self.row(move.partner_id).asked_at)
+        row = self.row(move.partner_id)
+        self.assertEqual(self.operation(row, part='relation').state, 'unknown')
         self.card("Made at Once", sync=False)
         self.connection.sudo().exact_user_guid = '00000000-0000-4000-8000-00000000000e'
         self.again(move.exact_export_id)
@@ -701,12 +719,14 @@ class TestWhoIsIt(RelationCase):
         self.export(move)
         export = move.exact_export_id
         self.assertEqual(export.state, 'ready')
-        self.assertTrue(self.row(move.partner_id).account_asked_at)
+        row = self.row(move.partner_id)
+        self.assertEqual(self.operation(row, part='bank_account').state, 'unknown')
         self.again(export)
         self.assertBooked(move)
         self.assertEqual(self.bank_accounts(move), [number])
         row = self.row(move.partner_id)
-        self.assertFalse(row.account_asked_at or row.pending_account_id)
+        self.assertEqual(self.operation(row, part='bank_account').state, 'answered')
+        self.assertFalse(row.pending_account_id)
 
     def test_bank_account_that_did_not_arrive_is_made_later(self):
         number = self.iban()
@@ -716,7 +736,7 @@ class TestWhoIsIt(RelationCase):
         row = self.row(move.partner_id)
         self.again(move.exact_export_id)
         self.assertEqual(move.exact_export_id.state, 'ready')
-        row.sudo().account_asked_at -= timedelta(minutes=20)
+        self.asked_long_ago(row)
         self.again(move.exact_export_id)
         self.assertBooked(move)
         self.assertEqual(self.bank_accounts(move), [number])

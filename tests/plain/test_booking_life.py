@@ -9,9 +9,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATES = {*life.UNSENT, *life.BOOKED, *life.ENDED, 'sending', 'uncertain'}
 
 
-def test_documentation_shows_the_table():
+@pytest.mark.parametrize('events', [life.EVENTS, life.OPERATION_EVENTS])
+def test_documentation_shows_the_tables(events):
     text = (ROOT / 'doc/architecture.rst').read_text(encoding='utf-8')
-    assert textwrap.indent(life.diagram(), '   ') in text, life.diagram()
+    assert textwrap.indent(life.diagram(events), '   ') in text, life.diagram(events)
 
 
 def test_states_are_those_of_the_exports():
@@ -65,3 +66,47 @@ def test_what_cannot_happen_is_refused(state, event):
 def test_what_happens():
     assert life.after('proposed', 'check_passed') == 'ready'
     assert life.after('changed', 'superseded') == 'superseded'
+
+
+# === OPERATIONS === #
+
+OPERATION_STATES = {
+    state for moves in life.OPERATION_EVENTS.values() for pair in moves.items() for state in pair
+}
+
+
+def leads(start, goal, events):
+    """The states from `start` to `goal` by these events, each once."""
+    found, waiting = {start}, [start]
+    while waiting:
+        state = waiting.pop()
+        for event in events:
+            follows = life.OPERATION_EVENTS[event].get(state)
+            if follows and follows not in found:
+                found.add(follows)
+                waiting.append(follows)
+    return goal in found
+
+
+def test_an_operation_can_be_done_from_every_state():
+    for state in OPERATION_STATES - set(life.SETTLED):
+        assert leads(state, 'done', life.OPERATION_EVENTS), state
+
+
+@pytest.mark.parametrize('state', [*life.UNANSWERED, 'refused', 'answered'])
+def test_what_was_asked_is_asked_again_only_after_a_look(state):
+    """(What may be repeated is asked again by another event.)"""
+    looks = {'not_shown'}
+    others = set(life.OPERATION_EVENTS) - looks - {'asked_again', 'not_made'}
+    assert not leads(state, 'open', others)
+    assert leads(state, 'open', looks)
+
+
+@pytest.mark.parametrize(('state', 'event'), [
+    ('unknown', 'asked'), ('refused', 'asked'), ('answered', 'asked'), ('open', 'answered'),
+    ('unknown', 'answered'), ('open', 'proved'), ('refused', 'proved'), ('done', 'asked_again'),
+    ('over', 'found'), ('unknown', 'not_made'),
+])
+def test_what_cannot_happen_to_an_operation_is_refused(state, event):
+    with pytest.raises(life.LifeError, match=f'{event} in state {state}'):
+        life.after(state, event, life.OPERATION_EVENTS)

@@ -327,15 +327,66 @@ def test_unknown_words_are_rejected_too(fake, client):
     assert caught.value.kinds == ('unknown',)
 
 
-@pytest.mark.parametrize('answer', [
-    business_error("This endpoint has mandatory filtering applied. ...:Code,ID", status=400),
-    Answer(400, b''), Answer(409, b'<html>'), Answer(400, {'error': 'odd'}), Answer(414),
-])
 @pytest.mark.parametrize('method', CALLS)
-def test_other_4xx_are_rejected(fake, client, method, answer):
-    fake.will(answer)
+def test_other_4xx_with_words_of_exact_are_rejected(fake, client, method):
+    fake.will(business_error(
+        "This endpoint has mandatory filtering applied. ...:Code,ID", status=400,
+    ))
     with pytest.raises(Rejected):
         CALLS[method](client)
+
+
+@pytest.mark.parametrize('answer', [Answer(400, b''), Answer(400, {'error': 'odd'}), Answer(414)])
+def test_a_read_without_words_is_rejected_all_the_same(fake, client, answer):
+    fake.will(answer)
+    with pytest.raises(Rejected):
+        CALLS['GET'](client)
+
+
+@pytest.mark.parametrize('body', [b'', b'<html>', {'error': 'odd'}, {}])
+@pytest.mark.parametrize('status', [400, 403, 404, 405, 409, 413, 414])
+@pytest.mark.parametrize('method', WRITES)
+def test_a_refusal_that_is_not_exacts_is_no_answer(fake, client, method, status, body):
+    """A proxy may say so after Exact did what it was asked."""
+    fake.will(Answer(status, body))
+    with pytest.raises(OutcomeUnknown) as caught:
+        WRITES[method](client)
+    assert caught.value.is_foreign
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize('status', [401, 429])
+@pytest.mark.parametrize('method', WRITES)
+def test_a_page_of_a_proxy_is_no_answer_to_a_write(fake, client, method, status):
+    """Above all it is not sent once more with another token."""
+    fake.will(Answer(status, b'<html>'))
+    with pytest.raises(OutcomeUnknown):
+        WRITES[method](client)
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize('body', [b'<html>please log in</html>', b'OK'])
+@pytest.mark.parametrize('method', ['PUT', 'DELETE'])
+def test_a_login_page_is_no_success(fake, client, method, body):
+    fake.will(Answer(200, body))
+    with pytest.raises(OutcomeUnknown) as caught:
+        WRITES[method](client)
+    assert caught.value.is_foreign
+
+
+@pytest.mark.parametrize('answer', [Answer(204, b''), Answer(200, b''), Answer(200, {'d': {}})])
+@pytest.mark.parametrize('method', ['PUT', 'DELETE'])
+def test_nothing_or_json_is_a_success(fake, client, method, answer):
+    fake.will(answer)
+    WRITES[method](client)
+
+
+@pytest.mark.parametrize('status', [400, 403, 404, 409])
+def test_a_page_says_nothing_about_a_record(fake, client, status):
+    """That it is not there, above all."""
+    fake.will(Answer(status, b'<html>'))
+    with pytest.raises(Transient):
+        client.get_by_key('crm/Accounts', GUID, select=['ID'])
 
 
 def test_error_text_that_is_plain_is_read(fake, client):
@@ -378,13 +429,20 @@ def test_missing_scope(fake, client):
 
 @pytest.mark.parametrize(('header', 'reason'), [
     ('NoDivisionAccess', 'NoDivisionAccess'), ('LicenseExpired: since 2025', 'LicenseExpired'),
-    ('', ''),
 ])
-def test_forbidden_gives_its_reason(fake, client, header, reason):
+@pytest.mark.parametrize('method', CALLS)
+def test_forbidden_gives_its_reason(fake, client, method, header, reason):
     fake.will(Answer(403, headers={'Reason': header}))
     with pytest.raises(Forbidden) as caught:
-        WRITES['POST'](client)
+        CALLS[method](client)
     assert (caught.value.reason, caught.value.scope) == (reason, '')
+
+
+def test_a_read_that_is_forbidden_may_say_no_reason(fake, client):
+    fake.will(Answer(403))
+    with pytest.raises(Forbidden) as caught:
+        CALLS['GET'](client)
+    assert caught.value.reason == ''
 
 
 def test_a_module_outside_the_licence_is_forbidden(fake, client):
@@ -396,7 +454,7 @@ def test_a_module_outside_the_licence_is_forbidden(fake, client):
 
 @pytest.mark.parametrize('method', CALLS)
 def test_not_found(fake, client, method):
-    fake.will(Answer(404, b'<html>'))
+    fake.will(business_error("Resource not found.", status=404))
     with pytest.raises(NotFound):
         CALLS[method](client)
 

@@ -474,7 +474,7 @@ class TestRefusals(RefusalCase):
             move, Rejected(messages=[words], status=400), 'documents/DocumentAttachments')
         self.assertBooked(move)
         export = move.exact_export_id
-        [name] = export.document_step
+        [name] = export._uploads()
         [finding] = export.finding_ids.filtered(lambda one: one.code == 'attachment_refused')
         self.assertEqual(finding.severity, 'informs')
         self.says(finding, f"Exact does not take the file {name}; it is not sent.", words)
@@ -485,11 +485,11 @@ class TestRefusals(RefusalCase):
         self.answers(move, Rejected(status=400), 'documents/DocumentAttachments')
         export = move.exact_export_id
         self.assertEqual(export.state, 'refused')
-        self.assertFalse(export.asked_at)
+        self.assertFalse(self.operation(export))
         move.action_exact_retry()
         self.work()
         self.assertBooked(move)
-        self.assertTrue(all(file.get('id') for file in export.document_step.values()))
+        self.assertEqual({file.state for file in export._uploads().values()}, {'answered'})
 
     def test_each_dimension_leads_to_its_own_analytic_account(self):
         """One line with all three, each of another plan."""
@@ -563,7 +563,7 @@ class TestRefusals(RefusalCase):
                         lambda one: one.outcome == 'refused',
                     ).mapped('action'), ['relation'],
                 )
-                self.assertFalse(move.exact_export_id.asked_at)
+                self.assertFalse(self.operation(move.exact_export_id))
                 move.action_exact_retry()
                 self.work()
                 self.assertBooked(move)
@@ -597,9 +597,8 @@ class TestRefusals(RefusalCase):
         export = move.exact_export_id
         for _try in range(TRANSIENT_ATTEMPTS):
             self.assertEqual(export.state, 'uncertain')
-            export.sudo().write({
-                'asked_at': fields.Datetime.now() - timedelta(minutes=20), 'next_try': False,
-            })
+            self.asked_long_ago(export)
+            export.sudo().next_try = False
             with patch.object(ExactClient, 'post', side_effect=error):
                 self.work()
             if export.state == 'refused':

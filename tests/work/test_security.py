@@ -79,6 +79,7 @@ MODELS = {
     'exact.export.entry.line': ENGINE,
     'exact.export.term': ENGINE,
     'exact.export.attempt': ENGINE,
+    'exact.operation': ENGINE,
     'exact.export.queue': ENGINE,
     'exact.entry': ENGINE,
     'exact.finding': ENGINE,

@@ -28,8 +28,6 @@ class TestWork(ExactExportCase):
             ({'state': 'verified'}, False),
             ({'state': 'verified', 'pending_action': 'update'}, 'change'),
             ({'state': 'verified', 'pending_action': 'recheck'}, 'compare'),
-            ({'state': 'verified', 'lines_deleted': True}, False),
-            ({'state': 'verified', 'lines_deleted': True, 'exact_guid': 'x'}, 'look_at_deleted'),
             ({'state': 'undone', 'pending_action': 'undo'}, 'change'),
             ({'state': 'blocked'}, False), ({'state': 'refused'}, False),
             ({'state': 'superseded'}, False), ({'state': 'deleted'}, False),

@@ -275,7 +275,10 @@ class World:
                 "   AND export.create_date BETWEEN %s AND %s"
                 "   AND export.state IN ('proposed', 'ready', 'sending', 'uncertain')"
                 "   AND NOT (division.numbering = 'exact' AND export.kind = 'sale')"
-                "   AND COALESCE(export.asked_at, '-infinity') < %s"
+                "   AND NOT EXISTS (SELECT FROM exact_operation AS operation"
+                "                    WHERE operation.res_model = 'exact.export'"
+                "                      AND operation.res_id = export.id"
+                "                      AND operation.asked_at >= %s)"
                 "   AND NOT EXISTS (SELECT FROM exact_export_attempt AS attempt"
                 "                    WHERE attempt.export_id = export.id AND attempt.date >= %s)",
                 (closed, until, since, until, until, until),
