@@ -97,16 +97,17 @@ class ExactOperation(models.Model):
 
     # === STATE === #
 
-    def _go(self, event, **values):
+    def _go(self, event, known='', **values):
         """Something happened to these operations: the only writer of their state.
 
         :param str event: of `booking.life.OPERATION_EVENTS`
+        :param str known: the state that all of them have, where it need not be read anew
         :param values: what is written with it
         :raise booking.life.LifeError: that cannot happen in the state of one of them.
         """
         ids = defaultdict(list)
         for operation in self:
-            follows = life.after(operation.state, event, life.OPERATION_EVENTS)
+            follows = life.after(known or operation.state, event, life.OPERATION_EVENTS)
             ids[follows].append(operation.id)
         for state, moved in ids.items():
             self.browse(moved).write({'state': state, **values})
@@ -202,7 +203,7 @@ class ExactOperation(models.Model):
         made = {} if answer is None else {
             'exact_guid': wire.as_guid(answer[key_name]), 'answer': as_text(answer),
         }
-        self._go('answered', **made)
+        self._go('answered', known='asked', **made)
         return answer
 
     @api.model
@@ -215,7 +216,7 @@ class ExactOperation(models.Model):
     def _failed(self, event, error, **values):
         # A refusal without words is still one.
         words = "\n".join(error.messages) or (event == 'refused' and str(error))
-        self._go(event, answer=words, **values)
+        self._go(event, known='asked', answer=words, **values)
         self.env['exact.work.mixin']._commit_half()
 
 

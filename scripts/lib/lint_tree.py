@@ -43,7 +43,12 @@ UNSAFE_XML = (
     'xml.sax.expatreader', 'xml.parsers.expat', 'lxml.etree.', 'lxml.objectify.',
 )
 # Files that write exports, and nothing else that has a state.
-ABOUT_EXPORTS = ('account_move', 'exact_einvoice', 'exact_entry', 'exact_export', 'exact_finding')
+ABOUT_EXPORTS = (
+    'account_move', 'exact_einvoice', 'exact_entry', 'exact_export', 'exact_finding',
+    'exact_operation',
+)
+# Nobody else asks Exact to change anything: what is not remembered is done twice.
+ASKS_FOR_CHANGES = 'exact_operation.py'
 PLAIN_PACKAGES = ('exact_api', 'booking', 'simulator')
 
 
@@ -166,6 +171,20 @@ def state_writers(path, text):
             yield f'{path}:{node.lineno}: the state of an export is written by _go alone'
 
 
+def unremembered_changes(path, text):
+    """Calls of the client that change something in Exact, past the memory of `exact.operation`."""
+    folders = {'models', 'wizards', 'controllers'}
+    if not folders & set(path.parts) or path.name == ASKS_FOR_CHANGES:
+        return
+    for node in ast.walk(ast.parse(text)):
+        if (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ('post', 'put', 'delete')
+            and ast.unparse(node.func.value).endswith('client')
+        ):
+            yield f'{path}:{node.lineno}: Exact is asked to change something by _ask alone'
+
+
 def manifest_data(root):
     for manifest_path in [root / '__manifest__.py', *root.glob('addons/*/__manifest__.py')]:
         if not manifest_path.is_file():
@@ -210,6 +229,7 @@ def main():
             problems += foreign_imports(path, text)
             problems += open_parsers(path, text)
             problems += state_writers(path, text)
+            problems += unremembered_changes(path, text)
     print('\n'.join(problems))
     sys.exit(bool(problems))
 

@@ -1,5 +1,6 @@
 """Databases of the release before: what fields of exports and mappings remembered of calls."""
 
+import json
 from importlib import util
 from pathlib import Path
 
@@ -95,10 +96,8 @@ class TestOperationsUpgrade(ExactFaultCase):
         export = self.export(move)
         uploads = {name: (one.version, one.exact_guid) for name, one in export._uploads().items()}
         [(name, (version, guid))] = uploads.items()
-        self.before(
-            export, payload=export.payload,
-            document_step=SQL("%s::jsonb", f'{{"{name}": {{"version": "{version}", "id": "{guid}"}}}}'),
-        )
+        step = json.dumps({name: {'version': version, 'id': guid}})
+        self.before(export, payload=export.payload, document_step=SQL("%s::jsonb", step))
         self.migrate()
         self.assertEqual(
             {name: (one.version, one.exact_guid) for name, one in export._uploads().items()},
