@@ -162,22 +162,24 @@ class ExactOperation(models.Model):
         :raise ExactError: as of the client
         """
         self.ensure_one()
+        # (Read now: after a commit it would be read anew.)
+        verb, resource = self.verb, self.resource
+        ask = getattr(client, METHODS[verb])
         self.env['exact.work.mixin']._commit_half()
-        ask = getattr(client, METHODS[self.verb])
         started = fields.Datetime.now()
         try:
-            if self.verb == 'put':
-                answer = ask(self.resource, key, body)
-            elif self.verb == 'delete':
-                answer = ask(self.resource, key)
+            if verb == 'put':
+                answer = ask(resource, key, body)
+            elif verb == 'delete':
+                answer = ask(resource, key)
             else:
-                answer = ask(self.resource, body)
+                answer = ask(resource, body)
                 if not wire.as_guid(answer.get(key_name)):
                     raise MalformedAnswer(
-                        "made something without its key", resource=self.resource, method='POST',
+                        "made something without its key", resource=resource, method='POST',
                     )
         except NotFound as error:
-            if self.verb != 'delete':
+            if verb != 'delete':
                 self._failed('refused', error)
                 raise
             # Exact says that it is not there: whether that is so, its books show.
