@@ -8,17 +8,25 @@ and its day.
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from .compare import ReadEntry
 from .entry import Booking
-from .identity import booked_amount
+from .identity import (
+    booked_amount,
+    carries_reference,
+    differs_in_size_only,
+    identity_differences,
+    is_equal,
+)
 
-# How one relates to the other: it is the same; it may be the same, and only a person can say; it
-# reverses the other; it is another.
-DOUBLE, ASK, REVERSAL, NONE = 'double', 'ask', 'reversal', 'none'
+# How one relates to the other: it was made from here for this very document; somebody else made it,
+# and it equals what would be sent; it is the same; it may be the same, and only a person can say;
+# it reverses the other; it is another.
+OURS, EQUAL, DOUBLE, ASK, REVERSAL, NONE = 'ours', 'equal', 'double', 'ask', 'reversal', 'none'
 
 # A run of zeros at the head of a number, as some programs print it and nobody types it.
 _LEADING_ZEROS = re.compile(r'(?<![0-9])0+(?=[0-9])')
@@ -34,7 +42,10 @@ class Grade(NamedTuple):
         'anybody': the same number, and nobody can say whose one of them is; 'another': the same
         number of a sale, another customer; 'year': nothing but the year differs; 'unnamed': the
         same relation, day and amount, and not both have a number; 'side': the same number, on the
-        other side; '' where nothing is alike
+        other side; '' where nothing is alike. Of entries that are looked up (`grade_entry`)
+        'asked': Exact was asked and did not answer; 'moment': it was made then, of another
+        size; 'user': our own user made it; 'books': equal to what would be sent; 'reference': it
+        carries the reference, and something by which documents are told apart differs
     """
 
     what: str
@@ -102,6 +113,64 @@ def traits_of(booking: Booking, parties: Iterable[str], *, days: Iterable[dt.dat
         is_receipt=is_receipt,
         in_odoo=True,
     )
+
+
+class Circumstances(NamedTuple):
+    """What is known of an entry that was looked up, beside what it says itself.
+
+    :param was_asked: Exact was asked for the document's entry and did not answer
+    :param came_then: Exact made the entry at about the moment at which it was asked
+    :param is_by_us: the user of our connection made it, and nobody here remembers it
+    :param is_of_another: it belongs to another document, or a person said that it is not this one's
+    """
+
+    was_asked: bool = False
+    came_then: bool = False
+    is_by_us: bool = False
+    is_of_another: bool = False
+
+
+def grade_entry(booking: Booking, entry: ReadEntry, known: Circumstances) -> Grade:
+    """How an entry of Exact relates to the document for which it was looked up.
+
+    An entry that we sent may have been booked differently: the read-back tells. An entry that
+    somebody else made stands for the document only if it equals what would be sent.
+    """
+    if known.is_of_another:
+        return Grade(NONE)
+    if not identity_differences(booking, entry):
+        if known.was_asked:
+            return Grade(OURS, 'asked')
+        if known.is_by_us:
+            return Grade(OURS, 'user')
+        return Grade(EQUAL, 'books') if is_equal(booking, entry) else Grade(ASK, 'reference')
+    if known.was_asked and known.came_then and differs_in_size_only(booking, entry):
+        return Grade(OURS, 'moment')
+    return Grade(ASK, 'reference') if carries_reference(booking, entry) else Grade(NONE)
+
+
+def choose_entry(booking: Booking, entries: Mapping[str, tuple[ReadEntry, Circumstances]]) -> str:
+    """The entry that stands for the document, '' if that is not certain.
+
+    :param entries: by a key of the caller
+    """
+    grades = {
+        key: grade_entry(booking, entry, known) for key, (entry, known) in entries.items()
+    }
+    # What says of itself that it is ours goes before what only came at that moment, or is equal.
+    ranks = [
+        {Grade(OURS, 'asked'), Grade(OURS, 'user')}, {Grade(OURS, 'moment')},
+        {Grade(EQUAL, 'books')},
+    ]
+    for rank in ranks:
+        found = [key for key, graded in grades.items() if graded in rank]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            # Several of ours: the one that is as it was sent.
+            equal = [key for key in found if is_equal(booking, entries[key][0])]
+            return equal[0] if len(equal) == 1 else ''
+    return ''
 
 
 def grade(meant: Traits, other: Traits) -> Grade:

@@ -9,12 +9,10 @@ from ...booking import (
     READ_FIELDS,
     amount_of,
     carries_reference,
-    differs_in_size_only,
     from_dict,
-    identity_differences,
-    is_equal,
     is_ledger_only,
 )
+from ...booking.likeness import Circumstances, choose_entry
 from ...exact_api import (
     MalformedAnswer,
     NotFound,
@@ -130,17 +128,14 @@ class ExactExport(models.Model):
         """
         self.ensure_one()
         booking = from_dict(self.booking)
-        same = [entry for entry in found if not identity_differences(booking, entry)]
-        equal = [entry for entry in same if is_equal(booking, entry)]
-        # An entry that we sent may have been booked differently: the read-back tells. An entry that
-        # somebody else made is only adopted if it equals what we would have sent.
-        sent = [entry for entry in same if self._is_made_by_us(entry)]
-        if self._unanswered_posts():
-            sent = same or [entry for entry in found if self._is_answer(booking, entry)]
-        candidates = sent if len(sent) == 1 else equal
         operation = self._asked_for()
-        if len(candidates) == 1:
-            self._adopt(candidates[0])
+        known = {entry.entry_id: (entry, Circumstances(
+            was_asked=bool(operation._unanswered()), came_then=self._came_when_asked(entry),
+            is_by_us=self._is_made_by_us(entry),
+        )) for entry in found}
+        chosen = choose_entry(booking, known)
+        if chosen:
+            self._adopt(known[chosen][0])
         elif operation and operation._may_still_come():
             # Too early to say that it is not there, or that it is none of these.
             self.next_try = operation._look_again_at()
@@ -161,12 +156,6 @@ class ExactExport(models.Model):
     def _unanswered_posts(self):
         """The same where Exact did not answer."""
         return self._asked_for()._unanswered()
-
-    def _is_answer(self, booking, entry):
-        """Whether Exact made this entry when it was asked for ours: then it is ours, even if its
-        amount is not what was sent.
-        """
-        return self._came_when_asked(entry) and differs_in_size_only(booking, entry)
 
     def _came_when_asked(self, entry):
         """Whether Exact made this entry about when it was asked for ours."""

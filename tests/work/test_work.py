@@ -72,7 +72,7 @@ class TestWork(ExactExportCase):
         """The conditions are those of the index, or it would be of no use."""
         exports = self.env['exact.export']
         self.assertIn('exact_export_due_idx', self.plan(exports._due_sql('export'), joined=True))
-        for name in ('compare', 'change', 'look_at_deleted'):
+        for name in ('compare', 'change'):
             with self.subTest(work=name):
                 self.assertIn('exact_export_due_idx', self.plan(
                     exports._work_sql('export', lambda kind, name=name: kind.name == name),
