@@ -190,9 +190,7 @@ class ExactOperation(models.Model):
             )
             raise
         except (Rejected, Forbidden) as error:
-            self._failed('refused', error, shown_by=(
-                started + VISIBILITY if 'unknown' in getattr(error, 'kinds', ()) else False
-            ))
+            self._failed('refused', error, shown_by=False)
             raise
         except ExactError as error:
             # Limits, no connection, no consent: surely not processed.

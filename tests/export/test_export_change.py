@@ -87,7 +87,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
     def test_refused_reversal_leaves_no_doubt(self):
         move = self.invoice()
         export = self.export(move)
-        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=400)
+        self.simulator.faults.add('refuse', method='POST', resource=ENTRIES, text="Not today.")
         move.action_exact_reverse()
         self.work()
         self.assertEqual(self.operation(export, 'reverse').state, 'refused')
@@ -237,7 +237,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         move.invoice_line_ids.price_unit = 120
         move.action_post()
         self.written_later(move)
-        self.simulator.faults.add('status', method='DELETE', resource=ENTRIES, status=400)
+        self.simulator.faults.add('refuse', method='DELETE', resource=ENTRIES, text="Not today.")
         self.work()
         self.work()
         self.assertEqual((export.state, export.pending_action), ('changed', False))

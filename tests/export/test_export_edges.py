@@ -26,7 +26,7 @@ class TestExportEdges(ExactTypedCase):
     def test_a_withdrawn_document_never_comes_back(self):
         """Exact does not answer to the deletion of its file, and it was edited and sent since."""
         self.division.send_documents = True
-        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=403)
+        self.no_right('POST', ENTRIES)
         move = self.invoice()
         old = self.export(move)
         self.assertEqual(old.state, 'refused')
@@ -71,9 +71,7 @@ class TestExportEdges(ExactTypedCase):
         move = self.invoice()
         self.export(move)
         self.edited_with_a_line_more_in_exact(move)
-        self.simulator.faults.add(
-            'status', method='DELETE', resource='documents/Documents', status=403,
-        )
+        self.no_right('DELETE', 'documents/Documents')
         move.action_exact_update()
         self.work()
         self.work()
@@ -83,7 +81,7 @@ class TestExportEdges(ExactTypedCase):
     def test_what_the_accountant_booked_after_a_refusal_stays_the_accountants(self):
         move = self.invoice()
         self.relation(move)
-        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=400)
+        self.simulator.faults.add('refuse', method='POST', resource=ENTRIES, text="Not today.")
         export = self.export(move)
         self.assertEqual(export.state, 'refused')
         guid = self.typed(move)
@@ -111,7 +109,7 @@ class TestExportEdges(ExactTypedCase):
         move = self.invoice()
         self.relation(move)
         self.division.send_documents = True
-        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=403)
+        self.no_right('POST', ENTRIES)
         export = self.export(move)
         self.assertEqual(export.state, 'refused')
         with self.division._client() as client:
@@ -171,7 +169,7 @@ class TestExportEdges(ExactTypedCase):
         move.invoice_line_ids.price_unit = 120
         move.action_post()
         self.work()
-        self.simulator.faults.add('status', method='PUT', resource='salesentry', status=400)
+        self.simulator.faults.add('refuse', method='PUT', resource='salesentry', text="Not today.")
         move.action_exact_update()
         self.work()
         self.assertEqual((export.state, export.pending_action), ('changed', False))
@@ -198,7 +196,7 @@ class TestExportEdges(ExactTypedCase):
         export = self.export(move)
         # Its read-back is still to come.
         export.sudo().state = 'sent'
-        self.simulator.faults.add('status', method='DELETE', resource=ENTRIES, status=400)
+        self.simulator.faults.add('refuse', method='DELETE', resource=ENTRIES, text="Not today.")
         move.action_exact_undo()
         self.age(export)
         self.work()

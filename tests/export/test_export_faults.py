@@ -47,6 +47,12 @@ class ExactFaultCase(ExactExportCase):
         self.asked_long_ago(export)
         export.sudo().next_try = False
 
+    def no_right(self, method, resource):
+        """Exact says once that its user may not do that."""
+        self.simulator.faults.add(
+            'status', method=method, resource=resource, status=403, headers={'Reason': 'Forbidden'},
+        )
+
     def soon(self, export):
         """Let the worker look again at once, before Exact need show what it was asked for."""
         self.env['exact.export.queue'].sudo().search([]).retry_at = False
@@ -890,9 +896,7 @@ class TestExportFaults(ExactFaultCase):
         self.division.send_documents = True
         move = self.invoice()
         export = self.export(move)
-        self.simulator.faults.add(
-            'status', method='DELETE', resource='documents/Documents', status=403,
-        )
+        self.no_right('DELETE', 'documents/Documents')
         move.action_exact_undo()
         self.work()
         self.assertFalse(self.rows(export.exact_guid))
@@ -967,7 +971,7 @@ class TestExportWaysOut(ExactFaultCase):
 
     def test_file_of_a_refused_document_leaves_exact_too(self):
         self.division.send_documents = True
-        self.simulator.faults.add('status', method='POST', resource=ENTRIES, status=403)
+        self.no_right('POST', ENTRIES)
         move = self.invoice()
         export = self.export(move)
         self.assertEqual(export.state, 'refused')

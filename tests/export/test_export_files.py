@@ -358,7 +358,7 @@ class TestExportFiles(FilesCase):
         move = self.document('out_invoice', [(100, self.tax_21)])
         self.pages(move)
         self.export(move)
-        self.simulator.faults.add('status', method='DELETE', resource=FILES, status=403)
+        self.no_right('DELETE', FILES)
         self.edited(move)
         self.assertBooked(move)
         self.assertEqual(self.files(move), {
@@ -385,7 +385,7 @@ class TestExportFiles(FilesCase):
         move = self.document('out_invoice', [(100, self.tax_21)])
         self.pages(move)
         self.export(move)
-        self.simulator.faults.add('status', method='POST', resource=FILES, status=403)
+        self.no_right('POST', FILES)
         self.edited(move)
         self.assertBooked(move)
         self.assertEqual(list(self.told(move).values()), ['files_behind'])
