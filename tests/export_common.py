@@ -280,6 +280,12 @@ class ExactExportCase(ExactSynchronisedCase):
         """What Exact was asked for, of a kind, for an export or a mapping."""
         return record.sudo()._operation(verb, part)
 
+    def no_right(self, method, resource):
+        """Exact says once that its user may not do that."""
+        self.simulator.faults.add(
+            'status', method=method, resource=resource, status=403, headers={'Reason': 'Forbidden'},
+        )
+
     def asked_long_ago(self, records, minutes=20):
         """What Exact was asked for lies so far back that its books would show it."""
         moment = fields.Datetime.now() - timedelta(minutes=minutes)

@@ -47,12 +47,6 @@ class ExactFaultCase(ExactExportCase):
         self.asked_long_ago(export)
         export.sudo().next_try = False
 
-    def no_right(self, method, resource):
-        """Exact says once that its user may not do that."""
-        self.simulator.faults.add(
-            'status', method=method, resource=resource, status=403, headers={'Reason': 'Forbidden'},
-        )
-
     def soon(self, export):
         """Let the worker look again at once, before Exact need show what it was asked for."""
         self.env['exact.export.queue'].sudo().search([]).retry_at = False
