@@ -111,6 +111,9 @@ class ExactOperation(models.Model):
             ids[follows].append(operation.id)
         for state, moved in ids.items():
             self.browse(moved).write({'state': state, **values})
+            if state in life.SETTLED:
+                # Before another of the kind is made: the index of the living ones sees only that.
+                self.browse(moved).flush_recordset(['state'])
 
     def _unanswered(self):
         """Those of which nobody knows what became."""
