@@ -93,7 +93,7 @@ stage_rehearse() {
     stage_database "$1"
     mkdir -p "$RUN/rehearse"
     # One at a time: the other processor has another lane
-    rehearse "$STAGE_DATABASE" "$RUN/rehearse" --seeds "$SEEDS" --jobs 1 --documents 200 --line "$RUN/$1.line" || STAGE_STATUS=1
+    rehearse "$STAGE_DATABASE" "$RUN/rehearse" --seeds "$SEEDS" --jobs 1 --documents "$SEED_DOCUMENTS" --line "$RUN/$1.line" || STAGE_STATUS=1
 }
 
 stage_browser() {
