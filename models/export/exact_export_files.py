@@ -205,8 +205,14 @@ class ExactExport(models.Model):
                         'Attachment': self._encoded(raw),
                     }, title=title, version=version,
                 )
-            except Rejected as error:
-                if not error.messages or not _NOT_THE_FILE.isdisjoint(error.kinds):
+            except (Rejected, Forbidden) as error:
+                if (
+                    isinstance(error, Forbidden) or not error.messages
+                    or not _NOT_THE_FILE.isdisjoint(error.kinds)
+                ):
+                    # It says nothing of the file, which is asked for again.
+                    self._operation('upload', f'{FILE}{name}')._go('ended')
+                    self._commit_half()
                     raise
                 # One file that Exact does not take keeps no entry from being booked; and it is
                 # not asked again for the same file.

@@ -60,7 +60,9 @@ class ExactExport(models.Model):
         division = self.division_id
         booking = from_dict(self.booking)
         read = self._read_entries(client, division, {self.exact_guid}).get(self.exact_guid)
-        if read is None and self.sent_at > fields.Datetime.now() - PATIENCE:
+        if read is None and not self._was_seen() and (
+            self.sent_at > fields.Datetime.now() - PATIENCE
+        ):
             # It was booked just now: Exact may have it without showing it yet.
             self.next_try = fields.Datetime.now() + timedelta(minutes=1)
             return

@@ -47,6 +47,12 @@ class ExactFaultCase(ExactExportCase):
         self.asked_long_ago(export)
         export.sudo().next_try = False
 
+    def forget_files(self, exports):
+        """Put back what is known of exports to where Exact was asked for the entry."""
+        exports = exports.sudo()
+        exports._files_operations().unlink()
+        exports.operation_ids.write({'state': 'unknown'})
+
     def soon(self, export):
         """Let the worker look again at once, before Exact need show what it was asked for."""
         self.env['exact.export.queue'].sudo().search([]).retry_at = False
@@ -608,7 +614,7 @@ class TestExportFaults(ExactFaultCase):
         self.work()
         self.assertFalse(export.pending_action)
         self.assertEqual(move.exact_state, 'verified')
-        self.assertIn("gave no answer", move.exact_message)
+        self.assertIn("do not show that it was done", move.exact_message)
         self.simulator.faults.clear()
         move.action_exact_undo()
         self.work()
@@ -630,7 +636,7 @@ class TestExportFaults(ExactFaultCase):
                 self.division.sudo()._on_deleted(1, lines)
             self.age(export)
         self.work()
-        self.assertEqual((export.state, move.exact_state), ('deleted', 'deleted'))
+        self.assertEqual((export.state, move.exact_state), ('undone', 'undone'))
 
     def test_file_without_answer_goes_with_the_withdrawal(self):
         """Exact took the file, its answer was lost, and then the document is withdrawn."""
@@ -694,7 +700,7 @@ class TestExportFaults(ExactFaultCase):
             'state': 'uncertain', 'exact_guid': False, 'document_guid': False,
             'read_back': False, 'next_try': False,
         })
-        exports.sudo().operation_ids.unlink()
+        self.forget_files(exports)
         self.work()
         self.assertEqual(exports.mapped('state'), ['verified'] * 3, "found again")
         for move in (ours, theirs, other):
@@ -713,7 +719,7 @@ class TestExportFaults(ExactFaultCase):
             'state': 'uncertain', 'exact_guid': False, 'document_guid': False,
             'read_back': False, 'next_try': False, 'attempt_count': 0,
         })
-        export.sudo().operation_ids.unlink()
+        self.forget_files(export)
         self.work()
         move.button_draft()
         move.invoice_line_ids.price_unit = 120

@@ -146,7 +146,7 @@ class TestExportOvertaken(ExactTypedCase):
     def test_what_was_never_seen_is_not_gone(self):
         move = self.invoice()
         export = self.export(move)
-        unseen = {'state': 'sent', 'next_try': False}
+        unseen = {'state': 'sent', 'next_try': False, 'verified_at': False}
         exports = self.env.registry['exact.export']
         for sent_at, state in (
             (fields.Datetime.now(), 'sent'),
