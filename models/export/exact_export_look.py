@@ -13,7 +13,7 @@ from odoo.tools import SQL
 
 from ...booking import from_dict, is_ledger_only
 from ...exact_api import odata, wire
-from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY, may_still_come
+from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY
 from ..master.exact_sync_resource import HOURLY
 from .exact_export_worker import CHECK_BATCH
 
@@ -86,7 +86,8 @@ class ExactExport(models.Model):
         queue = self.env['exact.export.queue']._of(division)
         if queue.looked_at:
             queue.look_at = fields.Datetime.now() + LOOK_AFTER
-        if not queue.looked_at or may_still_come(queue.forgotten_until, fields.Datetime.now()):
+        restored = queue.forgotten_until
+        if not queue.looked_at or (restored and fields.Datetime.now() < restored + VISIBILITY):
             # What was sent just before a backup was restored may not be in the feed yet.
             self.browse(self._next_ready(division))._ask_by_reference(division, client)
         self._commit_half()
@@ -143,9 +144,10 @@ class ExactExport(models.Model):
         """
         self.ensure_one()
         queue = self.env['exact.export.queue']._of(self.division_id)
+        operation = self._unanswered_posts()
         if (
-            not found and self.asked_at and not may_still_come(self.asked_at, fields.Datetime.now())
-            and not queue._has_looked(self.asked_at + VISIBILITY)
+            not found and operation and not operation._may_still_come()
+            and not queue._has_looked(operation.shown_by)
         ):
             self.next_try = fields.Datetime.now() + LOOK_AGAIN
             return
