@@ -40,6 +40,7 @@ class Situation:
     :param has_administration: the company is linked to an administration.
     :param may_act: the reader may book documents.
     :param pending: what a person asked for and the worker has to do.
+    :param answered: what came instead of Exact's answer to it.
     :param is_linked: the entry was in Exact already, nothing was sent.
     :param is_asked: Exact was asked for the entry.
     :param is_put_off: it is tried again at a certain moment.
@@ -62,6 +63,7 @@ class Situation:
     # The export
     state: str = ''
     pending: str = ''
+    answered: Any = None
     is_linked: bool = False
     is_asked: bool = False
     is_put_off: bool = False
@@ -223,6 +225,8 @@ def _waiting(facts):
         return 'trouble', _say(
             'trouble', wait=wait, reason=facts.trouble, time=facts.tried_again,
         )
+    if facts.pending and facts.answered:
+        return 'unanswered', [wait, facts.answered]
     return 'wait', wait
 
 

@@ -2,7 +2,7 @@
 
 from odoo import api, fields, models
 
-from ...booking.status import Situation, status
+from ...booking.status import ASKED_FOR, Situation, status
 from ..base.exact_error_text import division_reason, hold_reason
 from ..base.exact_note import moment, note, shown
 from ..base.exact_status_text import CHANGED
@@ -98,7 +98,8 @@ def _facts(export, state):
         'state': export.state,
         'pending': export.pending_action or '',
         'is_linked': export.is_linked,
-        'is_asked': bool(export.asked_at),
+        'answered': export.pending_action in ASKED_FOR and export._answered_instead(),
+        'is_asked': export.state == 'uncertain' and bool(export._unanswered_posts()),
         'is_put_off': bool(export.next_try),
         'keeps_order': export.kind == 'sale' and division.numbering == 'exact',
         'number': export.entry_number_text or '',

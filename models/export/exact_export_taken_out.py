@@ -24,6 +24,14 @@ class ExactExport(models.Model):
             client, *TAKE_OUT, resource(from_dict(self.booking)), key=self.exact_guid,
         )
 
+    def _answered_instead(self):
+        """What came instead of Exact's answer to what a person asked for, None if nothing did.
+
+        :return: a note
+        """
+        last = self.attempt_ids[:1]
+        return last.note if last.outcome == 'unknown' else None
+
     def _is_being_taken_out(self):
         """Whether Exact was asked to delete the entry, and its books were not looked at since."""
         return self._operation(*TAKE_OUT).state in ('asked', 'unknown', 'answered')

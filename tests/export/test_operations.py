@@ -99,8 +99,9 @@ class TestOperations(ExactFaultCase):
         self.work()
         attempt = export.attempt_ids[:1]
         self.assertEqual((attempt.action, attempt.outcome), ('undo', 'unknown'))
-        self.assertIn("HTTP 404", attempt.message)
         self.assertEqual(move.exact_state, 'waiting')
+        for text in (attempt.message, move.exact_message):
+            self.assertIn("HTTP 404", text)
 
     def test_deletions_are_proved_many_with_one_call(self):
         exports = self.export(self.union(self.invoice() for _time in range(5)))

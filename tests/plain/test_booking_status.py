@@ -25,7 +25,7 @@ LEADING = {
 # What goes on without anybody, as soon as Exact, a limit or a worker lets it.
 BY_ITSELF = {
     'fuse', 'in_order', 'in_doubt', 'may_have', 'no_answer', 'read_back', 'limit', 'trouble',
-    'wait',
+    'unanswered', 'wait',
 }
 # What goes on by itself when a person has seen to something else, which the sentence names.
 ELSEWHERE = {
@@ -157,6 +157,9 @@ CASES = {
     'at a limit': (
         situation('ready', limit="Later.", trouble="Down."), 'waiting', 'limit',
         [{'code': 'status/wait_book', 'params': {}}, "Later."], 'refresh withdraw'),
+    'what answered was not Exact': (
+        situation('verified', pending='undo', answered="A proxy."), 'waiting', 'unanswered',
+        [{'code': 'status/wait_undo', 'params': {}}, "A proxy."], 'refresh'),
     'Exact is away': (
         situation('ready', trouble="Down.", tried_again="noon"), 'waiting', 'trouble',
         {'code': 'status/trouble', 'params': {
@@ -221,7 +224,7 @@ def situations(draw):
         'differences': st.lists(st.just(ROW), max_size=3).map(tuple),
         'blocking': st.lists(SAID, max_size=3).map(tuple),
         'first': NOTE, 'hold_reason': SAID, 'unreachable': NOTE, 'fuse': NOTE, 'limit': NOTE,
-        'trouble': NOTE,
+        'trouble': NOTE, 'answered': NOTE,
         **dict.fromkeys((
             'has_difference', 'is_double', 'is_linked', 'is_asked', 'is_put_off', 'keeps_order',
             'leads_on', 'is_kept', 'may_keep_both', 'is_archived', 'is_on_hold', 'is_connected',
