@@ -179,6 +179,6 @@ def _open_older(stored):
         raise SecretClosedError('key') from None
 
 
-def fingerprint(text):
+def digest_of(text):
     """Return a digest that may be stored in the open: secrets of Exact are long and random."""
     return hashlib.sha256(text.encode()).hexdigest()

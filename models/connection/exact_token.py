@@ -7,7 +7,7 @@ from odoo.tools import SQL, ormcache
 
 from ...exact_api import SecretClosedError, Tokens, origin_text
 from ..base.exact_clock import aware, ceil, past, utcnow
-from .exact_secret import SecretBox, fingerprint, home_digest, home_expression
+from .exact_secret import SecretBox, digest_of, home_digest, home_expression
 from .exact_token_refresh import EARLIEST_REFRESH
 
 _logger = logging.getLogger(__name__)
@@ -222,7 +222,7 @@ class ExactToken(models.Model):
     @api.model
     def _store_nonce(self, connection, nonce):
         """Remember which consent is awaited; one that was begun earlier no longer counts."""
-        self._of(connection)._keep({'nonce_hash': fingerprint(nonce)})
+        self._of(connection)._keep({'nonce_hash': digest_of(nonce)})
 
     @api.model
     def _use_nonce(self, connection, nonce):
@@ -231,7 +231,7 @@ class ExactToken(models.Model):
             cr.execute(SQL(
                 "UPDATE exact_token SET nonce_hash = NULL WHERE connection_id = %s AND nonce_hash "
                 "= %s",
-                connection.id, fingerprint(nonce),
+                connection.id, digest_of(nonce),
             ))
             used = bool(cr.rowcount)
         self.env['exact.token'].invalidate_model(['nonce_hash'], flush=False)

@@ -24,7 +24,7 @@ from ...exact_api import (
     origin_text,
 )
 from ..base.exact_clock import CLOCKS_DIFFER, aware, naive, past, utcnow
-from .exact_secret import SecretBox, fingerprint
+from .exact_secret import SecretBox, digest_of
 from .exact_token import LOCK_TIMEOUT
 from .exact_token_refresh import ANNOUNCE_TIMEOUT, EARLIEST_REFRESH
 
@@ -110,7 +110,7 @@ class ExactToken(models.Model):
                 ):
                     self.with_env(self.env(cr=cr))._update(
                         connection.id,
-                        refused_hash=fingerprint(access_token), refused_at=naive(now),
+                        refused_hash=digest_of(access_token), refused_at=naive(now),
                     )
         except psycopg2.Error as failure:
             # A refresh is under way, or the next refusal is noted
@@ -177,7 +177,7 @@ class ExactToken(models.Model):
             problem = 'lost' if row['failures'] else 'crashed'
             return None, self._give_up(connection_id, problem), None
         tracker = self.env['exact.token.refresh']
-        tracker._announce(connection_id, fingerprint(tokens.refresh_token))
+        tracker._announce(connection_id, digest_of(tokens.refresh_token))
         try:
             fresh = oauth.refresh(tokens)
         except TooEarlyToRefresh:
@@ -284,7 +284,7 @@ class ExactToken(models.Model):
 
         :raise RateLimited: if Exact refuses it; with the moment of the next refresh
         """
-        if row['refused_hash'] == fingerprint(tokens.access_token):
+        if row['refused_hash'] == digest_of(tokens.access_token):
             raise RateLimited("Exact refuses the token", retry_at=refresh_at, scope='token')
         return tokens.access_token
 
@@ -327,7 +327,7 @@ class ExactToken(models.Model):
     @api.model
     def _tries(self, row, tokens):
         """Return how often this refresh token was sent without a known outcome."""
-        announced = row['fingerprint'] == fingerprint(tokens.refresh_token)
+        announced = row['fingerprint'] == digest_of(tokens.refresh_token)
         return row['tries'] if announced else 0
 
     @api.model

@@ -19,7 +19,7 @@ from ...booking import (
 )
 from ...booking.choices import Choices
 from ..base.exact_problem import Problem, decimal
-from .exact_booking_built import Built, kind_of, stand_in
+from .exact_booking_built import Built, entry_kind, stand_in
 from .exact_booking_lines import LinesOfDocument
 from .exact_booking_period import PeriodOfDocument
 from .exact_booking_terms import terms_of
@@ -173,7 +173,7 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
     def reference(self, move, kind=None):
         """Our key in Exact: the document's number, on bills the supplier's invoice number."""
         supplier_reference = move._exact_supplier_reference()
-        if (kind or kind_of(move)) == 'purchase' and supplier_reference:
+        if (kind or entry_kind(move)) == 'purchase' and supplier_reference:
             return fit_text(supplier_reference)
         return fit_text(move.name or '')
 
@@ -211,7 +211,7 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
     def _kind(self, move, choices):
         """Which kind of entry: the journal in Exact tells bank from cash, and who sends a bank
         journal to a general one gets general entries."""
-        kind = kind_of(move)
+        kind = entry_kind(move)
         if kind == 'bank':
             chosen = self._chosen_journal(move, choices).journal_type
             return {'90': 'general', '10': 'cash'}.get(chosen, kind)

@@ -45,7 +45,7 @@ def stand_in(partner_id):
     return str(uuid5(NAMESPACE_URL, f'account_exact:res.partner:{partner_id}'))
 
 
-def kind_of(move):
+def entry_kind(move):
     """'sale', 'purchase', 'bank' or 'general': which kind of entry books this move."""
     if move.is_sale_document(include_receipts=True):
         return 'sale'

@@ -15,7 +15,7 @@ from ...booking import (
 from ...booking.choices import Choices
 from ..base.exact_problem import Problem, decimal
 from ..mapping.exact_relation_match import party
-from .exact_booking_built import account_name, kind_of
+from .exact_booking_built import account_name, entry_kind
 
 # Lines that say something to people but book nothing.
 _TEXT_LINES = ('line_section', 'line_subsection', 'line_note')
@@ -285,7 +285,7 @@ class LinesOfDocument:
         if mapped:
             gl_account = self.env['exact.gl.account'].browse(mapped[1])
             return gl_account.exact_guid, f'exact.account.mapping,{mapped[0]}'
-        kind = kind_of(built.move)
+        kind = entry_kind(built.move)
         default = not is_ledger_only(kind) and self.division[f'default_{kind}_gl_account_id']
         if default:
             return default.exact_guid, 'default'

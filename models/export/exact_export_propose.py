@@ -7,7 +7,7 @@ from psycopg2.errors import UniqueViolation
 from odoo import api, models
 from odoo.tools import mute_logger
 
-from ..document.exact_booking_builder import kind_of
+from ..document.exact_booking_builder import entry_kind
 from .exact_export import ENDED_STATES, UNSENT_STATES
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class ExactExport(models.Model):
                 'move_id': move.id,
                 'division_id': division.id,
                 'name': move.name,
-                'kind': kind_of(move),
+                'kind': entry_kind(move),
                 'user_id': self.env.user.id,
                 'is_automatic': automatic,
                 'overrides': (choices and choices.to_dict()) or False,

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 
 from ...booking import computed_vat
 from ...booking.choices import Choices, LineChoice
-from ...models.document.exact_booking_builder import BookingBuilder, kind_of
+from ...models.document.exact_booking_builder import BookingBuilder, entry_kind
 from ...models.export.exact_export import UNSENT_STATES
 from ...models.work.exact_finding_text import sentence
 
@@ -129,7 +129,7 @@ class ExactExportDocumentWizard(models.TransientModel):
         return {
             'move_id': move.id,
             'division_id': division.id,
-            'kind': booking.kind if booking else kind_of(move),
+            'kind': booking.kind if booking else entry_kind(move),
             'journal_id': choices.journal_id or journal.id,
             'relation_id': choices.relation_id or (match.relation.id if match else False),
             'create_relation': match is None and bool(move.commercial_partner_id),
