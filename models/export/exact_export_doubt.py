@@ -276,6 +276,8 @@ class ExactExport(models.Model):
             'guids': [entry.entry_id for entry in found],
         }, target=('exact.entry', notes[:1].id))])
         self._log_attempt('look_up', 'refused', self.finding_ids[:1]._note())
+        # Exact's books were looked at: from now on it is a person who says which entry it is.
+        self._asked_for()._go('not_shown')
         self._go('refused', next_try=False)
 
     def _noted(self, found):
