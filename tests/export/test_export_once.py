@@ -714,7 +714,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         moves.action_exact_undo()
         with self.during('delete', ENTRIES, self.division.action_hold):
             self.work()
-        self.assertEqual(sorted(moves.exact_export_ids.mapped('state')), ['undone', 'verified'])
+        self.assertEqual(sorted(len(self.entries(move.name)) for move in moves), [0, 1])
         self.division.action_release()
         self.work()
         self.assertEqual(moves.mapped('exact_state'), ['undone'] * 2)
