@@ -6,8 +6,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ...booking import life
+from ...booking import from_dict, life
 from ...booking.status import display_state
+from ..work.exact_operation import as_text
 from ..work.exact_work import Work, index_of_work
 
 _logger = logging.getLogger(__name__)
@@ -209,20 +210,14 @@ class ExactExport(models.Model):
     @api.depends('state')
     def _compute_payload(self):
         # sudo: whoever may read the export may read what it was sent as.
-        for export in self:
-            operation_sudo = export.sudo()._last_asked()
-            export.payload = operation_sudo.request
-            export.answer = operation_sudo.answer
-
-    def _last_asked(self):
-        """The latest operation by which Exact was asked for the entry, whatever became of it.
-
-        :rtype: `exact.operation`
-        """
-        self.ensure_one()
-        return self.operation_ids.filtered(
-            lambda operation: (operation.verb, operation.part) == ENTRY,
-        )[:1]
+        for export in self.sudo():
+            operations = export.operation_ids
+            sent = operations.filtered(lambda one: (one.verb, one.part) == ENTRY)[:1]
+            export.answer = sent.answer
+            export.payload = sent.request
+            if any(one._changes_entry() for one in operations if one.id > sent.id):
+                # As if the entry had been sent like this.
+                export.payload = as_text(export._body(from_dict(export.booking)))
 
     def _compute_exact_url(self):
         for export in self:

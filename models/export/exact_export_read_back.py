@@ -25,7 +25,7 @@ from ...exact_api import (
 from ..base.exact_clock import floor
 from ..base.exact_note import value as as_param
 from ..document.exact_booking_builder import Problem
-from .exact_export import LINE
+from .exact_export import ENTRY
 from .exact_export_worker import plain_text
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
@@ -336,8 +336,7 @@ class ExactExport(models.Model):
     def _prove_operations(self):
         """What Exact was asked for, to make these entries and to change them, its books show."""
         self.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
-            operation.part.startswith(LINE)
-            or (operation.part == 'entry' and operation.verb in ('post', 'put'))
+            (operation.verb, operation.part) == ENTRY or operation._changes_entry()
         ))._go('proved')
 
     def _note_conversion(self, read):

@@ -8,10 +8,19 @@ from ...booking import from_dict, resource
 from ...exact_api import Forbidden, Rejected
 from ..base.exact_error_text import DIVISION_REASONS, describe
 from ..base.exact_note import note
-from .exact_export import TAKE_OUT
+from .exact_export import LINE, TAKE_OUT
 from .exact_export_read_back import READ_BATCH
 
 _DOCUMENTS = 'documents/Documents'
+
+
+class ExactOperation(models.Model):
+    _inherit = 'exact.operation'
+
+    def _changes_entry(self):
+        """Whether this changes an entry that Exact has, and leaves it there."""
+        self.ensure_one()
+        return self.part.startswith(LINE) or (self.verb, self.part) == ('put', 'entry')
 
 
 class ExactExport(models.Model):

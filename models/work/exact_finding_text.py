@@ -55,7 +55,7 @@ SENTENCES = {
     'rate_missing': _lt("There is no exchange rate for %(currency)s."),
     'rate_of_own_currency': _lt("%(currency)s is the administration's own currency and can have no rate of %(rate)s."),
     'rate_is_one': _lt("The exchange rate of %(currency)s is 1: Exact takes its own rate then."),
-    'period_unknown': _lt("Exact has no financial period for %(date)s. Open the year in Exact, then refresh the master data."),
+    'period_unknown': _lt("Exact has no financial period for %(date)s. Open the year in Exact, then refresh the master data; or change the accounting date."),
     'period_differs_from_date': _lt("The entry of %(date)s is booked in period %(year)s-%(period)s."),
     'period_closed': _lt("Period %(year)s-%(period)s of journal %(journal)s is closed in Exact. Open it there, or change the accounting date."),
     'period_ask': _lt("Period %(year)s-%(period)s of journal %(journal)s is closed in Exact. Choose the period to book in, or open this one in Exact."),
