@@ -36,7 +36,7 @@ class TestOperations(ExactFaultCase):
     def age(self, export):
         # Refusals of an hour would stop the kind.
         self.env['exact.call'].sudo().search([('resource', '!=', '')]).unlink()
-        super().age(export)
+        return super().age(export)
 
     def answers_instead(self, method, resource, *, done, **options):
         """Somebody else answers one request.
