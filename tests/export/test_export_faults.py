@@ -617,7 +617,10 @@ class TestExportFaults(ExactFaultCase):
         self.assertIn("do not show that it was done", move.exact_message)
         self.simulator.faults.clear()
         move.action_exact_undo()
-        self.work()
+        for _turn in range(2):
+            # What Exact did not answer is looked up before it is asked once more.
+            self.age(export)
+            self.work()
         self.assertEqual(move.exact_state, 'undone')
 
     def test_undo_that_exact_did_without_ever_answering_is_seen(self):

@@ -155,7 +155,7 @@ class TestExportOvertaken(ExactTypedCase):
             export.sudo().write({**unseen, 'sent_at': sent_at})
             with (
                 patch.object(exports, '_read_entries', lambda *_args, **_kwargs: {}),
-                patch.object(exports, '_changed_lines', lambda *_args, **_kwargs: []),
+                patch.object(exports, '_look', lambda *_args, **_kwargs: None),
             ):
                 self.work()
             self.assertEqual(export.state, state)
