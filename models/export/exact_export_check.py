@@ -97,6 +97,7 @@ class ExactExport(models.Model):
             export = mine.get((earlier.move_id, earlier.division_id))
             if export and not export._operation(*ENTRY):
                 operation.res_id = export.id
+                (earlier | export).invalidate_recordset(['operation_ids'])
                 # That attempt counts: the next is not the first.
                 export.attempt_count = max(export.attempt_count, 1)
 
