@@ -135,6 +135,13 @@ def _categories(items: Iterable[Item], lines, *, same_total, few):
     grouped = defaultdict(list)
     for item, nature in pairs:
         grouped[item.category, item.rate, nature].append(item)
+    if not same_total:
+        # What has no line of its own is told with the others of its category: part of an amount
+        # would be found nowhere in the e-invoice.
+        for (category, rate, _nature), some in grouped.items():
+            mine = [item for item in rest if (item.category, item.rate) == (category, rate)]
+            some += mine
+            rest = [item for item in rest if item not in mine]
     found = [
         Deviation(
             'category', (category, rate), nature, sum((item.amount for item in some), Decimal(0)),

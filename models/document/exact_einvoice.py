@@ -128,7 +128,9 @@ class ExactExport(models.Model):
             params |= {'meant': meant, 'found': found}
         else:
             params |= {'meant': money(meant), 'found': money(found)}
-        return Problem(f'einvoice_{code}', 'informs' if deviation.is_cents else 'blocks', params)
+        if deviation.is_cents:
+            return Problem('einvoice_cents', 'informs', params)
+        return Problem(f'einvoice_{code}', 'blocks', params)
 
     @api.model
     def _as_accepted(self, problems, accepted):
@@ -148,6 +150,15 @@ class ExactExport(models.Model):
             'reason': fitting.reason,
         })]
 
+    def _differing(self):
+        """The findings that keep these bills waiting since they differ from their e-invoices.
+
+        :rtype: `exact.finding`
+        """
+        return self.finding_ids.filtered(
+            lambda finding: finding.severity == 'blocks' and finding.code in EINVOICE_CODES,
+        )
+
     def _accept_differences(self, reason):
         """Keep that a person accepts what these bills say otherwise than their e-invoices, and
         check them anew.
@@ -156,9 +167,7 @@ class ExactExport(models.Model):
         """
         self._check_may_act()
         for export in self:
-            findings = export.finding_ids.filtered(
-                lambda finding: finding.severity == 'blocks' and finding.code in EINVOICE_CODES,
-            )
+            findings = export._differing()
             if not findings:
                 continue
             # sudo: people decide, only the engine writes; rights were checked above.
@@ -187,7 +196,7 @@ class AccountMove(models.Model):
         """Book bills in Exact although they differ from the e-invoices that they came with.
 
         :param str reason: in the person's words; kept with who accepted it and when
-        :raise UserError: there is no reason
+        :raise UserError: there is no reason, or nothing to accept
         """
         self.env['exact.export'].browse()._check_may_act()
         self.check_access('write')
@@ -195,7 +204,12 @@ class AccountMove(models.Model):
             raise UserError(self.env._(
                 "Say why the difference is right: it is kept with the bill.",
             ))
-        self._exact_living_exports()._accept_differences(reason.strip())
+        exports = self._exact_living_exports()
+        if not exports._differing():
+            raise UserError(self.env._(
+                "None of these bills waits because it differs from its e-invoice.",
+            ))
+        exports._accept_differences(reason.strip())
         return self._exact_reload(self.env._("The document is checked and sent again."))
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 
 from odoo import api, fields, models
 
@@ -26,6 +27,9 @@ from ..base.exact_note import day, money, note, several
 from ..document.exact_booking_builder import Problem, stand_in
 from .exact_export import ENTRY
 from .exact_export_read_back import ASK_AGAIN, READ_BATCH
+
+# How long what can only be found by a look waits for one.
+LOOK_AGAIN = timedelta(minutes=10)
 
 
 class ExactExport(models.Model):
@@ -139,6 +143,8 @@ class ExactExport(models.Model):
         elif operation and operation._may_still_come():
             # Too early to say that it is not there, or that it is none of these.
             self.next_try = operation._look_again_at()
+        elif not found and not self._was_looked_for(operation._unanswered()):
+            self.next_try = fields.Datetime.now() + LOOK_AGAIN
         elif found:
             self._ask_which(found)
         else:

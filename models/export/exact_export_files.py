@@ -18,9 +18,9 @@ from ..document.exact_booking_builder import Problem
 from .exact_export import DOCUMENT, FILE, FILE_CODES
 
 # The document and its file are sent before the entry.
-_DOCUMENTS = 'documents/Documents'
+DOCUMENTS = 'documents/Documents'
 _ATTACHMENTS = 'documents/DocumentAttachments'
-DOCUMENT_RESOURCES = (_DOCUMENTS, _ATTACHMENTS)
+DOCUMENT_RESOURCES = (DOCUMENTS, _ATTACHMENTS)
 # What of them only Exact tells.
 _LEARNED = ('attachment_refused', 'attachment_kept', 'files_behind')
 # Refusals that are not about one file: the document that it belongs to is not there.
@@ -117,7 +117,7 @@ class ExactExport(models.Model):
                 # The entry is there already: the document says to which it belongs (fact sheet
                 # 4.7), which a processed entry takes, too.
                 body['FinancialTransactionEntryID'] = self.exact_guid
-            guid = wire.as_guid(self._ask(client, *DOCUMENT, _DOCUMENTS, body)['ID'])
+            guid = wire.as_guid(self._ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
         self.document_guid = guid
         self._commit_half()
         return is_new
@@ -292,7 +292,7 @@ class ExactExport(models.Model):
             return
         user_guid = self.division_id.connection_id.sudo().exact_user_guid
         rows = client.get(
-            _DOCUMENTS, select=['ID', 'Subject', 'Creator'],
+            DOCUMENTS, select=['ID', 'Subject', 'Creator'],
             filter=odata.eq('ID', odata.guid(guid)),
         )
         if any(
@@ -307,7 +307,7 @@ class ExactExport(models.Model):
         if relation:
             terms.append(odata.eq('Account', odata.guid(relation)))
         rows = client.get(
-            _DOCUMENTS, select=['ID', 'Subject', 'Created'],
+            DOCUMENTS, select=['ID', 'Subject', 'Created'],
             filter=odata.all_of(*terms),
         )
         guids = [

@@ -23,8 +23,6 @@ LOOK_AFTER = timedelta(minutes=5)
 # General entries have no reference of their own: their text begins with it, which is a longer
 # question.
 TEXTS_AT_ONCE = 20
-# How long what can only be found by a look waits for one.
-LOOK_AGAIN = timedelta(minutes=10)
 # The journals are looked through together with this reading, hourly and at Refresh: it shows which
 # entries were deleted, the journals show which were changed.
 READ_BEFORE = 'deleted'
@@ -138,20 +136,14 @@ class ExactExport(models.Model):
                     odata.one_of(odata.startswith('Description', name) for name in some),
                 )
 
-    def _settle_doubt(self, found):
-        """What Exact was asked for and does not show by its reference is sent again only when a
-        look has shown all that was booked since: its reference may have been rewritten.
+    def _was_looked_for(self, operation):
+        """Whether a look has shown all that was booked since Exact was asked without answer: the
+        reference of the entry may have been rewritten.
+
+        :param operation: by which it was asked, empty if it was not
         """
-        self.ensure_one()
         queue = self.env['exact.export.queue']._of(self.division_id)
-        operation = self._unanswered_posts()
-        if (
-            not found and operation and not operation._may_still_come()
-            and not queue._has_looked(operation.shown_by)
-        ):
-            self.next_try = fields.Datetime.now() + LOOK_AGAIN
-            return
-        super()._settle_doubt(found)
+        return not operation or queue._has_looked(operation.shown_by)
 
     @api.model
     def _look_if_due(self, division, client):

@@ -9,9 +9,8 @@ from ...exact_api import Forbidden, Rejected
 from ..base.exact_error_text import DIVISION_REASONS, describe
 from ..base.exact_note import note
 from .exact_export import LINE, TAKE_OUT
+from .exact_export_files import DOCUMENTS
 from .exact_export_read_back import READ_BATCH
-
-_DOCUMENTS = 'documents/Documents'
 
 
 class ExactOperation(models.Model):
@@ -111,7 +110,7 @@ class ExactExport(models.Model):
         if not self.document_guid:
             return ''
         try:
-            self._ask(client, 'delete', 'document', _DOCUMENTS, key=self.document_guid)
+            self._ask(client, 'delete', 'document', DOCUMENTS, key=self.document_guid)
         except (Rejected, Forbidden) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
                 raise

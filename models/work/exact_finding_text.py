@@ -70,7 +70,7 @@ SENTENCES = {
     'reference_cleaned': _lt("The reference is sent as “%(sent)s”."),
     'reference_duplicate': _lt("%(document)s carries the same number, %(reference)s (%(date)s, %(amount)s). Correct the reference of the one that has it by mistake; or keep both."),
     'same_document': _lt("%(document)s is the same: %(reference)s of %(date)s, %(amount)s. It is booked once. Cancel this one; or keep both, if they are two."),
-    'perhaps_same': _lt("%(document)s may be the same: of the same partner, day and amount (%(date)s, %(amount)s), and one of the two has no number. Cancel the one that is too many; or keep both, if they are two."),
+    'perhaps_same': _lt("%(document)s may be the same: of the same partner, day and amount (%(date)s, %(amount)s), and no number tells them apart. Cancel the one that is too many; or keep both, if they are two."),
     'payment_reference_too_long': _lt("The payment reference “%(text)s” has %(length)s characters; Exact takes %(limit)s."),
     'description_shortened': _lt("A description is shortened to the %(limit)s characters that Exact takes."),
     'number_out_of_range': _lt("The number %(number)s is too large for Exact."),
@@ -141,6 +141,7 @@ SENTENCES = {
     # The e-invoice that a bill came with
     'einvoice_currency': _lt("The e-invoice %(file)s is in %(meant)s, the bill in %(found)s. Correct the bill, or accept the difference."),
     'einvoice_total': _lt("The e-invoice %(file)s comes to %(meant)s, the bill to %(found)s. Correct the bill, or accept the difference."),
+    'einvoice_cents': _lt("The e-invoice %(file)s comes to %(meant)s, the bill to %(found)s: no more than rounding makes."),
     'einvoice_vat': _lt("The e-invoice %(file)s has VAT of %(meant)s, the bill %(found)s. Correct the bill, or accept the difference."),
     'einvoice_category': _lt("The e-invoice %(file)s says %(meant)s of %(amount)s%(lines)s; the bill has %(found)s. Correct the bill, or accept the difference."),
     'einvoice_accepted': _lt("%(user)s accepted on %(date)s that the bill differs from its e-invoice: %(reason)s"),

@@ -1,5 +1,6 @@
 from itertools import count
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
@@ -43,8 +44,14 @@ class ClosedPeriodCase(ExactExportCase):
         )
 
     def sync(self):
-        self.division.action_refresh()
+        begin = fields.Datetime.now()
+        action = self.division.action_refresh()
         self.run_cron('ir_cron_sync')
+        late = self.division.cursor_ids.filtered(
+            lambda cursor: cursor._is_due() or cursor.failure_count
+            or cursor.last_success_at < begin,
+        )
+        self.assertFalse(late, [(one.resource, one.state, one.note) for one in late] + [action])
 
     def work(self):
         self.run_cron('ir_cron_exact_export')

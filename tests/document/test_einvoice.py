@@ -210,7 +210,13 @@ class TestEInvoice(FilesCase):
         data = ubl([('100.00', 'S', '21')], net='100.00', vat='21.01', total='121.01')
         bill = self.with_einvoice([(100, self.tax_in_21)], data)
         self.assertBooked(bill)
-        self.assertEqual(self.codes(bill, 'informs'), ['einvoice_total'])
+        self.assertEqual(self.codes(bill, 'informs'), ['einvoice_cents'])
+        [finding] = bill.exact_export_id.finding_ids
+        self.assertIn("no more than rounding", finding.message)
+        # There is nothing to accept, and that is said.
+        with self.assertRaisesRegex(UserError, "None of these bills waits"):
+            bill.action_exact_accept_difference("It is right.")
+        self.assertFalse(self.env['exact.accepted.difference'].search([('move_id', '=', bill.id)]))
 
     @mute_logger('pypdf._reader')
     def test_rubbish_is_one_sentence_at_most(self):

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 
 from odoo.addons.account_exact.models.administration import exact_call
 from odoo.addons.account_exact.models.export import exact_export_feed
-from odoo.addons.account_exact.models.export.exact_export_look import LOOK_AGAIN
+from odoo.addons.account_exact.models.export.exact_export_doubt import LOOK_AGAIN
 
 from ..common import DIVISION
 from .test_export_look import BILLS, ExactLookCase

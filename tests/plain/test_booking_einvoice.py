@@ -274,6 +274,21 @@ def test_a_tax_that_odoo_does_not_have():
     )
 
 
+def test_the_amount_is_that_of_the_category_though_lines_were_split():
+    """A charge of a line became a line of its own, and its VAT is one that Odoo does not have."""
+    meant = invoice(
+        (D(4000), 'S', D(25), 'Pens'), (D(900), 'S', D(25), 'Paper'),
+        (D(200), 'S', D(25), 'Cleaning'), (D(-200), 'S', D(25), 'Discount'), (D(50), 'S', D(12), 'Tea'),
+    )
+    found = bill(*((amount, NONE) for amount in map(D, (3999, 1, 899, 1, 200, -200, 50))))
+    assert [
+        (one.meant, one.amount, one.name) for one in deviations(meant, found)
+        if one.code == 'category'
+    ] == [
+        (('S', D(25)), D(4900), 'Cleaning, Discount, Pens, Paper'), (('S', D(12)), D(50), 'Tea'),
+    ]
+
+
 def test_vat_where_the_supplier_charges_none():
     assert deviations(
         invoice((D(121), 'E', D(0), 'Course')), bill((D(100), RATE_21)),
