@@ -60,11 +60,11 @@ from .export import (
 )
 from .administration import exact_export_queue, exact_refresh
 from .export import (
+    exact_export_step,
     exact_entry,
     exact_export_alike,
-    exact_export_feed,
     exact_export_journals,
-    exact_export_worker,
+    exact_export_turn,
     exact_export_check,
     exact_export_relation,
     exact_export_files,
@@ -78,6 +78,7 @@ from .export import (
     exact_export_reverse,
     exact_export_recheck,
     exact_export_look,
+    exact_export_feed,
     exact_export_double,
     exact_export_same,
     exact_export_refusal,

@@ -11,7 +11,7 @@ from ...exact_api import Window, finished_at
 from ...exact_api.forecast import USUAL
 from ..base.exact_clock import naive, utcnow
 from ..export.exact_export_send import DOCUMENT_RESOURCES
-from ..export.exact_export_worker import VERIFY_AT
+from ..export.exact_export_turn import VERIFY_AT
 from .exact_call import RESERVES
 from .exact_call_limits import closed_until, left_of
 

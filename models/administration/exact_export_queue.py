@@ -250,7 +250,7 @@ class ExactExport(models.Model):
             ) AS due
           GROUP BY due.id ORDER BY MIN(due.turn), MIN(due.served_at) NULLS FIRST, due.id
             """,
-            due=self._due_now_sql(), look=self._look_due_sql(),
+            due=self._due_now_sql(), look=self.env['exact.export.look'].look_due_sql(),
             steps=self.env['exact.division']._steps_sql(), now=now,
             rested=self.env['exact.export.queue']._rested_sql(now),
         ))
@@ -261,7 +261,10 @@ class ExactExport(models.Model):
         """(state, pending action, number, attempts, which) of what the workers could do now, and
         the divisions that they could look at: it changes with each step that is done.
         """
-        looks = [('look', *row) for row in self.env.execute_query(self._look_due_sql())]
+        looks = [
+            ('look', *row)
+            for row in self.env.execute_query(self.env['exact.export.look'].look_due_sql())
+        ]
         steps = self.env.execute_query(SQL(
             """
             SELECT steps.division_id, COUNT(*) FROM (%(steps)s) AS steps

@@ -98,8 +98,10 @@ def _facts(export, state):
         'state': export.state,
         'pending': export.pending_action or '',
         'is_linked': export.is_linked,
-        'answered': export.pending_action in ASKED_FOR and export._answered_instead(),
-        'is_asked': export.state == 'uncertain' and bool(export._unanswered_posts()),
+        'answered': export.pending_action in ASKED_FOR
+        and export.env['exact.export.change'].answered_instead(export),
+        'is_asked': export.state == 'uncertain'
+        and bool(export.env['exact.export.doubt'].unanswered_posts(export)),
         'is_put_off': bool(export.next_try),
         'keeps_order': export.kind == 'sale' and division.numbering == 'exact',
         'number': export.entry_number_text or '',
@@ -110,7 +112,8 @@ def _facts(export, state):
             for name, meant, found in (export.difference_ids or [])[:3]
         ),
         'blocking': tuple(finding._note() for finding in blocking),
-        'leads_on': state in ('blocked', 'verified', 'changed') and bool(
+        'leads_on': state in ('blocked', 'verified', 'changed')
+        and bool(
             blocking[:1]._label_on_document(),
         ),
         'first': findings[:1]._note(),

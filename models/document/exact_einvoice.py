@@ -63,93 +63,6 @@ class ExactAcceptedDifference(models.Model):
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    def _einvoice_problems(self, built):
-        """What bills say otherwise than the e-invoices that are attached to them.
-
-        :param built: {export: Built} of one division.
-        :return: {export: list of Problem}; exports without any are left out
-        """
-        bills = {
-            export: one for export, one in built.items()
-            if one.booking and one.move.move_type in ('in_invoice', 'in_refund')
-        }
-        if not bills:
-            return {}
-        moves = self.env['account.move'].union(*(one.move for one in bills.values()))
-        received = moves._exact_received()
-        accepted = self.env['exact.accepted.difference'].search([
-            ('move_id', 'in', moves.ids), ('division_id', 'in', self.division_id.ids),
-        ]).grouped('move_id')
-        result = {}
-        for export, one in bills.items():
-            problems = self._deviating(one, received.get(one.move.id, ()))
-            if problems:
-                known = accepted.get(one.move, self.env['exact.accepted.difference'])
-                result[export] = self._as_accepted(problems, known)
-        return result
-
-    @api.model
-    def _deviating(self, one, received):
-        """The problems of one bill: none if it agrees with any of its e-invoices.
-
-        :param one: `Built` of it
-        :param received: of `_exact_received`
-        """
-        unreadable, best = [], None
-        for name, data in _xml_files(received):
-            try:
-                invoice = read(data)
-            except ValueError:
-                unreadable.append(name)
-                continue
-            if invoice is None:
-                continue
-            found = deviations(invoice, _bill(one))
-            rank = (any(not deviation.is_cents for deviation in found), len(found))
-            if best is None or rank < best[0]:
-                best = (rank, name, found)
-        if best:
-            return [self._deviation_problem(best[1], deviation) for deviation in best[2]]
-        if unreadable:
-            return [Problem('einvoice_unreadable', 'informs', {'file': unreadable[0]})]
-        return []
-
-    @api.model
-    def _deviation_problem(self, file, deviation):
-        code, meant, found = deviation.code, deviation.meant, deviation.found
-        params = {'file': file}
-        if code == 'category':
-            params |= {
-                'category': meant[0], 'rate': f'{meant[1]:f}', 'kind': found.kind,
-                'found_rate': f'{found.rate:f}', 'amount': money(deviation.amount),
-                'lines': deviation.name[:_MOST_NAMES],
-            }
-        elif code == 'currency':
-            params |= {'meant': meant, 'found': found}
-        else:
-            params |= {'meant': money(meant), 'found': money(found)}
-        if deviation.is_cents:
-            return Problem('einvoice_cents', 'informs', params)
-        return Problem(f'einvoice_{code}', 'blocks', params)
-
-    @api.model
-    def _as_accepted(self, problems, accepted):
-        """These problems, in nobody's way if a person has accepted just these.
-
-        :param accepted: `exact.accepted.difference` of the document, the latest first
-        """
-        blocking = [problem for problem in problems if problem.severity == 'blocks']
-        keys = [accepted._key(problem.code, problem.params) for problem in blocking]
-        fitting = accepted.filtered(lambda one: all(key in one.differences for key in keys))[:1]
-        if not blocking or not fitting:
-            return problems
-        for problem in blocking:
-            problem.severity = 'informs'
-        return [*problems, Problem('einvoice_accepted', 'informs', {
-            'user': fitting.user_id.name, 'date': moment(fitting.accepted_at),
-            'reason': fitting.reason,
-        })]
-
     def _differing(self):
         """The findings that keep these bills waiting since they differ from their e-invoices.
 
@@ -187,6 +100,97 @@ class ExactExport(models.Model):
                 reason=reason, what=" ".join(findings.mapped('message')),
             ), author_id=self.env.user.partner_id.id)
         self.action_retry()
+
+
+class ExactExportEinvoice(models.AbstractModel):
+    _name = 'exact.export.einvoice'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Bills and Their E-Invoices"
+
+    @api.private
+    def einvoice_problems(self, exports, built):
+        """What bills say otherwise than the e-invoices that are attached to them.
+
+        :param built: {export: Built} of one division.
+        :return: {export: list of Problem}; exports without any are left out
+        """
+        bills = {
+            export: one for export, one in built.items()
+            if one.booking and one.move.move_type in ('in_invoice', 'in_refund')
+        }
+        if not bills:
+            return {}
+        moves = self.env['account.move'].union(*(one.move for one in bills.values()))
+        received = moves._exact_received()
+        accepted = self.env['exact.accepted.difference'].search([
+            ('move_id', 'in', moves.ids), ('division_id', 'in', exports.division_id.ids),
+        ]).grouped('move_id')
+        result = {}
+        for export, one in bills.items():
+            problems = self._deviating(one, received.get(one.move.id, ()))
+            if problems:
+                known = accepted.get(one.move, self.env['exact.accepted.difference'])
+                result[export] = self._as_accepted(problems, known)
+        return result
+
+    def _deviating(self, one, received):
+        """The problems of one bill: none if it agrees with any of its e-invoices.
+
+        :param one: `Built` of it
+        :param received: of `_exact_received`
+        """
+        unreadable, best = [], None
+        for name, data in _xml_files(received):
+            try:
+                invoice = read(data)
+            except ValueError:
+                unreadable.append(name)
+                continue
+            if invoice is None:
+                continue
+            found = deviations(invoice, _bill(one))
+            rank = (any(not deviation.is_cents for deviation in found), len(found))
+            if best is None or rank < best[0]:
+                best = (rank, name, found)
+        if best:
+            return [self._deviation_problem(best[1], deviation) for deviation in best[2]]
+        if unreadable:
+            return [Problem('einvoice_unreadable', 'informs', {'file': unreadable[0]})]
+        return []
+
+    def _deviation_problem(self, file, deviation):
+        code, meant, found = deviation.code, deviation.meant, deviation.found
+        params = {'file': file}
+        if code == 'category':
+            params |= {
+                'category': meant[0], 'rate': f'{meant[1]:f}', 'kind': found.kind,
+                'found_rate': f'{found.rate:f}', 'amount': money(deviation.amount),
+                'lines': deviation.name[:_MOST_NAMES],
+            }
+        elif code == 'currency':
+            params |= {'meant': meant, 'found': found}
+        else:
+            params |= {'meant': money(meant), 'found': money(found)}
+        if deviation.is_cents:
+            return Problem('einvoice_cents', 'informs', params)
+        return Problem(f'einvoice_{code}', 'blocks', params)
+
+    def _as_accepted(self, problems, accepted):
+        """These problems, in nobody's way if a person has accepted just these.
+
+        :param accepted: `exact.accepted.difference` of the document, the latest first
+        """
+        blocking = [problem for problem in problems if problem.severity == 'blocks']
+        keys = [accepted._key(problem.code, problem.params) for problem in blocking]
+        fitting = accepted.filtered(lambda one: all(key in one.differences for key in keys))[:1]
+        if not blocking or not fitting:
+            return problems
+        for problem in blocking:
+            problem.severity = 'informs'
+        return [*problems, Problem('einvoice_accepted', 'informs', {
+            'user': fitting.user_id.name, 'date': moment(fitting.accepted_at),
+            'reason': fitting.reason,
+        })]
 
 
 class AccountMove(models.Model):

@@ -109,9 +109,9 @@ class ExactEntry(models.Model):
         divisions = self.division_id
         result = super().unlink()
         # Gone from Exact, or found to be a document's own: nobody is to look at it any more.
-        self.env['exact.export'].search([
+        self.env['exact.export.alike'].tell_doubles(self.env['exact.export'].search([
             ('division_id', 'in', divisions.ids), ('is_double', '=', True),
-        ])._tell_doubles()
+        ]))
         return result
 
     def _is_of(self, booking):

@@ -217,7 +217,9 @@ class ExactExport(models.Model):
             export.payload = sent.request
             if any(one._changes_entry() for one in operations if one.id > sent.id):
                 # As if the entry had been sent like this.
-                export.payload = as_text(export._body(from_dict(export.booking)))
+                export.payload = as_text(
+                    self.env['exact.export.send'].body(export, from_dict(export.booking))
+                )
 
     def _compute_exact_url(self):
         for export in self:

@@ -27,7 +27,7 @@ class ExactExport(models.Model):
         """
         self._check_may_act()
         # sudo: people read exports, only the engine writes them; rights were checked above.
-        exports_sudo = self._with_the_same_cause().sudo().filtered(
+        exports_sudo = self.env['exact.export.refusal'].with_the_same_cause(self).sudo().filtered(
             lambda export: export.state in ('blocked', 'refused')
             or (export.state == 'sent' and export.has_difference)
             or (export.state in ('ready', 'uncertain', 'sent') and export.next_try)
@@ -36,12 +36,14 @@ class ExactExport(models.Model):
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))
         again._go('check_anew', next_try=False)
         (exports_sudo - again).write({'has_difference': False, 'next_try': False})
-        exports_sudo._doubt_doubles([('id', 'in', exports_sudo.ids)])
+        exports_sudo.env['exact.export.alike'].doubt_doubles([('id', 'in', exports_sudo.ids)])
         # A person who asks need not wait until the worker would try by itself.
         self.env['exact.export.queue'].sudo().search([
             ('division_id', 'in', exports_sudo.division_id.ids),
         ])._try_now()
-        exports_sudo.division_id._rearm_fuses(exports_sudo._resources())
+        exports_sudo.division_id._rearm_fuses(
+            exports_sudo.env['exact.export.send'].resources(exports_sudo),
+        )
         exports_sudo._trigger_worker()
         return True
 
@@ -53,11 +55,12 @@ class ExactExport(models.Model):
         exports_sudo._unsent()._withdraw()
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
         # Exact is not asked for entries that it would keep: a reversal is offered instead.
-        booked -= booked.filtered(
+        change_sudo = exports_sudo.env['exact.export.change']
+        booked -= exports_sudo.env['exact.export.proof'].offer_reversal(booked.filtered(
             lambda export: not (
-                export._operation(*REVERSE)._unanswered() or export._is_being_taken_out()
+                export._operation(*REVERSE)._unanswered() or change_sudo.is_being_taken_out(export)
             ),
-        )._offer_reversal()
+        ))
         booked.write({'pending_action': 'undo', 'next_try': False})
         self._trigger_worker()
 
@@ -114,8 +117,9 @@ class ExactExport(models.Model):
         """Those of which Exact may have files. After an attempt, Exact may have a file whose id
         never came.
         """
+        files = self.env['exact.export.files']
         return self.filtered(
-            lambda export: export.document_guid or export._files_operations()
+            lambda export: export.document_guid or files.files_operations(export)
             or (export.attempt_count and export.division_id.send_documents)
         )
 

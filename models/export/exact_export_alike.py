@@ -21,11 +21,13 @@ from ..base.exact_clock import CLOCKS_DIFFER
 from ..document.exact_booking_builder import stand_in
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportAlike(models.AbstractModel):
+    _name = 'exact.export.alike'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Entries Like a Document's"
 
-    @api.model
-    def _suspects(self, division, bookings):
+    @api.private
+    def suspects(self, division, bookings):
         """Entries of others that may be what these exports book.
 
         :param bookings: {export: Booking}
@@ -36,7 +38,6 @@ class ExactExport(models.Model):
             for export, found in self._graded(division, bookings).items()
         }
 
-    @api.model
     def _graded(self, division, bookings):
         """Entries of others that may be what these exports book, and what they are of it.
 
@@ -47,7 +48,7 @@ class ExactExport(models.Model):
         by_key, by_day, by_move = (
             defaultdict(self.env['exact.entry'].browse) for _index in range(3)
         )
-        exports = self.browse(export.id for export in bookings)
+        exports = self.env['exact.export'].browse(export.id for export in bookings)
         for note in self.env['exact.entry'].search(Domain('division_id', '=', division.id) & (
             Domain('reference_key', 'in', list({
                 bare(booking.your_ref) for booking in bookings.values()
@@ -59,7 +60,7 @@ class ExactExport(models.Model):
             } - {''}))
             & Domain('date', 'in', list({
                 day for export, booking in bookings.items()
-                for day in export._days(booking) if day
+                for day in self._days(export, booking) if day
             }))
         )):
             by_key[note.reference_key] |= note
@@ -71,9 +72,9 @@ class ExactExport(models.Model):
         kinds, made_here = division._journal_kinds(), division._is_made_here()
         result = {}
         for export, booking in bookings.items():
-            apart, move = export._booked_beside(), export.move_id
+            apart, move = self.env['exact.export.doubt'].booked_beside(export), export.move_id
             kept = by_move[move]
-            meant = export._traits(booking)
+            meant = self._traits(export, booking)
             notes = by_key[bare(booking.your_ref)].union(*(
                 by_day[booking.relation, day] for day in meant.days
             ))
@@ -92,38 +93,39 @@ class ExactExport(models.Model):
                 result[export] = graded
         return result
 
-    def _days(self, booking):
+    def _days(self, export, booking):
         """The days that somebody may have dated the document, who typed it."""
-        self.ensure_one()
-        return booking.entry_date, booking.own_date, self.move_id.invoice_date or None
+        export.ensure_one()
+        return booking.entry_date, booking.own_date, export.move_id.invoice_date or None
 
-    def _traits(self, booking):
+    def _traits(self, export, booking):
         """What the document is known by, to be compared with entries of Exact."""
-        self.ensure_one()
-        move = self.move_id
+        export.ensure_one()
+        move = export.move_id
         # The relation is yet to be made, so it can be any.
         of_any = booking.relation == stand_in(move.commercial_partner_id.id)
         return traits_of(
-            booking, () if of_any else (booking.relation,), days=self._days(booking),
+            booking, () if of_any else (booking.relation,), days=self._days(export, booking),
             reference=move._exact_supplier_reference() if booking.kind == 'purchase' else None,
         )
 
-    def _look_for_unnamed(self, division, client):
+    @api.private
+    def look_for_unnamed(self, export, division, client):
         """Read what our own user made when Exact was asked for these, and that nothing names any
         more: somebody may have rewritten it since. The journals are looked through for it, as
         before sending, unless they were since; a further call is made only if there is any.
 
         :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
-        if not self:
+        if not export:
             return {}
         queue = self.env['exact.export.queue']._of(division)
-        asked = self._unanswered_posts()
+        asked = self.env['exact.export.doubt'].unanswered_posts(export)
         if not queue._has_looked(max(asked.mapped('shown_by'))):
-            self._look_through_journals(division, client)
-        return self._read_anew(division, client, lambda: self._unnamed(division))
+            self.env['exact.export.journals'].look_through_journals(division, client)
+        return self._read_anew(division, client, lambda: self._unnamed(export, division))
 
-    def _unnamed(self, division):
+    def _unnamed(self, exports, division):
         """Entries of nobody that may be what Exact was asked for, though their reference does not
         say so: of our user, of that moment, and of the same amount in a journal of the kind.
 
@@ -131,7 +133,7 @@ class ExactExport(models.Model):
         """
         # sudo: who the user of the connection is in Exact, is no secret of its tokens.
         user_guid = division.connection_id.sudo().exact_user_guid
-        asked = self._unanswered_posts()
+        asked = self.env['exact.export.doubt'].unanswered_posts(exports)
         notes = user_guid and self.env['exact.entry'].search([
             ('division_id', '=', division.id), ('creator_guid', '=', user_guid),
             ('created_at', '>=', min(asked.mapped('asked_at')) - CLOCKS_DIFFER),
@@ -140,19 +142,24 @@ class ExactExport(models.Model):
         if not notes:
             return {}
         # What carries the reference of another document is looked up as that one's.
-        named = {key for [key] in self._read_group([
+        named = {key for [key] in exports._read_group([
             ('division_id', '=', division.id),
             ('reference_key', 'in', notes.filtered('reference_key').mapped('reference_key')),
         ], ['reference_key'])}
         kinds = division._journal_kinds()
         result = {}
-        for export in self:
-            booking, apart = from_dict(export.booking), export._booked_beside()
+        for export in exports:
+            booking, apart = (
+                from_dict(export.booking),
+                self.env['exact.export.doubt'].booked_beside(export),
+            )
             found = notes.filtered(
                 lambda note, export=export, booking=booking, apart=apart: (
                     note.exact_guid not in apart
                     and note.reference_key not in named - {export.reference_key}
-                    and export._unanswered_posts()._is_about(note.created_at)
+                    and self.env['exact.export.doubt']
+                    .unanswered_posts(export)
+                    ._is_about(note.created_at)
                     and note._is_in_kind_of(booking, kinds)
                     and note._has_amount_of(booking)
                 ),
@@ -161,16 +168,16 @@ class ExactExport(models.Model):
                 result[export] = found
         return result
 
-    def _look_at_suspects(self, division, client):
+    @api.private
+    def look_at_suspects(self, exports, division, client):
         """Read what others have booked under the references of these exports, as it is by now:
         somebody may have deleted or changed it since it was noted.
 
         :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
-        bookings = {export: from_dict(export.booking) for export in self}
-        return self._read_anew(division, client, lambda: self._suspects(division, bookings))
+        bookings = {export: from_dict(export.booking) for export in exports}
+        return self._read_anew(division, client, lambda: self.suspects(division, bookings))
 
-    @api.model
     def _read_anew(self, division, client, suspects):
         """Read noted entries, and tell which are still what they were noted as.
 
@@ -178,22 +185,22 @@ class ExactExport(models.Model):
         :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
         notes = self.env['exact.entry'].union(*suspects().values())
-        entries = self._read_notes(division, client, notes)
+        entries = self.read_notes(division, client, notes)
         return {
             export: [entries[guid] for guid in found.mapped('exact_guid') if guid in entries]
             for export, found in suspects().items()
         }
 
-    @api.model
-    def _read_notes(self, division, client, notes):
+    @api.private
+    def read_notes(self, division, client, notes):
         """Read noted entries anew; notes of what is gone are dropped.
 
         :return: {GUID: booking.ReadEntry}
         """
         entries = {}
         for guids in odata.batches(notes.mapped('exact_guid')):
-            read = self._read_entries(client, division, guids)
+            read = self.env['exact.export.proof'].read_entries(client, division, guids)
             entries |= {guid: entry for guid, entry in read.items() if entry}
         notes.filtered(lambda note: note.exact_guid not in entries).unlink()
-        self._note_strangers(division, list(entries.values()))
+        self.env['exact.export.journals'].note_strangers(division, list(entries.values()))
         return entries

@@ -1,17 +1,20 @@
 """What of a document a refusal of Exact can be about: the records that a person would mend."""
 
 
-from odoo import models
+from odoo import api, models
 
 from ...booking import from_dict
 from ..document.exact_booking_built import account_name
 from .exact_export_refusal import MAX_CANDIDATES
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportCandidates(models.AbstractModel):
+    _name = 'exact.export.candidates'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: What a Document Can Be Booked On"
 
-    def _candidates(self, part):
+    @api.private
+    def candidates(self, export, part):
         """What this document has of a part of the entry.
 
         :param str part: a key of `catalog.PARTS`.
@@ -19,16 +22,16 @@ class ExactExport(models.Model):
             where the document itself is to be looked at.
         """
         find = getattr(self, f'_candidates_{part}', None) if part else None
-        found = list(dict.fromkeys(find())) if find else []
+        found = list(dict.fromkeys(find(export))) if find else []
         return found if len(found) <= MAX_CANDIDATES else []
 
-    def _candidates_vat_code(self):
-        for line in self.line_ids.filtered('vat_code_id'):
+    def _candidates_vat_code(self, exports):
+        for line in exports.line_ids.filtered('vat_code_id'):
             for tax in line.move_line_id.tax_ids.flatten_taxes_hierarchy():
                 yield ('account.tax', tax.id), tax.display_name, line.vat_code_id.display_name
 
-    def _candidates_gl_account(self):
-        for line in self.line_ids.filtered('gl_account_id'):
+    def _candidates_gl_account(self, exports):
+        for line in exports.line_ids.filtered('gl_account_id'):
             model, _comma, mapping_id = (line.chosen_by or '').partition(',')
             mapping = self.env['exact.account.mapping'].browse(
                 int(mapping_id) if model == 'exact.account.mapping' else [],
@@ -42,63 +45,70 @@ class ExactExport(models.Model):
             if target:
                 yield target, name, line.gl_account_id.display_name
 
-    def _narrowed_by_type(self, candidates):
+    @api.private
+    def narrowed_by_type(self, export, candidates):
         """The accounts that are mapped to a ledger that Exact books itself, if there are any; else
         all.
         """
-        forbidden = self.line_ids.gl_account_id.filtered(
+        forbidden = export.line_ids.gl_account_id.filtered(
             lambda ledger: ledger.gl_type in (20, 22, 24),
         ).mapped('display_name')
         return [row for row in candidates if row[2] in forbidden] or candidates
 
-    def _candidates_journal(self):
-        journal = self.move_id.journal_id
-        yield ('account.journal', journal.id), journal.display_name, self.journal_id.display_name
+    def _candidates_journal(self, export):
+        journal = export.move_id.journal_id
+        yield ('account.journal', journal.id), journal.display_name, export.journal_id.display_name
 
-    def _candidates_division(self):
-        division = self.division_id
+    def _candidates_division(self, export):
+        division = export.division_id
         yield ('exact.division', division.id), division.display_name, division.display_name
 
-    def _candidates_currency(self):
-        if self.booking:
-            division, code = self.division_id, from_dict(self.booking).currency
+    def _candidates_currency(self, export):
+        if export.booking:
+            division, code = export.division_id, from_dict(export.booking).currency
             yield ('exact.division', division.id), division.display_name, code
 
-    def _candidates_payment_term(self):
+    def _candidates_payment_term(self, export):
         """The term of the document, else who could have a condition of its own."""
-        found = list(self._candidates_payment_condition())
-        return found or self._candidates_relation()
+        found = list(self._candidates_payment_condition(export))
+        return found or self._candidates_relation(export)
 
-    def _candidates_payment_condition(self):
-        term = self.move_id.invoice_payment_term_id
+    def _candidates_payment_condition(self, export):
+        term = export.move_id.invoice_payment_term_id
         if term:
-            code = from_dict(self.booking).payment_condition if self.booking else ''
+            code = from_dict(export.booking).payment_condition if export.booking else ''
             yield ('account.payment.term', term.id), term.display_name, code
 
-    def _candidates_relation(self):
-        if self.partner_id:
-            partner = self.partner_id
-            meant = self.relation_id.display_name or partner.display_name
+    def _candidates_relation(self, export):
+        if export.partner_id:
+            partner = export.partner_id
+            meant = export.relation_id.display_name or partner.display_name
             yield ('res.partner', partner.id), partner.display_name, meant
 
-    def _candidates_cost_center(self):
-        return self._candidates_analytic('cost_center_id', self.line_ids.mapped('cost_center'))
+    def _candidates_cost_center(self, export):
+        return self._candidates_analytic(
+            export, 'cost_center_id', export.line_ids.mapped('cost_center')
+        )
 
-    def _candidates_cost_unit(self):
-        return self._candidates_analytic('cost_unit_id', self.line_ids.mapped('cost_unit'))
+    def _candidates_cost_unit(self, export):
+        return self._candidates_analytic(
+            export, 'cost_unit_id', export.line_ids.mapped('cost_unit')
+        )
 
-    def _candidates_project(self):
-        return self._candidates_analytic('project_id', self.line_ids.project_id.mapped('code'))
+    def _candidates_project(self, export):
+        return self._candidates_analytic(
+            export, 'project_id', export.line_ids.project_id.mapped('code')
+        )
 
-    def _candidates_analytic(self, field, codes):
+    def _candidates_analytic(self, exports, field, codes):
         account_ids = {
             int(part)
-            for line in self.line_ids.move_line_id
+            for line in exports.line_ids.move_line_id
             for key in line.analytic_distribution or {}
             for part in key.split(',')
         }
         for mapping in self.env['exact.analytic.mapping'].search([
-            ('division_id', '=', self.division_id.id),
+            ('division_id', '=', exports.division_id.id),
             ('analytic_account_id', 'in', list(account_ids)), (f'{field}.code', 'in', codes),
         ]):
             account = mapping.analytic_account_id

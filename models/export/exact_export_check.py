@@ -14,85 +14,92 @@ from ..document.exact_booking_builder import BookingBuilder, Problem
 from ..document.exact_facts import line_taxes
 from ..mapping.exact_relation_match import RELATION_QUESTIONS
 from .exact_export import ENTRY
-from .exact_export_worker import _MENDED, CHECK_AT_ONCE, CHECK_BATCH
+from .exact_export_step import CHECK_BATCH
+
+# Documents that are checked in one turn: the rest while what is checked is on its way.
+CHECK_AT_ONCE = 1000
+# Findings that block by the rules, but that the engine mends by itself on linked relations.
+_MENDED = {'relation_not_customer', 'relation_not_supplier'}
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportCheck(models.AbstractModel):
+    _name = 'exact.export.check'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Check of Documents"
 
-    @api.model
-    def _check_proposed(self, division):
+    @api.private
+    def check_proposed(self, division):
         """Build the bookings of what is proposed and check them by Exact's own rules.
 
         :return: whether more wait to be checked
         """
-        proposed = self.search([
+        proposed = self.env['exact.export'].search([
             ('division_id', '=', division.id), ('work', '=', 'check'),
         ], order='id', limit=CHECK_AT_ONCE)
         for batch_ids in split_every(CHECK_BATCH, proposed.ids):
-            batch = self.browse(batch_ids).try_lock_for_update().filtered(
+            batch = self.env['exact.export'].browse(batch_ids).try_lock_for_update().filtered(
                 lambda export: export.state == 'proposed',
             )
-            batch._each_by_itself(
+            self._each_by_itself(
                 # While exports are done one by one, people may withdraw some of them.
-                lambda exports: exports.filtered(
+                batch, lambda exports: self._check(exports.filtered(
                     lambda export: export.state == 'proposed',
-                )._check(division),
-                lambda export, error: export._check_failed(error),
+                ), division),
+                self._check_failed,
             )
             if not self._commit():
                 return True
         return len(proposed) == CHECK_AT_ONCE
 
-    def _check_failed(self, error):
-        self._set_findings([self._unexpected(error)])
-        self._log_attempt('check', 'refused', self.finding_ids[:1]._note())
-        self._go('check_blocked')
+    def _check_failed(self, export, error):
+        export._set_findings([self._unexpected(error)])
+        export._log_attempt('check', 'refused', export.finding_ids[:1]._note())
+        export._go('check_blocked')
 
-    def _check(self, division):
+    def _check(self, exports, division):
         """Check exports of one division; each ends `ready` or `blocked`, or `uncertain` where Exact
         may have the entry already.
         """
-        moves = self.move_id
+        moves = exports.move_id
         builder = BookingBuilder(division, moves, link=True)
-        built = {export: builder.build(export.move_id, export._chosen()) for export in self}
+        built = {export: builder.build(export.move_id, export._chosen()) for export in exports}
         facts = division._booking_facts(builder, list(built.values()))
-        suspects = self._suspects(division, {
+        suspects = self.env['exact.export.alike'].suspects(division, {
             export: one.booking for export, one in built.items() if one.booking
         })
-        ids = self._ids_in_exact(division, built.values())
-        deviating = self._einvoice_problems(built)
-        self._take_over_doubts()
-        all_problems, others_now = {}, self.browse()
+        ids = self.ids_in_exact(division, built.values())
+        deviating = self.env['exact.export.einvoice'].einvoice_problems(exports, built)
+        self._take_over_doubts(exports)
+        all_problems, others_now = {}, exports.browse()
         for export, one in built.items():
             before = export.fingerprint
-            problems = export._problems(division, one, facts) + deviating.get(export, [])
+            problems = self.problems(division, one, facts) + deviating.get(export, [])
             blocked = any(problem.severity == 'blocks' for problem in problems)
             # What somebody else may have booked, or we ourselves when Exact was asked before, is
             # looked at before anything is sent.
-            doubtful = export in suspects or export._asked_for()
+            doubtful = export in suspects or self.env['exact.export.doubt'].asked_for(export)
             event = 'check_in_doubt' if doubtful else 'check_passed'
             export._go(
                 'check_blocked' if blocked else event,
                 name=export.move_id.name, next_try=False,
-                **(export._booking_values(one, ids) if one.booking else {}),
+                **(self.booking_values(one, ids) if one.booking else {}),
             )
             all_problems[export] = problems
             if before and before != export.fingerprint:
                 others_now |= export
-        self._set_all_findings(all_problems)
-        self._keep_lines(built, ids)
+        exports._set_all_findings(all_problems)
+        self.keep_lines(exports, built, ids)
         if others_now:
             others_now._release_same()
-        self.filtered(lambda export: export.state == 'ready')._hold_with_refused(division)
+        self._hold_with_refused(exports.filtered(lambda export: export.state == 'ready'), division)
 
-    def _take_over_doubts(self):
+    def _take_over_doubts(self, exports):
         """Remember for which of these documents an earlier export has asked Exact, with an outcome
         that nobody has looked up: whoever withdraws it and exports anew has asked before, too.
         """
-        before = self.move_id.exact_export_ids - self
-        mine = {(export.move_id, export.division_id): export for export in self}
-        for operation in before._asked_for():
+        before = exports.move_id.exact_export_ids - exports
+        mine = {(export.move_id, export.division_id): export for export in exports}
+        for operation in self.env['exact.export.doubt'].asked_for(before):
             earlier = before.browse(operation.res_id)
             export = mine.get((earlier.move_id, earlier.division_id))
             if export and not export._operation(*ENTRY):
@@ -101,8 +108,8 @@ class ExactExport(models.Model):
                 # That attempt counts: the next is not the first.
                 export.attempt_count = max(export.attempt_count, 1)
 
-    @api.model
-    def _problems(self, division, one, facts):
+    @api.private
+    def problems(self, division, one, facts):
         """All findings on a built document, those of the build and those of the rules.
 
         :rtype: list[Problem]
@@ -137,11 +144,10 @@ class ExactExport(models.Model):
             problems.append(Problem(
                 finding.code, severity,
                 {key: str(value) for key, value in finding.params.items()},
-                self._target(one, finding, lines.get(finding.line)),
+                self._target(division, one, finding, lines.get(finding.line)),
             ))
         return problems
 
-    @api.model
     def _said_already(self, code, known):
         """Whether a finding only repeats, in Exact's terms, what the build said in Odoo's."""
         causes = {
@@ -159,8 +165,7 @@ class ExactExport(models.Model):
         }
         return bool(causes.get(code, set()) & known)
 
-    @api.model
-    def _target(self, one, finding, line_id):
+    def _target(self, division, one, finding, line_id):
         """The record that a person has to mend for a finding of the rules."""
         move = one.move
         line = self.env['account.move.line'].browse(line_id or [])
@@ -176,13 +181,13 @@ class ExactExport(models.Model):
         if code == 'period_closed':
             return one.closed_period
         if code.startswith(('period_', 'currency_')):
-            return ('exact.division', self.division_id.id) if self.division_id else None
+            return ('exact.division', division.id)
         if code == 'payment_condition_unknown':
             return ('account.payment.term', move.invoice_payment_term_id.id)
         return None
 
-    @api.model
-    def _booking_values(self, one, ids):
+    @api.private
+    def booking_values(self, one, ids):
         """What an export keeps of a built booking.
 
         :param dict ids: of `_ids_in_exact`
@@ -199,13 +204,14 @@ class ExactExport(models.Model):
             'relation_id': ids['exact.relation'].get(booking.relation),
         }
 
-    def _keep_lines(self, built, ids):
+    @api.private
+    def keep_lines(self, exports, built, ids):
         """Keep the lines of the bookings, for people to read.
 
         :param built: {export: Built}
         :param dict ids: of `_ids_in_exact`
         """
-        self.env['exact.export.line'].search([('export_id', 'in', self.ids)]).unlink()
+        self.env['exact.export.line'].search([('export_id', 'in', exports.ids)]).unlink()
         self.env['exact.export.line'].create([
             {
                 'export_id': export.id,
@@ -225,8 +231,8 @@ class ExactExport(models.Model):
             for position, line in enumerate(one.booking.lines)
         ])
 
-    @api.model
-    def _ids_in_exact(self, division, built):
+    @api.private
+    def ids_in_exact(self, division, built):
         """Ids of the master data that bookings name, in a query per kind of it.
 
         :param built: `Built` of one division

@@ -15,14 +15,13 @@ class ExactDivision(models.Model):
     def _on_deleted(self, entity_type, guids):
         result = super()._on_deleted(entity_type, guids)
         if entity_type == TRANSACTION_LINES:
-            self.env['exact.export']._deleted_in_exact(self, set(guids))
+            self.env['exact.export.journals']._deleted_in_exact(self, set(guids))
         return result
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportJournals(models.AbstractModel):
+    _inherit = 'exact.export.journals'
 
-    @api.model
     def _deleted_in_exact(self, division, line_guids):
         """Ledger lines were deleted in Exact: the worker looks whether their entries still are
         there, for an edit may give an entry other lines.
@@ -42,13 +41,14 @@ class ExactExport(models.Model):
         if set(line_guids) - set(lines.mapped('exact_guid')):
             # The lines may be of entries that people were asked about, and told to delete.
             self._ask_anew(division)
-            self._doubt_doubles([('division_id', '=', division.id)])
+            self.env['exact.export.alike'].doubt_doubles([('division_id', '=', division.id)])
 
-    def _gone(self):
+    @api.private
+    def gone(self, export):
         """Somebody deleted the entry in Exact."""
-        self.operation_ids._go('ended')
-        self._go('gone_from_exact', pending_action=False, has_difference=False)
-        self._set_findings([Problem('deleted_in_exact', 'warns')])
-        self.move_id._message_log(body=self.env._(
-            "Somebody deleted entry %s in Exact.", self.entry_number,
+        export.operation_ids._go('ended')
+        export._go('gone_from_exact', pending_action=False, has_difference=False)
+        export._set_findings([Problem('deleted_in_exact', 'warns')])
+        export.move_id._message_log(body=self.env._(
+            "Somebody deleted entry %s in Exact.", export.entry_number,
         ))

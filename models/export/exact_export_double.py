@@ -20,62 +20,69 @@ class ExactExport(models.Model):
         """Say that the two entries, which seem to book one document twice, are of two documents."""
         self._check_may_act()
         # sudo: people ask, only the engine writes exports.
-        for export, entries in self.sudo()._doubles().items():
+        exports_sudo = self.sudo()
+        alike_sudo = exports_sudo.env['exact.export.alike']
+        for export, entries in alike_sudo.doubles(exports_sudo).items():
             export._choose(export._chosen().beside(entries=entries.mapped('exact_guid')))
             export.move_id._message_log(body=self.env._(
                 "%(user)s keeps both in Exact: entry %(number)s of this document, and %(entries)s.",
                 user=self.env.user.name, number=export.entry_number,
-                entries=self._entries_text(entries),
+                entries=alike_sudo.entries_text(entries),
             ))
-        self.sudo()._tell_doubles()
+        alike_sudo.tell_doubles(exports_sudo)
         return True
 
-    @api.model
-    def _entries_text(self, entries):
+
+class ExactExportAlike(models.AbstractModel):
+    _inherit = 'exact.export.alike'
+
+    @api.private
+    def entries_text(self, entries):
+        """Entries of Exact as a person would name them."""
         return "; ".join(entry.display_name for entry in entries)
 
-    def _doubles(self):
+    @api.private
+    def doubles(self, exports):
         """Entries of others that book the documents of these exports once more.
 
         :return: {export: exact.entry}; exports without any are left out
         """
-        booked = self.filtered(
+        booked = exports.filtered(
             lambda export: export.state in BOOKED_STATES and export.reference_key,
         )
         result = {}
         for division, exports in booked.grouped('division_id').items():
-            exports = exports._perhaps_noted(division)
+            exports = self._perhaps_noted(exports, division)
             exports.fetch(['booking'])
             bookings = {export: from_dict(export.booking) for export in exports}
             for export, graded in self._graded(division, bookings).items():
                 entries = self.env['exact.entry'].union(*(
                     entry for entry, one in graded.items()
-                    if export._is_once_more(bookings[export], entry, one)
+                    if self._is_once_more(bookings[export], entry, one)
                 ))
                 if entries:
                     result[export] = entries
         return result
 
-    def _perhaps_noted(self, division):
+    def _perhaps_noted(self, exports, division):
         """The exports whose number, or whose relation and day, an entry of others carries."""
         note_model = self.env['exact.entry']
         keys = {key for [key] in note_model._read_group([
             ('division_id', '=', division.id),
-            ('reference_key', 'in', self.mapped('reference_key')),
+            ('reference_key', 'in', exports.mapped('reference_key')),
         ], ['reference_key'])}
         days = {
             (note.relation_guid, note.date) for note in note_model.search_fetch([
                 ('division_id', '=', division.id),
-                ('relation_guid', 'in', self.relation_id.mapped('exact_guid')),
-                ('date', 'in', self.move_id.mapped('invoice_date')),
+                ('relation_guid', 'in', exports.relation_id.mapped('exact_guid')),
+                ('date', 'in', exports.move_id.mapped('invoice_date')),
             ], ['relation_guid', 'date'])
         }
-        return self.filtered(
+        return exports.filtered(
             lambda export: export.reference_key in keys
             or (export.relation_id.exact_guid, export.move_id.invoice_date) in days,
         )
 
-    @api.model
     def _is_once_more(self, booking, entry, graded):
         """Whether an entry books once more what the export has booked.
 
@@ -85,13 +92,14 @@ class ExactExport(models.Model):
             return entry._has_amount_of(booking) and not entry._is_reversal_of(booking)
         return graded.what == DOUBLE or graded == (ASK, 'unnamed')
 
-    def _tell_doubles(self):
+    @api.private
+    def tell_doubles(self, exports):
         """Add a finding to the exports that have another entry in Exact, and remove it from those
         that no longer have one.
         """
-        doubles = self._doubles()
-        told = self.filtered('is_double')
-        for export in self & (told | self.browse(export.id for export in doubles)):
+        doubles = self.doubles(exports)
+        told = exports.filtered('is_double')
+        for export in exports & (told | exports.browse(export.id for export in doubles)):
             export.finding_ids.filtered(lambda finding: finding.code == 'booked_twice').unlink()
             entries = doubles.get(export)
             if not entries:
@@ -108,10 +116,10 @@ class ExactExport(models.Model):
                     lambda finding: finding.code == 'booked_twice',
                 ).message)
 
-    @api.model
-    def _doubt_doubles(self, domain):
+    @api.private
+    def doubt_doubles(self, domain):
         """Have it looked up whether Exact still has booked exports twice."""
-        exports = self.search([
+        exports = self.env['exact.export'].search([
             ('is_double', '=', True), ('state', 'in', BOOKED_STATES), *domain,
         ])
         if exports:

@@ -144,11 +144,11 @@ class ExactExportQueue(models.Model):
         self.write({'older_position': False, 'older_until': False})
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportLook(models.AbstractModel):
+    _inherit = 'exact.export.look'
 
-    @api.model
-    def _read_changes(self, division, client):
+    @api.private
+    def read_changes(self, division, client):
         """See what changed in Exact's ledger since the last time.
 
         The first page is asked for as everything is that documents need. The others take no more
@@ -159,7 +159,7 @@ class ExactExport(models.Model):
             to be read back; the moment is None if the present was reached
         """
         queue = self.env['exact.export.queue']._of(division)
-        wanted, started = self._look_from(division), time.monotonic()
+        wanted, started = self.env['exact.export.journals'].look_from(division), time.monotonic()
         try:
             queue._begin(client, wanted)
             entries, more = self._see_page(division, client, queue)
@@ -182,7 +182,6 @@ class ExactExport(models.Model):
             return entries, ceil(error.retry_at)
         return entries, None
 
-    @api.model
     def _see_pages(self, division, client, queue, more, wanted):
         """See what changed lately, then what changed before the first look.
 
@@ -197,7 +196,6 @@ class ExactExport(models.Model):
             found, more = self._see_page(division, client, queue, is_older=True)
             yield found
 
-    @api.model
     def _see_page(self, division, client, queue, *, is_older=False):
         """See the next page, and keep its position with what it shows.
 
@@ -211,8 +209,8 @@ class ExactExport(models.Model):
         )
         page = feed.take(rows, position, more=more, now=utcnow())
         # What was linked during the call is ours to `_see`.
-        self._commit_half()
-        entries = self._see(division, client, page.rows)
+        self.env['exact.export']._commit_half()
+        entries = self.env['exact.export.journals'].see(division, client, page.rows)
         queue[name] = str(page.position)
         if is_older and (not more or page.position >= int(queue.older_until)):
             queue._end_older()

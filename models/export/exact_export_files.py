@@ -27,12 +27,15 @@ _LEARNED = ('attachment_refused', 'attachment_kept', 'files_behind')
 _NOT_THE_FILE = {'invalid_reference', 'division_not_accessible'}
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportFiles(models.AbstractModel):
+    _name = 'exact.export.files'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Files of Documents"
 
     # === BRINGING === #
 
-    def _ensure_document(self, client, booking):
+    @api.private
+    def ensure_document(self, export, client, booking):
         """Let Exact have the files of the document as they are now, each once.
 
         Each upload keeps which state of a file it was (`version`) and what the file is called
@@ -40,30 +43,31 @@ class ExactExport(models.Model):
 
         :return: GUID of the document in Exact; '' without files.
         """
-        if not self.division_id.send_documents:
+        if not export.division_id.send_documents:
             # Files were switched off. What Exact took before that, answered or not, stays ours.
-            if self._operation(*DOCUMENT)._unanswered() and not self.document_guid:
-                self._commit_half()
-                self.document_guid = self._lost_document(client)
-            return self.document_guid or ''
-        if self._has_printed_page():
-            return self.document_guid
-        files, problems = self._files()
-        self._tell_files(problems)
-        if not files and not self.document_guid:
+            if export._operation(*DOCUMENT)._unanswered() and not export.document_guid:
+                export._commit_half()
+                export.document_guid = self.lost_document(export, client)
+            return export.document_guid or ''
+        if self._has_printed_page(export):
+            return export.document_guid
+        files, problems = self._files(export)
+        self._tell_files(export, problems)
+        if not files and not export.document_guid:
             return ''
-        self._commit_half()
-        is_new = not self.document_guid and self._create_document(client, booking)
-        known = {} if is_new else self._known_attachments(client)
-        self._tell_files(problems + self._bring_files(client, files, known))
-        return self.document_guid
+        export._commit_half()
+        is_new = not export.document_guid and self._create_document(export, client, booking)
+        known = {} if is_new else self._known_attachments(export, client)
+        self._tell_files(export, problems + self._bring_files(export, client, files, known))
+        return export.document_guid
 
-    def _bring_changed_files(self, client, booking):
+    @api.private
+    def bring_changed_files(self, export, client, booking):
         """Bring the files to Exact as they are now, after the entry was booked. The entry is right
         already, so a problem with the files becomes a finding and stops nothing.
         """
         try:
-            self._ensure_document(client, booking)
+            self.ensure_document(export, client, booking)
         except (Rejected, Forbidden, NotFound) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
                 raise
@@ -73,28 +77,28 @@ class ExactExport(models.Model):
             message = str(error)
         else:
             return
-        self._tell_files([Problem('files_behind', 'warns', {'message': message})])
+        self._tell_files(export, [Problem('files_behind', 'warns', {'message': message})])
 
-    def _tell_files(self, problems):
+    def _tell_files(self, export, problems):
         """Replace what is said of the files of this document."""
         self.env['exact.finding'].search([
-            ('export_id', '=', self.id), ('code', 'in', FILE_CODES),
+            ('export_id', '=', export.id), ('code', 'in', FILE_CODES),
         ]).unlink()
-        self._add_findings({self: problems})
+        export._add_findings({export: problems})
 
-    def _create_document(self, client, booking):
+    def _create_document(self, export, client, booking):
         """Make the document in Exact that the files belong to, or find that of a lost answer.
 
         :return: whether it is new
         """
-        division = self.division_id
+        division = export.division_id
         # Subject: what a person looks for in Exact; with the relation it is also our key.
-        subject = self.move_id.name
+        subject = export.move_id.name
         guid = ''
         relation = self._document_relation(booking)
-        operation = self._operation(*DOCUMENT)._to_look_up()
+        operation = export._operation(*DOCUMENT)._to_look_up()
         if operation:
-            guid = self._find_remote_document(client, subject, relation)
+            guid = self._find_remote_document(export, client, subject, relation)
             if guid:
                 operation._go('found', exact_guid=guid)
             elif operation._may_still_come():
@@ -113,21 +117,21 @@ class ExactExport(models.Model):
             }
             if relation:
                 body['Account'] = relation
-            if self.exact_guid:
+            if export.exact_guid:
                 # The entry is there already: the document says to which it belongs (fact sheet
                 # 4.7), which a processed entry takes, too.
-                body['FinancialTransactionEntryID'] = self.exact_guid
-            guid = wire.as_guid(self._ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
-        self.document_guid = guid
-        self._commit_half()
+                body['FinancialTransactionEntryID'] = export.exact_guid
+            guid = wire.as_guid(export._ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
+        export.document_guid = guid
+        export._commit_half()
         return is_new
 
-    def _known_attachments(self, client):
+    def _known_attachments(self, export, client):
         """Files that the document has in Exact, by their names.
 
         :return: {name: GUID}
         """
-        uploads = self._uploads()
+        uploads = self._uploads(export)
         known = {
             name: upload.exact_guid for name, upload in uploads.items() if upload.exact_guid
         }
@@ -135,7 +139,7 @@ class ExactExport(models.Model):
         if unanswered or not uploads:
             rows = client.get(
                 _ATTACHMENTS, select=['ID', 'FileName'],
-                filter=odata.eq('Document', odata.guid(self.document_guid)),
+                filter=odata.eq('Document', odata.guid(export.document_guid)),
             )
             known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
         for upload in unanswered:
@@ -148,50 +152,51 @@ class ExactExport(models.Model):
                 upload._go('not_shown')
         return known
 
-    def _uploads(self):
+    def _uploads(self, exports):
         """What Exact was asked to keep as files of the document, and was not taken off since.
 
         :return: {name in Exact: `exact.operation`}
         """
         return {
             operation.part.removeprefix(FILE): operation
-            for operation in self._operations('upload', FILE)
+            for operation in exports._operations('upload', FILE)
         }
 
-    def _files_operations(self):
+    @api.private
+    def files_operations(self, export):
         """The operations on the document and its files.
 
         :rtype: `exact.operation`
         """
-        return self.operation_ids.filtered(
+        return export.operation_ids.filtered(
             lambda operation: operation.state != 'over'
             and (operation.part == 'document' or operation.part.startswith(FILE)),
         )
 
-    def _bring_files(self, client, files, known):
+    def _bring_files(self, export, client, files, known):
         """Let the document in Exact have these files as they are now.
 
         :param files: of `_files`
         :param known: {name: GUID} of what it has; what others have put there is theirs
         :return: problems with single files
         """
-        uploads, problems = self._uploads(), []
+        uploads, problems = self._uploads(export), []
         for name, _raw, version in files:
             if not uploads and name in known:
                 # Of a document that was looked up only its files are known: they count as sent.
-                self._keep_upload(name, version, known[name])
-        uploads = uploads or self._uploads()
+                self._keep_upload(export, name, version, known[name])
+        uploads = uploads or self._uploads(export)
         wanted = {name for name, _raw, _version in files}
         for name in [name for name, upload in uploads.items() if upload.title not in wanted]:
             # Taken off the document since.
-            problems += self._take_off(client, uploads, known, name)
+            problems += self._take_off(export, client, uploads, known, name)
         for title, raw, version in files:
             mine = [name for name, upload in uploads.items() if upload.title == title]
             same = next((name for name in mine if uploads[name].version == version), '')
             for name in mine:
                 if name != same:
                     # Exact's attachments cannot be changed, only made anew.
-                    problems += self._take_off(client, uploads, known, name)
+                    problems += self._take_off(export, client, uploads, known, name)
             if same and same in known:
                 continue
             if same and uploads[same].state == 'refused':
@@ -199,9 +204,9 @@ class ExactExport(models.Model):
                 continue
             name = same or free_name(title, {*uploads, *known})
             try:
-                self._ask(
+                export._ask(
                     client, 'upload', f'{FILE}{name}', _ATTACHMENTS, {
-                        'Document': self.document_guid, 'FileName': name,
+                        'Document': export.document_guid, 'FileName': name,
                         'Attachment': self._encoded(raw),
                     }, title=title, version=version,
                 )
@@ -211,35 +216,35 @@ class ExactExport(models.Model):
                     or not _NOT_THE_FILE.isdisjoint(error.kinds)
                 ):
                     # It says nothing of the file, which is asked for again.
-                    self._operation('upload', f'{FILE}{name}')._go('ended')
-                    self._commit_half()
+                    export._operation('upload', f'{FILE}{name}')._go('ended')
+                    export._commit_half()
                     raise
                 # One file that Exact does not take keeps no entry from being booked; and it is
                 # not asked again for the same file.
                 problems.append(self._refused_file(title, "\n".join(error.messages)))
-            uploads = self._uploads()
-            self._commit_half()
+            uploads = self._uploads(export)
+            export._commit_half()
         return problems
 
-    def _keep_upload(self, name, version, guid):
+    def _keep_upload(self, export, name, version, guid):
         """Remember a file that Exact has, though nothing is known of how it came."""
         self.env['exact.operation'].create({
-            'division_id': self.division_id.id, 'res_model': self._name, 'res_id': self.id,
+            'division_id': export.division_id.id, 'res_model': export._name, 'res_id': export.id,
             'verb': 'upload', 'part': f'{FILE}{name}', 'state': 'done', 'exact_guid': guid,
             'title': name, 'version': version, 'resource': _ATTACHMENTS,
         })
 
-    def _take_off(self, client, uploads, known, name):
+    def _take_off(self, export, client, uploads, known, name):
         """Delete a file in Exact that is out of date.
 
         :param uploads: of `_uploads`; the file goes from them, unless Exact keeps it
         :return: problems
         """
-        deletion = self._operation('delete', f'{FILE}{name}')
+        deletion = export._operation('delete', f'{FILE}{name}')
         message = deletion.state == 'refused' and deletion.answer
         if name in known and not message:
             try:
-                self._ask(
+                export._ask(
                     client, 'delete', f'{FILE}{name}', _ATTACHMENTS, key=known[name],
                 )
             except (Rejected, Forbidden) as error:
@@ -248,17 +253,15 @@ class ExactExport(models.Model):
                 message = describe(error)
         if message:
             return [Problem('attachment_kept', 'warns', {'name': name, 'message': message})]
-        (self._operation('delete', f'{FILE}{name}') | uploads.pop(name))._go('ended')
+        (export._operation('delete', f'{FILE}{name}') | uploads.pop(name))._go('ended')
         known.pop(name, None)
         return []
 
-    @api.model
     def _refused_file(self, name, words):
         return Problem('attachment_refused', 'informs', {
             'name': name, 'words': " ".join((words or '').splitlines()),
         })
 
-    @api.model
     def _document_relation(self, booking):
         """Whose document it is: the relation of the entry, or the one that its lines name."""
         named = {line.relation for line in booking.lines} - {''}
@@ -266,43 +269,45 @@ class ExactExport(models.Model):
 
     # === WHAT EXACT HAS === #
 
-    def _lost_document(self, client):
+    @api.private
+    def lost_document(self, export, client):
         """A document that came into Exact without our learning its id, before it was withdrawn.
 
         Only one of our relation, made since the export was asked for: any other is somebody else's.
 
         :return: its GUID, '' if there is none
         """
-        relation = self.relation_id.exact_guid
-        may_be_there = self._files_operations() or (
-            self.attempt_count and self.division_id.send_documents
+        relation = export.relation_id.exact_guid
+        may_be_there = self.files_operations(export) or (
+            export.attempt_count and export.division_id.send_documents
         )
         if not may_be_there or not relation:
             return ''
         return self._find_remote_document(
-            client, self.name, relation, since=self.create_date - timedelta(minutes=5),
+            export, client, export.name, relation, since=export.create_date - timedelta(minutes=5),
         )
 
-    def _learn_document(self, client):
+    @api.private
+    def learn_document(self, export, client):
         """Learn which document belongs to an entry that was looked up. The document that Exact's
         entry names is ours if it bears our number and our user made it, else it is somebody else's.
         """
-        guid = json.loads(self.read_back or '{}').get('document')
-        if not guid or self.document_guid or self.is_linked:
+        guid = json.loads(export.read_back or '{}').get('document')
+        if not guid or export.document_guid or export.is_linked:
             return
-        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        user_guid = export.division_id.connection_id.sudo().exact_user_guid
         rows = client.get(
             DOCUMENTS, select=['ID', 'Subject', 'Creator'],
             filter=odata.eq('ID', odata.guid(guid)),
         )
         if any(
-            wire.as_text(row['Subject']) == self.name
+            wire.as_text(row['Subject']) == export.name
             and (not user_guid or wire.as_guid(row['Creator']) == user_guid)
             for row in rows
         ):
-            self.document_guid = guid
+            export.document_guid = guid
 
-    def _find_remote_document(self, client, subject, relation, since=None):
+    def _find_remote_document(self, export, client, subject, relation, since=None):
         terms = [odata.eq('Subject', subject)]
         if relation:
             terms.append(odata.eq('Account', odata.guid(relation)))
@@ -315,20 +320,20 @@ class ExactExport(models.Model):
             if since is None or wire.as_utc(row['Created']).replace(tzinfo=None) >= since
         ]
         # An entry that stays in Exact keeps the document of its own export.
-        taken = set(self.search([
-            ('document_guid', 'in', guids), ('id', '!=', self.id),
+        taken = set(export.search([
+            ('document_guid', 'in', guids), ('id', '!=', export.id),
         ]).mapped('document_guid'))
         return next((guid for guid in reversed(guids) if guid not in taken), '')
 
     # === THE FILES THEMSELVES === #
 
-    def _files(self):
+    def _files(self, exports):
         """Files that travel with the document, and what is said of those that do not.
 
         :return: ([(file name, content, what tells its states apart)], problems)
         """
         files, problems, names = [], [], []
-        for file in self.move_id._exact_files():
+        for file in exports.move_id._exact_files():
             # Name and content are enough to tell.
             file = File(*file)
             title, why = wire.file_name(file.name or ''), file.why_left_out
@@ -340,35 +345,36 @@ class ExactExport(models.Model):
                 continue
             # Exact's attachments are told apart by their names: two scans may share one.
             names.append(free_name(title, names))
-            files.append((names[-1], file.raw, self._version(file)))
+            files.append((names[-1], file.raw, self._version(exports, file)))
         return files, problems
 
-    def _version(self, file):
+    def _version(self, export, file):
         # A page that is printed again differs in its bytes, though not in what it shows.
-        return self.fingerprint if self.kind == 'sale' else hashlib.sha256(file.raw).hexdigest()
+        return export.fingerprint if export.kind == 'sale' else hashlib.sha256(file.raw).hexdigest()
 
-    def _has_printed_page(self):
+    def _has_printed_page(self, export):
         """Whether Exact has the page of a sale as it would be printed now: it is not printed to
         find that out.
         """
-        uploads = self._uploads().values()
-        return bool(self.kind == 'sale' and self.document_guid and uploads) and all(
-            upload.version == self.fingerprint and upload.state in ('answered', 'done', 'refused')
+        uploads = self._uploads(export).values()
+        return bool(export.kind == 'sale' and export.document_guid and uploads) and all(
+            upload.version == export.fingerprint and upload.state in ('answered', 'done', 'refused')
             for upload in uploads
         )
 
-    def _files_differ(self):
+    @api.private
+    def files_differ(self, exports):
         """Whether the files in Exact differ from those of the document. The printed page of a sale
         does not count: it is sent with its entry.
         """
-        if self.kind == 'sale' or self.is_linked or not self.division_id.send_documents:
+        if exports.kind == 'sale' or exports.is_linked or not exports.division_id.send_documents:
             return False
         there = {
-            (upload.title, upload.version) for name, upload in self._uploads().items()
-            if self._operation('delete', f'{FILE}{name}').state != 'refused'
+            (upload.title, upload.version) for name, upload in self._uploads(exports).items()
+            if exports._operation('delete', f'{FILE}{name}').state != 'refused'
         }
-        files, problems = self._files()
-        told = self.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)
+        files, problems = self._files(exports)
+        told = exports.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)
         return there != {(name, version) for name, _raw, version in files} or (
             {(problem.code, problem.params['name']) for problem in problems} != {
                 (finding.code, finding.params.get('name')) for finding in told
@@ -376,6 +382,5 @@ class ExactExport(models.Model):
             }
         )
 
-    @api.model
     def _encoded(self, raw):
         return base64.b64encode(raw).decode('ascii')

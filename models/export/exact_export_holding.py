@@ -17,35 +17,39 @@ from ..document.exact_booking_builder import Problem
 _LEDGER_KINDS = ('general', 'bank', 'cash')
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportCheck(models.AbstractModel):
+    _inherit = 'exact.export.check'
 
     # === WHAT DOCUMENTS HAVE IN COMMON === #
 
-    def _parts(self):
+    def _parts(self, exports):
         """The parts of these exports that others may share, as `booking.holding` defines them.
 
         :return: {export: frozenset of `Part`}; those that are not built yet have none.
         """
         return {
-            export: export._own_parts() if export.booking else frozenset() for export in self
+            export: self._own_parts(export) if export.booking else frozenset() for export in exports
         }
 
-    def _own_parts(self):
-        move = self.move_id
+    def _own_parts(self, exports):
+        move = exports.move_id
         journal = f'account.journal,{move.journal_id.id}'
         lines = []
-        for line in self.line_ids.sorted('sequence'):
+        for line in exports.line_ids.sorted('sequence'):
             taxes = [
                 f'account.tax,{tax.id}'
                 for tax in line.move_line_id.tax_ids.flatten_taxes_hierarchy()
                 if tax.amount_type != 'fixed'
             ]
-            lines.append({
-                'gl_account': [self._ledger_source(line)], 'vat_code': taxes, 'vat_amount': taxes,
-            })
-        booking = from_dict(self.booking)
-        relation = self.relation_id
+            lines.append(
+                {
+                    'gl_account': [self._ledger_source(exports, line)],
+                    'vat_code': taxes,
+                    'vat_amount': taxes,
+                }
+            )
+        booking = from_dict(exports.booking)
+        relation = exports.relation_id
         condition = {
             'sale': relation.payment_condition_sale,
             'purchase': relation.payment_condition_purchase,
@@ -54,59 +58,60 @@ class ExactExport(models.Model):
             booking,
             header={
                 'journal': journal, 'journal_vat': journal, 'journal_currency': journal,
-                'relation': f'res.partner,{self.partner_id.id}',
+                'relation': f'res.partner,{exports.partner_id.id}',
                 'payment_condition': f'account.payment.term,{move.invoice_payment_term_id.id}',
             },
             lines=lines, relation_condition=condition or '',
-            with_files=self._may_have_files(booking.kind),
-            new_relations=self._stand_ins(booking),
+            with_files=self._may_have_files(exports, booking.kind),
+            new_relations=self.env['exact.export.relations'].stand_ins(exports, booking),
         )
 
-    def _may_have_files(self, kind):
+    def _may_have_files(self, export, kind):
         """Whether files travel with the document; sales have their PDF."""
-        return self.division_id.send_documents and (
-            kind == 'sale' or (kind == 'purchase' and bool(self.move_id.message_attachment_count))
+        return export.division_id.send_documents and (
+            kind == 'sale' or (kind == 'purchase' and bool(export.move_id.message_attachment_count))
         )
 
-    def _ledger_source(self, line):
+    def _ledger_source(self, export, line):
         """The record that chose the ledger of a line, which a person would mend."""
         chosen_by = line.chosen_by or ''
         if chosen_by == 'override':
-            return f'{self._name},{self.id}'
+            return f'{export._name},{export.id}'
         if chosen_by == 'default':
             return f'account.account,{line.move_line_id.account_id.id}'
         return chosen_by
 
-    def _shared_part(self, name, value=''):
+    @api.private
+    def shared_part(self, export, name, value=''):
         """The part of this name that this document shares with others when Exact refuses it; None
         if the refusal concerns this document alone.
 
         :param value: which one was refused, where that is known.
         """
-        return shared(name, self._own_parts(), value) if name and self.booking else None
+        return shared(name, self._own_parts(export), value) if name and export.booking else None
 
     # === THOSE IN THE QUEUE === #
 
-    def _spare_others(self, problems):
+    @api.private
+    def spare_others(self, exports, problems):
         """Let the documents in the queue wait that share a cause with this one: Exact takes few
         errors an hour. They get the same findings, so that one fix releases all.
         """
         told = defaultdict(list)
         waiting = Domain([
-            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
+            ('division_id', '=', exports.division_id.id), ('state', '=', 'ready'),
             ('pending_action', '=', False),
         ])
         for problem in problems:
             if not problem.params.get('shared'):
                 continue
             part = Part(*problem.params['shared'])
-            others = self.search(waiting & self._may_have(part))
-            for export, parts in others._parts().items():
+            others = exports.search(waiting & self._may_have(exports, part))
+            for export, parts in self._parts(others).items():
                 if part in parts:
                     told[export].append(problem)
         self._tell_held(told)
 
-    @api.model
     def _tell_held(self, told):
         """Let these exports wait, with findings that say for what.
 
@@ -114,7 +119,7 @@ class ExactExport(models.Model):
         """
         if not told:
             return
-        same = defaultdict(self.browse)
+        same = defaultdict(self.env['exact.export'].browse)
         for export, problems in told.items():
             for problem in problems:
                 same[problem.code, str(problem.params)] |= export
@@ -127,11 +132,11 @@ class ExactExport(models.Model):
             exports._log_attempt(
                 'check', 'refused', note(f'finding/{problem.code}', **problem.params),
             )
-        exports = self.browse().union(*told)
+        exports = self.env['exact.export'].browse().union(*told)
         exports._set_all_findings(told)
         exports._go('refused', next_try=False)
 
-    def _may_have(self, part):
+    def _may_have(self, export, part):
         """Domain of the exports that may have a part of this one, as far as the database knows."""
         of_lines = {
             'gl_account': ('gl_account_id', '!=', False),
@@ -146,11 +151,13 @@ class ExactExport(models.Model):
             return Domain('line_ids', 'any', [of_lines[part.name]])
         match part.name:
             case 'journal' | 'journal_vat' | 'journal_currency':
-                return Domain('journal_id', '=', self.journal_id.id)
+                return Domain('journal_id', '=', export.journal_id.id)
             case 'new_relation':
                 return Domain('relation_id', '=', False)
             case 'partner':
-                partner = self._stand_ins(from_dict(self.booking))[part.value]
+                partner = self.env['exact.export.relations'].stand_ins(
+                    export, from_dict(export.booking)
+                )[part.value]
                 return Domain('move_id.line_ids.partner_id', 'child_of', partner.id)
             case 'kind' | 'files' | 'no_payment_condition':
                 return Domain('kind', '=', part.value)
@@ -159,10 +166,10 @@ class ExactExport(models.Model):
                     'move_id.move_type', 'in', ['out_refund', 'in_refund'],
                 )
             case 'payment_condition':
-                term = self.move_id.invoice_payment_term_id
+                term = export.move_id.invoice_payment_term_id
                 return Domain('move_id.invoice_payment_term_id', '=', term.id)
             case 'relation':
-                return Domain('relation_id', '=', self.relation_id.id) | Domain(
+                return Domain('relation_id', '=', export.relation_id.id) | Domain(
                     'kind', 'in', _LEDGER_KINDS,
                 )
             case 'currency':
@@ -173,7 +180,7 @@ class ExactExport(models.Model):
 
     # === THOSE THAT COME LATER === #
 
-    def _hold_with_refused(self, division):
+    def _hold_with_refused(self, exports, division):
         """Let those of these exports wait, which were just checked, that share an open cause with a
         refused one.
         """
@@ -181,7 +188,7 @@ class ExactExport(models.Model):
         if not causes:
             return
         told = {}
-        for export, parts in self._parts().items():
+        for export, parts in self._parts(exports).items():
             part = waits_with(parts, causes)
             if part:
                 told[export] = [causes[part]]

@@ -18,14 +18,31 @@ from .exact_export import BOOKED_STATES
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    @api.model
-    def _look_from(self, division):
+    def _withdraw(self):
+        """What a person was asked about stays in Exact: the document says so, for whoever wonders
+        later.
+        """
+        for finding in self.env['exact.export.journals']._questions(self):
+            finding.move_id._message_log(body=self.env._(
+                "Withdrawn. What may be this document stays in Exact: %s.",
+                exact_note.shown(self.env, finding.params.get('entries')),
+            ))
+        return super()._withdraw()
+
+
+class ExactExportJournals(models.AbstractModel):
+    _name = 'exact.export.journals'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: What Others Booked"
+
+    @api.private
+    def look_from(self, division):
         """Since when what is about to be sent may have been typed: the day of the oldest document.
 
         :return: naive UTC
         """
         now = fields.Datetime.now()
-        self.flush_model(['division_id', 'move_id', 'state'])
+        self.env['exact.export'].flush_model(['division_id', 'move_id', 'state'])
         self.env['account.move'].flush_model(['date', 'invoice_date'])
         [(day,)] = self.env.execute_query(SQL(
             """
@@ -37,8 +54,8 @@ class ExactExport(models.Model):
         ))
         return max(datetime.combine(day, time.min), now - FURTHEST_LOOK) if day else now
 
-    @api.model
-    def _look_through_journals(self, division, client):
+    @api.private
+    def look_through_journals(self, division, client):
         """Read what changed in the journals of documents since the last look.
 
         Entries of exports are given back; of all others a note is kept. Where the present is not
@@ -50,7 +67,7 @@ class ExactExport(models.Model):
         queue = self.env['exact.export.queue']._of(division)
         now = fields.Datetime.now()
         queue._note_restored()
-        result, go_on_at = self._read_changes(division, client)
+        result, go_on_at = self.env['exact.export.look'].read_changes(division, client)
         queue.write({
             'looked_at': not go_on_at and now,
             'look_at': go_on_at or (queue.look_at and queue.look_at > now and queue.look_at),
@@ -58,35 +75,40 @@ class ExactExport(models.Model):
         # What was seen is a fact before anything is checked: a check may fail and be taken back.
         self._commit()
         if go_on_at:
-            self._enqueue(division, go_on_at)
-        self._check_proposed(division)
+            self.env['exact.export']._enqueue(division, go_on_at)
+        self.env['exact.export.check'].check_proposed(division)
         return result
 
-    @api.model
-    def _see(self, division, client, rows):
+    @api.private
+    def see(self, division, client, rows):
         """Tell entries of exports from those of others, which are noted.
 
         :param rows: ledger lines that Exact changed
         :return: {GUID: booking.ReadEntry} of the exports that wait to be read back
         """
-        by_entry, gl_types = self._rows_by_entry(rows), self._gl_types(division)
+        by_entry, gl_types = (
+            self.env['exact.export.proof'].rows_by_entry(rows),
+            self.env['exact.export.proof'].gl_types(division),
+        )
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
         journals = set(division._looked_through())
         read |= self._read_whole(division, client, read, journals)
-        ours = self.search([('exact_guid', 'in', list(by_entry))])
+        ours = self.env['exact.export'].search([('exact_guid', 'in', list(by_entry))])
         # Of an entry that is being read back all lines are new. Of others some have changed.
         waiting = ours.filtered(
             lambda export: export.state == 'sent' and not export.has_difference
             and self._is_whole(read[export.exact_guid]),
         )
-        self._keep_entry_lines({guid: by_entry[guid] for guid in waiting.mapped('exact_guid')})
+        self.env['exact.export.proof'].keep_entry_lines(
+            {guid: by_entry[guid] for guid in waiting.mapped('exact_guid')}
+        )
         # Proved, and edited in Exact since: that is for reading back once more.
-        edited = ours.filtered(lambda export: export._is_edited(read[export.exact_guid]))
+        edited = ours.filtered(lambda export: self._is_edited(export, read[export.exact_guid]))
         edited._go('read_again', has_difference=False)
         # (What people asked for comes first, and keeps its own time.)
         edited.filtered(lambda export: not export.pending_action).next_try = False
         ours = set(ours.mapped('exact_guid'))
-        self._note_strangers(division, [
+        self.note_strangers(division, [
             entry for guid, entry in read.items()
             if entry and guid not in ours and entry.journal in journals and self._is_known(entry)
         ])
@@ -95,7 +117,6 @@ class ExactExport(models.Model):
             if self._is_whole(read[guid])
         }
 
-    @api.model
     def _read_whole(self, division, client, read, journals):
         """Read general entries of which the feed tells a part: some lines were changed, or the page
         ends. What they come to, only all their lines say.
@@ -111,50 +132,56 @@ class ExactExport(models.Model):
         }
         if not halves:
             return {}
-        halves -= set(self.search([('exact_guid', 'in', list(halves))]).mapped('exact_guid'))
+        halves -= set(
+            self.env['exact.export']
+            .search([('exact_guid', 'in', list(halves))])
+            .mapped('exact_guid')
+        )
         result = {}
         for guids in odata.batches(sorted(halves)):
-            result |= self._read_entries(client, division, guids)
+            result |= self.env['exact.export.proof'].read_entries(client, division, guids)
         # What was linked during these calls is ours to `_see`.
-        self._commit_half()
+        self.env['exact.export']._commit_half()
         return result
 
-    @api.model
     def _is_whole(self, entry):
         """Whether all lines of an entry were read: they balance, a part of them does not."""
         return bool(entry) and not sum(line.amount for line in entry.lines)
 
-    @api.model
     def _is_known(self, entry):
         """Whether the lines that were read say what the entry is about: an invoice's total is on
         its receivable or payable line."""
         return entry.type not in INVOICE_TYPES or any(line.is_control for line in entry.lines)
 
-    def _is_edited(self, entry):
+    def _is_edited(self, export, entry):
         """Whether Exact changed the entry since it was read back.
 
         :param booking.ReadEntry entry: as it is now, perhaps in part; None without any of it
         """
-        self.ensure_one()
-        if not (self.state == 'verified' or (self.state == 'sent' and self.has_difference)):
+        export.ensure_one()
+        if not (export.state == 'verified' or (export.state == 'sent' and export.has_difference)):
             return False
-        if not (self.modified_at and entry and entry.modified):
+        if not (export.modified_at and entry and entry.modified):
             return False
         modified = floor(entry.modified)
         # Later than a moment in the future nothing is changed: any other one is a change.
-        return modified > self.modified_at or (
-            modified != self.modified_at and not past(self.modified_at, fields.Datetime.now())
+        return modified > export.modified_at or (
+            modified != export.modified_at and not past(export.modified_at, fields.Datetime.now())
         )
 
-    @api.model
-    def _note_strangers(self, division, entries):
+    @api.private
+    def note_strangers(self, division, entries):
         """Keep what no export stands for; what is about to be sent and may be it has to be checked
         again, and of what is booked people are told.
 
         :param entries: list of booking.ReadEntry
         """
         guids = [entry.entry_id for entry in entries]
-        reversals = set(self.search([('reversal_guid', 'in', guids)]).mapped('reversal_guid'))
+        reversals = set(
+            self.env['exact.export']
+            .search([('reversal_guid', 'in', guids)])
+            .mapped('reversal_guid')
+        )
         entry_model = self.env['exact.entry']
         known = {
             entry.exact_guid: entry for entry in entry_model.search([
@@ -202,14 +229,17 @@ class ExactExport(models.Model):
                 Domain('relation_id.exact_guid', 'in', dated.mapped('relation_guid'))
                 & Domain('move_id.invoice_date', 'in', dated.mapped('date'))
             )
-        self.search(mine & may_be & Domain('state', '=', 'ready'))._go('check_anew')
+        self.env['exact.export'].search(mine & may_be & Domain('state', '=', 'ready'))._go(
+            'check_anew'
+        )
         if changed:
             # Somebody has mended what people were told or asked about.
             may_be |= Domain('is_double', '=', True)
             self._ask_anew(division, keys, set(changed.mapped('exact_guid')))
-        self.search(mine & may_be & Domain('state', 'in', BOOKED_STATES))._tell_doubles()
+        self.env['exact.export.alike'].tell_doubles(
+            self.env['exact.export'].search(mine & may_be & Domain('state', 'in', BOOKED_STATES))
+        )
 
-    @api.model
     def _ask_anew(self, division, keys=None, guids=()):
         """Look again at what may be in Exact already: something has changed there.
 
@@ -227,21 +257,13 @@ class ExactExport(models.Model):
             )
         findings._release([('id', 'in', findings.ids)])
 
-    def _questions(self):
+    def _questions(self, export):
         """The findings that ask which entry is the document's."""
-        return self.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
+        return export.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
 
-    def _asked_about(self):
+    @api.private
+    def asked_about(self, exports):
         """GUIDs of the entries that people are asked about."""
-        return {guid for finding in self._questions() for guid in finding.params.get('guids', ())}
-
-    def _withdraw(self):
-        """What a person was asked about stays in Exact: the document says so, for whoever wonders
-        later.
-        """
-        for finding in self._questions():
-            finding.move_id._message_log(body=self.env._(
-                "Withdrawn. What may be this document stays in Exact: %s.",
-                exact_note.shown(self.env, finding.params.get('entries')),
-            ))
-        return super()._withdraw()
+        return {
+            guid for finding in self._questions(exports) for guid in finding.params.get('guids', ())
+        }

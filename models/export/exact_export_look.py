@@ -15,7 +15,7 @@ from ...booking import from_dict, is_ledger_only
 from ...exact_api import odata, wire
 from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY
 from ..master.exact_sync_resource import HOURLY
-from .exact_export_worker import CHECK_BATCH
+from .exact_export_step import CHECK_BATCH
 
 # How long after sending the journals are read again: an entry that somebody typed at the same time
 # is visible by then, and whoever types a pile of bills has finished the next one.
@@ -28,11 +28,13 @@ TEXTS_AT_ONCE = 20
 READ_BEFORE = 'deleted'
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportLook(models.AbstractModel):
+    _name = 'exact.export.look'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Look Through the Ledger"
 
-    @api.model
-    def _look_due_sql(self):
+    @api.private
+    def look_due_sql(self):
         """Query for (id, when it was served, up to where they were read) of the divisions whose
         journals are due for a look, whatever else waits.
         """
@@ -67,61 +69,65 @@ class ExactExport(models.Model):
             rested=self.env['exact.export.queue']._rested_sql(now),
         )
 
-    @api.model
-    def _is_look_due(self, division):
+    @api.private
+    def is_look_due(self, division):
         """Whether the journals of the division are due for a look, whatever else waits."""
         return bool(self.env.execute_query(SQL(
-            "SELECT 1 FROM (%s) AS look WHERE look.id = %s", self._look_due_sql(), division.id,
+            "SELECT 1 FROM (%s) AS look WHERE look.id = %s", self.look_due_sql(), division.id,
         )))
 
-    @api.model
-    def _look_before_sending(self, division, client):
+    @api.private
+    def look_before_sending(self, division, client):
         """Ask Exact which entries came into its journals since the last look: one question for all
         that is about to be sent. Another look follows when entries that were typed meanwhile are
         visible.
         """
-        self._look(division, client)
+        self.look(division, client)
         queue = self.env['exact.export.queue']._of(division)
         if queue.looked_at:
             queue.look_at = fields.Datetime.now() + LOOK_AFTER
         restored = queue.forgotten_until
         if not queue.looked_at or (restored and fields.Datetime.now() < restored + VISIBILITY):
             # What was sent just before a backup was restored may not be in the feed yet.
-            self.browse(self._next_ready(division))._ask_by_reference(division, client)
-        self._commit_half()
+            self._ask_by_reference(
+                self.env['exact.export'].browse(self.env['exact.export.send'].next_ready(division)),
+                division,
+                client,
+            )
+        self.env['exact.export']._commit_half()
 
-    def _ask_by_reference(self, division, client):
+    def _ask_by_reference(self, exports, division, client):
         """Ask Exact for entries that carry the references of these exports, which are about to be
         sent. What others have booked is noted as by a look.
         """
         guids = {
             wire.as_guid(row['EntryID'])
-            for term in self._reference_terms()
+            for term in self._reference_terms(exports)
             for row in client.get(
                 'bulk/Financial/TransactionLines', select=['ID', 'EntryID'], filter=term,
             )
         }
         entries = {}
         for some in odata.batches(sorted(guids)):
-            entries |= self._read_entries(client, division, some)
+            entries |= self.env['exact.export.proof'].read_entries(client, division, some)
         # What was linked during these calls is ours.
-        self._commit_half()
-        ours = set(self.search([('exact_guid', 'in', list(guids))]).mapped('exact_guid'))
+        exports._commit_half()
+        ours = set(exports.search([('exact_guid', 'in', list(guids))]).mapped('exact_guid'))
         journals = set(division._looked_through())
-        self._note_strangers(division, [
+        self.env['exact.export.journals'].note_strangers(division, [
             entry for guid, entry in entries.items()
             if entry and guid not in ours and entry.journal in journals
         ])
         self._commit()
-        self._check_proposed(division)
+        self.env['exact.export.check'].check_proposed(division)
 
-    def _reference_terms(self):
+    def _reference_terms(self, exports):
         """Filters that find what carries the references of these exports, as few as will do.
 
         :return: iterator of terms of `odata`
         """
         references, texts = set(), defaultdict(set)
-        for export in self:
+        for export in exports:
             booking = from_dict(export.booking)
             if is_ledger_only(booking.kind):
                 texts[booking.journal, booking.year].add(booking.your_ref)
@@ -136,33 +142,38 @@ class ExactExport(models.Model):
                     odata.one_of(odata.startswith('Description', name) for name in some),
                 )
 
-    def _was_looked_for(self, operation):
+    @api.private
+    def was_looked_for(self, export, operation):
         """Whether a look has shown all that was booked since Exact was asked without answer: the
         reference of the entry may have been rewritten.
 
         :param operation: by which it was asked, empty if it was not
         """
-        queue = self.env['exact.export.queue']._of(self.division_id)
+        queue = self.env['exact.export.queue']._of(export.division_id)
         return not operation or queue._has_looked(operation.shown_by)
 
-    @api.model
-    def _look_if_due(self, division, client):
+    @api.private
+    def look_if_due(self, division, client):
         """Look through the journals because it is time, not because something is sent."""
-        if self._is_look_due(division):
-            self._look(division, client)
+        if self.is_look_due(division):
+            self.look(division, client)
 
-    @api.model
-    def _look(self, division, client):
+    @api.private
+    def look(self, division, client):
         """Look through the journals; what they show as it was meant is verified."""
-        entries = self._look_through_journals(division, client)
+        entries = self.env['exact.export.journals'].look_through_journals(division, client)
         # (Of those that somebody booked twice, the other entry is read as well.)
-        sent = self._due_for_reading(division).filtered(
+        sent = self.env['exact.export.proof'].due_for_reading(division).filtered(
             lambda export: export.exact_guid in entries and not export.is_double,
         )
         if sent:
-            self._read_open_items(division, client, sent)
-        for batch in sent._batches(CHECK_BATCH):
-            batch._compare_each(batch._completed(client, entries), is_final=False)
+            self.env['exact.export.proof'].read_open_items(division, client, sent)
+        for batch in self.env['exact.export.proof'].batches(sent, CHECK_BATCH):
+            self.env['exact.export.proof'].compare_each(
+                batch,
+                self.env['exact.export.proof'].completed(batch, client, entries),
+                is_final=False,
+            )
             self._commit()
 
 
@@ -171,7 +182,7 @@ class ExactDivision(models.Model):
 
     def _sync_complete(self, resource, cursor):
         result = super()._sync_complete(resource, cursor)
-        if resource.key == READ_BEFORE and self.env['exact.export']._is_look_due(self):
+        if resource.key == READ_BEFORE and self.env['exact.export.look'].is_look_due(self):
             self.env['exact.export']._enqueue(self)
         return result
 

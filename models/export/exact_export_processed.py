@@ -4,7 +4,7 @@ at once, and Exact is not asked in vain.
 
 import json
 
-from odoo import models
+from odoo import api, models
 
 from ...booking import from_dict
 from ..base.exact_note import note
@@ -14,27 +14,28 @@ from ..document.exact_booking_builder import Problem
 PROCESSED = 50
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportProof(models.AbstractModel):
+    _inherit = 'exact.export.proof'
 
-    def _is_processed(self):
+    @api.private
+    def is_processed(self, export):
         """Whether the entry was processed when Exact's books were last read."""
-        self.ensure_one()
-        return bool(self.exact_guid) and (
-            json.loads(self.read_back or '{}').get('status') == PROCESSED
+        export.ensure_one()
+        return bool(export.exact_guid) and (
+            json.loads(export.read_back or '{}').get('status') == PROCESSED
         )
 
-    def _kept_problem(self):
+    def _kept_problem(self, export):
         """Why Exact would neither change nor delete the entry; None if nothing is known.
 
         :rtype: Problem
         """
-        self.ensure_one()
-        if self._is_processed():
+        export.ensure_one()
+        if self.is_processed(export):
             return Problem('already_processed')
-        booking = self.booking and from_dict(self.booking)
+        booking = export.booking and from_dict(export.booking)
         period = booking and self.env['exact.journal.period'].sudo().search([
-            ('division_id', '=', self.division_id.id), ('journal_code', '=', booking.journal),
+            ('division_id', '=', export.division_id.id), ('journal_code', '=', booking.journal),
             ('year', '=', booking.year), ('period', '=', booking.period), ('is_closed', '=', True),
         ], limit=1)
         if not period:
@@ -43,14 +44,15 @@ class ExactExport(models.Model):
             'year': booking.year, 'period': booking.period, 'journal': booking.journal,
         }, target=(period._name, period.id))
 
-    def _offer_reversal(self):
+    @api.private
+    def offer_reversal(self, exports):
         """Offer a reversal for the entries that Exact keeps, as far as is known.
 
         :return: those of which this is so
         """
-        kept = self.browse()
-        for export in self.filtered(lambda export: export.exact_guid and not export.is_linked):
-            problem = export._kept_problem()
+        kept = exports.browse()
+        for export in exports.filtered(lambda export: export.exact_guid and not export.is_linked):
+            problem = self._kept_problem(export)
             if problem:
                 export.finding_ids.filtered(
                     lambda finding, code=problem.code: finding.code == code,

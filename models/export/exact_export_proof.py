@@ -186,10 +186,14 @@ class ExactExport(models.Model):
                 field_label(self.env, name) for name in export.unproved
             )
 
+
+class ExactExportProof(models.AbstractModel):
+    _inherit = 'exact.export.proof'
+
     # === WHAT IS OPEN === #
 
-    @api.model
-    def _read_open_items(self, division, client, exports):
+    @api.private
+    def read_open_items(self, division, client, exports):
         """Read the open items that changed, if the proof of any of these exports needs them.
 
         If Exact does not let us read them, they stay unproved and nothing waits for them.
@@ -198,7 +202,7 @@ class ExactExport(models.Model):
         now = fields.Datetime.now()
         if queue.terms_next_at and queue.terms_next_at > now:
             return
-        if not any(export._needs_terms() for export in exports):
+        if not any(self._needs_terms(export) for export in exports):
             return
         try:
             position = queue._terms_from(
@@ -211,7 +215,7 @@ class ExactExport(models.Model):
                 self._keep_open_items(division, rows)
                 position = max([position, *filter(None, map(_timestamp, rows))])
                 queue.write({'terms_position': str(position), 'terms_read_at': now})
-                self._commit_half()
+                self.env['exact.export']._commit_half()
             queue.terms_next_at = False
         except (Forbidden, NotFound, Rejected, MalformedAnswer) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
@@ -222,15 +226,14 @@ class ExactExport(models.Model):
             if error.scope != 'error_fuse':
                 raise
             queue.terms_next_at = ceil(error.retry_at)
-        self._commit_half()
+        self.env['exact.export']._commit_half()
 
-    def _needs_terms(self):
+    def _needs_terms(self, export):
         return bool(
-            self.booking and not self.is_linked and self.sent_at
-            and needs_terms(from_dict(self.booking))
+            export.booking and not export.is_linked and export.sent_at
+            and needs_terms(from_dict(export.booking))
         )
 
-    @api.model
     def _keep_open_items(self, division, rows):
         """Keep the open items of our entries; a verified entry whose open items changed is read
         back once more.
@@ -242,7 +245,7 @@ class ExactExport(models.Model):
             values = _term_values(row)
             if values:
                 by_entry.setdefault(values['entry_guid'], []).append(values)
-        exports = self.search([
+        exports = self.env['exact.export'].search([
             ('division_id', '=', division.id), ('exact_guid', 'in', list(by_entry)),
             ('state', 'in', BOOKED_STATES), ('kind', 'in', ['sale', 'purchase']),
         ])
@@ -251,7 +254,7 @@ class ExactExport(models.Model):
             lambda term: term.entry_guid != term.export_id.exact_guid,
         ).unlink()
         known = {(term.export_id.id, term.exact_guid): term for term in exports.term_ids}
-        before = {export: export._shown_terms() for export in exports}
+        before = {export: self._shown_terms(export) for export in exports}
         new = []
         for export in exports:
             for values in by_entry[export.exact_guid]:
@@ -262,57 +265,64 @@ class ExactExport(models.Model):
                     new.append({**values, 'export_id': export.id})
         self.env['exact.export.term'].create(new)
         for export in exports:
-            export._look_again_if(
-                before[export] and before[export] != export._shown_terms(),
+            self._look_again_if(
+                export, before[export] and before[export] != self._shown_terms(export),
             )
 
-    def _own_terms(self):
+    def _own_terms(self, export):
         """The open items of the entry that the export has now."""
-        return self.term_ids.filtered(lambda term: term.entry_guid == self.exact_guid)
+        return export.term_ids.filtered(lambda term: term.entry_guid == export.exact_guid)
 
-    def _shown_terms(self):
+    def _shown_terms(self, export):
         """The values of the open items that a person sets and no payment changes."""
-        self.ensure_one()
+        export.ensure_one()
         return {
             (term.due_date, term.payment_condition, term.discount_date, term.payment_reference)
-            for term in self._own_terms()
+            for term in self._own_terms(export)
         }
 
-    def _look_again_if(self, changed):
+    def _look_again_if(self, export, changed):
         """Read the entry back once more if its due dates or payment data changed in Exact."""
-        if changed and self.state == 'verified':
-            self._go('read_again', has_difference=False)
-            if not self.pending_action:
-                self.next_try = False
+        if changed and export.state == 'verified':
+            export._go('read_again', has_difference=False)
+            if not export.pending_action:
+                export.next_try = False
 
     # === ALL THAT IS KNOWN OF AN ENTRY === #
 
-    def _completed(self, client, entries):
+    @api.private
+    def completed(self, exports, client, entries):
         """The entries of these exports with all that Exact tells of them beside its ledger.
 
         :param entries: {GUID: booking.ReadEntry}
         :return: likewise; entries of no export of these are left out
         """
-        periods = self._read_periods(client)
+        periods = self._read_periods(exports, client)
         result = {}
-        for export in self:
+        for export in exports:
             read = entries.get(export.exact_guid)
             if read is None:
                 continue
-            terms = tuple(term._plain() for term in export._own_terms())
+            terms = tuple(term._plain() for term in self._own_terms(export))
             result[export.exact_guid] = replace(
                 read, terms=terms or None, periods=periods.get(export.exact_guid),
             )
         return result
 
-    def _read_periods(self, client):
+    def _read_periods(self, exports, client):
         """The periods over which the lines of these entries are deferred, where any should be.
 
         :return: {GUID of an entry: tuple of booking.LinePeriod}; what cannot be read is left out
         """
-        deferred = self.filtered(lambda export: export.exact_guid and not export.is_linked and any(
-            line.get('from_date') or line.get('to_date') for line in export.booking['lines']
-        ))
+        deferred = exports.filtered(
+            lambda export: (
+                export.exact_guid
+                and not export.is_linked
+                and any(
+                    line.get('from_date') or line.get('to_date') for line in export.booking['lines']
+                )
+            )
+        )
         result = {}
         for kind, exports in deferred.grouped('kind').items():
             for guids in odata.batches(exports.mapped('exact_guid')):
@@ -327,23 +337,23 @@ class ExactExport(models.Model):
                         raise
         return result
 
-    def _waits_for_terms(self, read, queue):
+    def _waits_for_terms(self, export, read, queue):
         """Whether Exact, whose ledger has the entry already, may show its open items in a moment.
 
         :param queue: `exact.export.queue` of the division
         """
-        self.ensure_one()
+        export.ensure_one()
         return (
-            read.terms is None and not queue.terms_next_at and self._needs_terms()
-            and self.sent_at > fields.Datetime.now() - _TERMS_PATIENCE
+            read.terms is None and not queue.terms_next_at and self._needs_terms(export)
+            and export.sent_at > fields.Datetime.now() - _TERMS_PATIENCE
         )
 
-    def _proof_values(self, read):
+    def _proof_values(self, export, read):
         """The values by which the export names what could not be proved."""
-        self.ensure_one()
-        if self.is_linked:
+        export.ensure_one()
+        if export.is_linked:
             return {'unproved': False}
-        return {'unproved': list(unproved(from_dict(self.booking), read)) or False}
+        return {'unproved': list(unproved(from_dict(export.booking), read)) or False}
 
 
 class ExactDivision(models.Model):

@@ -64,8 +64,11 @@ class ExactExport(models.Model):
             if not automatic:
                 # Whoever asks for one document asks for all that share its cause, or it would be
                 # held with them again.
-                others = retried.sudo(False)._with_the_same_cause().sudo() - retried
-                others = others.filtered(lambda export: export.state in ('blocked', 'refused'))
+                asked = retried.sudo(False)
+                others = asked.env['exact.export.refusal'].with_the_same_cause(asked).sudo()
+                others = (others - retried).filtered(
+                    lambda export: export.state in ('blocked', 'refused'),
+                )
                 others._go('check_anew', next_try=False)
                 others._trigger_worker()
             retried._go('check_anew', next_try=False, user_id=self.env.user.id)

@@ -26,7 +26,6 @@ from ..base.exact_clock import floor
 from ..base.exact_note import value as as_param
 from ..document.exact_booking_builder import Problem
 from .exact_export import ENTRY
-from .exact_export_worker import plain_text
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
@@ -66,22 +65,29 @@ def _decoded(row):
     return result
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+def plain_text(value):
+    """What json cannot write, as text."""
+    return str(value)
+
+
+class ExactExportProof(models.AbstractModel):
+    _name = 'exact.export.proof'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Reading Back"
 
     # === DOUBT === #
 
 
-    @api.model
-    def _rows_by_entry(self, rows):
+    @api.private
+    def rows_by_entry(self, rows):
         """Rows of TransactionLines as Python values, by the GUID of their entry."""
         by_entry = defaultdict(list)
         for row in rows:
             by_entry[wire.as_guid(row['EntryID'])].append(_decoded(row))
         return by_entry
 
-    @api.model
-    def _gl_types(self, division):
+    @api.private
+    def gl_types(self, division):
         """Type of each G/L account of the division, by GUID."""
         return {
             row['exact_guid']: row['gl_type']
@@ -90,8 +96,8 @@ class ExactExport(models.Model):
             )
         }
 
-    @api.model
-    def _read_entries(self, client, division, guids):
+    @api.private
+    def read_entries(self, client, division, guids):
         """Read entries of Exact's ledger in bulk.
 
         :param guids: of the entries, as many as fit into one call.
@@ -99,20 +105,20 @@ class ExactExport(models.Model):
         """
         if not guids:
             return {}
-        by_entry = self._rows_by_entry(client.get(
+        by_entry = self.rows_by_entry(client.get(
             'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
             filter=odata.any_of('EntryID', [odata.guid(guid) for guid in sorted(guids)]),
         ))
-        gl_types = self._gl_types(division)
-        self._keep_entry_lines(by_entry)
+        gl_types = self.gl_types(division)
+        self.keep_entry_lines(by_entry)
         return {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
 
-    @api.model
-    def _keep_entry_lines(self, by_entry):
+    @api.private
+    def keep_entry_lines(self, by_entry):
         """Remember the ids of ledger lines: Exact names those when somebody deletes an entry."""
         exports = {
             export.exact_guid: export
-            for export in self.search([('exact_guid', 'in', list(by_entry))])
+            for export in self.env['exact.export'].search([('exact_guid', 'in', list(by_entry))])
         }
         ids = {export.id for export in exports.values()}
         self.env['exact.export.entry.line'].search([('export_id', 'in', list(ids))]).unlink()
@@ -124,8 +130,8 @@ class ExactExport(models.Model):
 
     # === READ BACK === #
 
-    @api.model
-    def _verify_sent(self, division, client):
+    @api.private
+    def verify_sent(self, division, client):
         """Read back what was sent and compare all of it.
 
         Entries that were sent since the last look are read with the changes of the journals, up to
@@ -134,42 +140,48 @@ class ExactExport(models.Model):
 
         :return: whether time ran out before all were compared
         """
-        sent = self._due_for_reading(division)
+        sent = self.due_for_reading(division)
         queue = self.env['exact.export.queue']._of(division)
         if queue.looked_at and any(
             not export.is_linked and export.sent_at and export.sent_at >= queue.looked_at
             for export in sent
         ):
             # One call for however many, that tells what others have booked meanwhile, too.
-            self._look(division, client)
-            sent = self._due_for_reading(division)
+            self.env['exact.export.look'].look(division, client)
+            sent = self.due_for_reading(division)
         if sent:
-            self._read_open_items(division, client, sent)
-        for batch in sent._batches(READ_BATCH):
-            entries = self._read_entries(client, division, set(batch.mapped('exact_guid')))
-            doubles = batch.filtered('is_double')._doubles()
-            self._read_notes(division, client, self.env['exact.entry'].union(*doubles.values()))
+            self.read_open_items(division, client, sent)
+        for batch in self.batches(sent, READ_BATCH):
+            entries = self.read_entries(client, division, set(batch.mapped('exact_guid')))
+            doubles = self.env['exact.export.alike'].doubles(batch.filtered('is_double'))
+            self.env['exact.export.alike'].read_notes(
+                division, client, self.env['exact.entry'].union(*doubles.values())
+            )
             # The ids of the lines are committed, whatever happens in the comparison.
-            entries = batch._completed(client, entries)
-            self._commit_half()
-            batch._compare_each(entries)
+            entries = self.completed(batch, client, entries)
+            self.env['exact.export']._commit_half()
+            self.compare_each(batch, entries)
             if not self._commit():
                 return True
         return False
 
-    @api.model
-    def _due_for_reading(self, division):
+    @api.private
+    def due_for_reading(self, division):
         """The exports that Exact has booked and that were not read back yet."""
         return self._due(division, 'read_back', order='id')
 
-    def _compare_each(self, entries, *, is_final=True):
+    @api.private
+    def compare_each(self, exports, entries, *, is_final=True):
         """Compare these; one document's trouble is no other's."""
         self._each_by_itself(
-            lambda exports: exports._compare(entries, is_final=is_final),
-            lambda export, error: export._read_failed('verify', error),
+            exports,
+            lambda exports: self._compare(exports, entries, is_final=is_final),
+            lambda export, error: self.env['exact.export.doubt'].read_failed(
+                export, 'verify', error
+            ),
         )
 
-    def _compare(self, entries, *, is_final=True):
+    def _compare(self, exports, entries, *, is_final=True):
         """Compare the bookings with the entries in Exact; each export ends verified or with
         findings.
 
@@ -177,192 +189,195 @@ class ExactExport(models.Model):
         :param bool is_final: False where the entries may have been read in part: then only equal
             ones count.
         """
-        verified, different = self.browse(), self.browse()
-        queue = self.env['exact.export.queue']._of(self.division_id) if self else None
-        for export in self:
+        verified, different = exports.browse(), exports.browse()
+        queue = self.env['exact.export.queue']._of(exports.division_id) if exports else None
+        for export in exports:
             read = entries.get(export.exact_guid)
-            differences = export._differences(read)
-            if not differences and export._waits_for_terms(read, queue):
+            differences = self._differences(export, read)
+            if not differences and self._waits_for_terms(export, read, queue):
                 export.next_try = fields.Datetime.now() + timedelta(minutes=1)
             elif not differences:
                 verified |= export
             elif not is_final:
                 continue
-            elif read is None and not export._was_seen() and (
+            elif read is None and not self.was_seen(export) and (
                 export.sent_at > fields.Datetime.now() - PATIENCE
             ):
                 export.next_try = fields.Datetime.now() + timedelta(minutes=1)
             elif read is None and export.read_back:
-                export._gone()
+                self.env['exact.export.journals'].gone(export)
             else:
-                export._differs(differences, read)
+                self.differs(export, differences, read)
                 different |= export
-        verified._verified(entries)
-        different._hold_if_too_many()
+        self._verified(verified, entries)
+        self._hold_if_too_many(different)
 
-    def _differences(self, read):
+    def _differences(self, export, read):
         """The differences between the booking and Exact's entry; for an entry that a person linked,
         only those by which it is not this document's at all.
         """
-        booking = from_dict(self.booking)
+        booking = from_dict(export.booking)
         differences = compare(booking, read)
-        if self.is_linked:
+        if export.is_linked:
             return link_differences(booking, read)
         if not differences and self._is_no_credit_note(booking, read):
             return (Difference('credit_note_type', None, read.type),)
         return differences
 
-    def _hold_if_too_many(self):
+    def _hold_if_too_many(self, exports):
         """Stop sending if Exact books something else than was sent. Once, it may be the fault of
         one document; several times, or in another administration, it is not.
         """
-        for division in self.division_id:
-            mine = self.filtered(lambda export, own=division: export.division_id == own)
+        for division in exports.division_id:
+            mine = exports.filtered(lambda export, own=division: export.division_id == own)
             if any(finding.code == 'read_back' and finding.params.get('field') == 'division'
                    for finding in mine.finding_ids):
                 division._hold_by_itself('other_division', document=mine[0].display_name)
                 continue
             since = [('differs_since', '>', division.released_at)] if division.released_at else []
-            count = self.search_count([
+            count = exports.search_count([
                 ('division_id', '=', division.id), ('state', '=', 'sent'),
                 ('has_difference', '=', True), *since,
             ])
             if division.hold_after and count >= division.hold_after:
                 division._hold_by_itself('differences', count=count)
 
-    @api.model
     def _is_no_credit_note(self, booking, read):
         """Whether Exact took a credit note for an invoice with negative amounts: it wants the other
         of the two styles."""
         return booking.is_refund and booking.total < 0 and read.type in (20, 30)
 
-    def _differs(self, differences, read):
+    @api.private
+    def differs(self, export, differences, read):
         """Exact's books differ from the booking: add findings that block, and never call it
         verified.
         """
-        self.ensure_one()
+        export.ensure_one()
         own_sentence = {
             'missing_entry': Problem('missing_entry'),
             'credit_note_type': Problem(
-                'credit_note_type', target=('exact.division', self.division_id.id),
+                'credit_note_type', target=('exact.division', export.division_id.id),
             ),
         }
-        known = self._differences_told()
-        self._set_findings([
+        known = self._differences_told(export)
+        export._set_findings([
             own_sentence.get(difference.field) or Problem(
                 'read_back', params={
                     'field': difference.field,
-                    'meant': self._shown(difference.meant), 'found': self._shown(difference.found),
+                    'meant': self.shown(difference.meant), 'found': self.shown(difference.found),
                 },
             )
             for difference in differences
         ])
         values = {
             'has_difference': True,
-            'read_back': self._read_text(read),
+            'read_back': self.read_text(read),
             'modified_at': read and floor(read.modified),
         }
         # If an entry is read once more and has the same differences, a queue that a person released
         # is not held again.
-        if not self._differs_since_sent() or known != self._differences_told():
+        if not self._differs_since_sent(export) or known != self._differences_told(export):
             values['differs_since'] = fields.Datetime.now()
-        self.write(values)
-        self._log_attempt('verify', 'refused', self.finding_ids[:1]._note())
+        export.write(values)
+        export._log_attempt('verify', 'refused', export.finding_ids[:1]._note())
 
-    def _differences_told(self):
+    def _differences_told(self, exports):
         return sorted(
             (finding.code, json.dumps(finding.params, sort_keys=True))
-            for finding in self.finding_ids if finding.severity == 'blocks'
+            for finding in exports.finding_ids if finding.severity == 'blocks'
         )
 
-    def _was_seen(self):
+    @api.private
+    def was_seen(self, export):
         """Whether Exact's books have shown the entry since it was sent or changed."""
-        return bool(self.read_back) and (
-            bool(self.verified_at and self.verified_at >= self.sent_at)
-            or self._differs_since_sent()
+        return bool(export.read_back) and (
+            bool(export.verified_at and export.verified_at >= export.sent_at)
+            or self._differs_since_sent(export)
         )
 
-    def _differs_since_sent(self):
+    def _differs_since_sent(self, export):
         return bool(
-            self.differs_since and (not self.sent_at or self.differs_since >= self.sent_at),
+            export.differs_since and (not export.sent_at or export.differs_since >= export.sent_at),
         )
 
-    def _verified(self, entries):
+    def _verified(self, exports, entries):
         """Exact's books agree with the documents."""
-        if not self:
+        if not exports:
             return
         now = fields.Datetime.now()
         # An entry that was verified before and is only read again is not announced again.
-        news = self.filtered(
+        news = exports.filtered(
             lambda export: not export.verified_at or export.verified_at < export.sent_at,
         )
-        self.finding_ids.filtered(
+        exports.finding_ids.filtered(
             lambda finding: finding.severity == 'blocks' and finding.code not in _KEPT_CODES,
         ).unlink()
-        for export in self:
+        for export in exports:
             read = entries[export.exact_guid]
             export._go(
                 'read_equal',
                 verified_at=now,
                 entry_number=read.entry_number or export.entry_number,
                 invoice_number=read.invoice_number or export.invoice_number,
-                read_back=self._read_text(read),
+                read_back=self.read_text(read),
                 modified_at=floor(read.modified),
                 next_try=False,
-                **export._proof_values(read),
+                **self._proof_values(export, read),
             )
-            export._note_conversion(read)
-            if export.move_id.state == 'cancel' or export._is_outdated():
+            self._note_conversion(export, read)
+            if export.move_id.state == 'cancel' or self.env['exact.export.send'].is_outdated(
+                export
+            ):
                 # The document was edited while its entry was under way: the entry equals what was
                 # sent, but not the document as it is now.
                 export.pending_action = 'recheck'
                 export._trigger_worker()
-        self._prove_operations()
-        self._log_attempt('verify', 'done')
-        for export in self:
-            export._number_document()
+        self._prove_operations(exports)
+        exports._log_attempt('verify', 'done')
+        for export in exports:
+            self._number_document(export)
         news.move_id._message_log_batch(bodies={
-            export.move_id.id: export._verified_text() for export in news
+            export.move_id.id: self._verified_text(export) for export in news
         })
-        linked = self.filtered('is_linked')
+        linked = exports.filtered('is_linked')
         if linked:
             # A look through the journals may have noted them while they were being linked.
             self.env['exact.entry'].search([
                 ('division_id', 'in', linked.division_id.ids),
                 ('exact_guid', 'in', linked.mapped('exact_guid')),
             ]).unlink()
-        self._tell_doubles()
+        self.env['exact.export.alike'].tell_doubles(exports)
 
-    def _prove_operations(self):
+    def _prove_operations(self, export):
         """What Exact was asked for, to make these entries and to change them, its books show."""
-        self.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
+        export.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
             (operation.verb, operation.part) == ENTRY or operation._changes_entry()
         ))._go('proved')
 
-    def _note_conversion(self, read):
+    def _note_conversion(self, export, read):
         """Say where Exact's conversion into the currency of its books differs by cents."""
-        self.ensure_one()
-        if not self.booking.get('own_total'):
+        export.ensure_one()
+        if not export.booking.get('own_total'):
             return
-        self.finding_ids.filtered(lambda finding: finding.code == 'conversion_cents').unlink()
-        booking = from_dict(self.booking)
+        export.finding_ids.filtered(lambda finding: finding.code == 'conversion_cents').unlink()
+        booking = from_dict(export.booking)
         difference = own_difference(booking, read)
         if difference:
-            own = self.company_id.currency_id
-            self._add_findings({self: [Problem('conversion_cents', 'informs', {
+            own = export.company_id.currency_id
+            export._add_findings({export: [Problem('conversion_cents', 'informs', {
                 'currency': own.name, 'document_currency': booking.currency,
-                'meant': self._shown(booking.own_total),
-                'found': self._shown(booking.own_total + difference),
+                'meant': self.shown(booking.own_total),
+                'found': self.shown(booking.own_total + difference),
             })]})
 
-    def _verified_text(self):
+    def _verified_text(self, export):
         """What the document's chatter says when its entry is proved."""
-        self.ensure_one()
+        export.ensure_one()
         values = {
-            'number': self.entry_number, 'journal': self.journal_id.code,
-            'division': self.division_id.display_name,
+            'number': export.entry_number, 'journal': export.journal_id.code,
+            'division': export.division_id.display_name,
         }
-        if self.is_linked:
+        if export.is_linked:
             return self.env._(
                 "Linked to entry %(number)s in Exact, journal %(journal)s of %(division)s; "
                 "relation and amounts are equal.", **values,
@@ -371,38 +386,39 @@ class ExactExport(models.Model):
             "Booked in Exact as %(number)s, journal %(journal)s of %(division)s; "
             "read back and equal.", **values,
         )
-        if not self.unproved:
+        if not export.unproved:
             return text
         return self.env._(
             "%(text)s Not proved, since Exact does not tell it: %(names)s.",
-            text=text, names=self.unproved_text,
+            text=text, names=export.unproved_text,
         )
 
-    def _number_document(self):
+    def _number_document(self, exports):
         """Where Exact numbers, its number is what the customer pays by."""
-        self.ensure_one()
-        if self.division_id.numbering != 'exact' or self.kind != 'sale':
+        exports.ensure_one()
+        if exports.division_id.numbering != 'exact' or exports.kind != 'sale':
             return
-        if self._has_own_number():
+        if self.has_own_number(exports):
             return
-        reference = self.move_id.payment_reference or ''
+        reference = exports.move_id.payment_reference or ''
         # The number of an entry that is gone is nothing to come back to.
-        gone = self.move_id.exact_export_ids.filtered(
-            lambda export: export.state == 'deleted' and export._has_own_number()
+        gone = exports.move_id.exact_export_ids.filtered(
+            lambda export: export.state == 'deleted' and self.has_own_number(export)
             and export.previous_payment_reference is not False
         )[:1]
-        self.previous_payment_reference = gone.previous_payment_reference if gone else reference
-        self.move_id.payment_reference = str(self.invoice_number or self.entry_number)
+        exports.previous_payment_reference = gone.previous_payment_reference if gone else reference
+        exports.move_id.payment_reference = str(exports.invoice_number or exports.entry_number)
 
-    def _has_own_number(self):
+    @api.private
+    def has_own_number(self, export):
         """Whether the document is paid by the number that Exact gave it."""
-        return self.move_id.payment_reference == str(self.invoice_number or self.entry_number)
+        return export.move_id.payment_reference == str(export.invoice_number or export.entry_number)
 
-    @api.model
-    def _shown(self, value):
+    @api.private
+    def shown(self, value):
         """A compared value, as a parameter of a finding; records by their names."""
         if isinstance(value, tuple):
-            return [self._shown(part) for part in value]
+            return [self.shown(part) for part in value]
         if isinstance(value, str) and len(value) == GUID_LENGTH:
             for model in ('exact.gl.account', 'exact.relation', 'exact.project'):
                 record = self.env[model].with_context(active_test=False).search(
@@ -412,13 +428,8 @@ class ExactExport(models.Model):
                     return record.display_name
         return as_param(value)
 
-    @api.model
-    def _kept(self, value):
-        """A value of a difference as it is stored, to be told in the reader's language."""
-        return self._shown(value)
-
-    @api.model
-    def _read_text(self, read):
+    @api.private
+    def read_text(self, read):
         """What was read back, for people and auditors."""
         if read is None:
             return ''
@@ -427,5 +438,6 @@ class ExactExport(models.Model):
     # === DELETED IN EXACT === #
 
 
-    def _batches(self, size):
-        return (self.browse(ids) for ids in split_every(size, self.ids))
+    @api.private
+    def batches(self, exports, size):
+        return (exports.browse(ids) for ids in split_every(size, exports.ids))

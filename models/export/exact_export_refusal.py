@@ -7,7 +7,7 @@ has of that kind is found from the lines that were sent, so that a person is led
 import re
 from typing import NamedTuple
 
-from odoo import models
+from odoo import api, models
 
 from ...booking import from_dict
 from ...booking.likeness import bare
@@ -17,7 +17,7 @@ from ..base.exact_error_text import describe
 from ..base.exact_note import told
 from ..document.exact_booking_builder import Problem, stand_in
 from .exact_export import BOOKED_STATES
-from .exact_export_worker import MAX_ATTEMPTS
+from .exact_export_step import MAX_ATTEMPTS
 
 # How often Exact may report a problem of its own before a person is told (facts: twice more).
 TRANSIENT_ATTEMPTS = 3
@@ -76,81 +76,86 @@ _DUPLICATES = {'duplicate_number', 'duplicate_code'}
 _READ_ONLY_TYPE = re.compile(r"\bType\b.*\b(read-?only|alleen[- ]lezen)\b", re.IGNORECASE)
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportRefusal(models.AbstractModel):
+    _name = 'exact.export.refusal'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Refusals"
 
     # === WHAT EXACT REFUSED === #
 
-    def _refused(self, step, error):
+    @api.private
+    def refused(self, export, step, error):
         """Exact refused. If it names a closed period, this is learned and the document is checked
         anew; everything else becomes findings for people.
 
         :param str step: 'relation', 'document' or 'entry': what was being sent.
         """
-        self.ensure_one()
-        self._log_attempt(step, 'refused', describe(error))
-        if step == 'entry' and self._learn_closed_period(error):
+        export.ensure_one()
+        export._log_attempt(step, 'refused', describe(error))
+        if step == 'entry' and self._learn_closed_period(export, error):
             return
-        problems = self._refusal_problems(error, step)
-        self._set_findings(problems)
-        self._learn_relation(error)
+        problems = self.refusal_problems(export, error, step)
+        export._set_findings(problems)
+        self._learn_relation(export, error)
         if step == 'entry' and any(
             understand(words).kind.code in _DUPLICATES for words in error.messages
         ):
             # Somebody may have booked it: it is looked up at once, and sent again only if a person
             # asks.
-            self._go('in_doubt', next_try=False)
+            export._go('in_doubt', next_try=False)
             return
-        self._go('refused')
-        self._spare_others(problems)
+        export._go('refused')
+        self.env['exact.export.check'].spare_others(export, problems)
 
-    def _is_said_to_be_there(self):
+    @api.private
+    def is_said_to_be_there(self, export):
         """Whether Exact refused this for being there already, under its number or as a whole."""
         codes = {_MEANINGS[kind].code for kind in _DUPLICATES} | {'refused_same'}
-        return bool(codes & set(self.finding_ids.mapped('code')))
+        return bool(codes & set(export.finding_ids.mapped('code')))
 
-    def _refusal_problems(self, error, step='entry'):
+    @api.private
+    def refusal_problems(self, export, error, step='entry'):
         """The problems that people have to solve after a refusal: one for each sentence of Exact
         and each record that the sentence can mean.
 
         :param error: `Rejected`, `Forbidden` or `NotFound`.
         :rtype: list[Problem]
         """
-        self.ensure_one()
+        export.ensure_one()
         if isinstance(error, Forbidden):
-            problems = [self._forbidden_problem(error)]
-            self._share(problems[0], step)
+            problems = [self._forbidden_problem(export, error)]
+            self._share(export, problems[0], step)
         elif isinstance(error, Rejected) and step == 'relation' and (
-            partner := getattr(error, 'partner', self.partner_id)
+            partner := getattr(error, 'partner', export.partner_id)
         ):
-            problems = [self._partner_problem(partner, error)]
+            problems = [self._partner_problem(export, partner, error)]
         elif isinstance(error, Rejected) and error.messages:
             problems = [
                 problem
                 for words in dict.fromkeys(error.messages)
-                for problem in self._sentence_problems(understand(words))
+                for problem in self._sentence_problems(export, understand(words))
             ]
         else:
             problems = [Problem('refused', params={'message': describe(error)})]
             if isinstance(error, NotFound) and step == 'entry':
-                self._share(problems[0], step)
+                self._share(export, problems[0], step)
         return problems
 
-    def _share(self, problem, step):
+    def _share(self, export, problem, step):
         """A right that is missing stops all documents that need it.
 
         :param step: as of `_refused`
         """
         name = {'entry': 'kind', 'document': 'files', 'relation': 'new_relation'}.get(step)
-        part = self._shared_part(name)
+        part = self.env['exact.export.check'].shared_part(export, name)
         if part:
             problem.params['shared'] = list(part)
 
-    def _forbidden_problem(self, error):
+    def _forbidden_problem(self, export, error):
         """The problem of a right that the user, the app or the licence lacks; it is mended at the
         connection. (If the whole administration is closed to us, the division waits instead.)
         """
-        target = ('exact.connection', self.division_id.connection_id.id)
+        target = ('exact.connection', export.division_id.connection_id.id)
         words = " ".join(error.messages)
         if error.scope:
             return Problem('refused_scope', params={'scope': error.scope}, target=target)
@@ -161,31 +166,31 @@ class ExactExport(models.Model):
             target=target,
         )
 
-    def _partner_problem(self, partner, error):
+    def _partner_problem(self, export, partner, error):
         """Exact does not take a partner as a relation. If it was to be made, none is made for the
         other documents of the partner either."""
         problem = Problem('refused_partner', params={
             'name': partner.display_name,
             'words': " ".join(error.messages) or told(self.env, describe(error)),
         }, target=('res.partner', partner.id))
-        part = self._shared_part('partner', stand_in(partner.id))
+        part = self.env['exact.export.check'].shared_part(export, 'partner', stand_in(partner.id))
         if part:
             problem.params['shared'] = list(part)
         return problem
 
-    def _sentence_problems(self, refusal):
+    def _sentence_problems(self, export, refusal):
         """The problems that one sentence of Exact stands for."""
         words, code = refusal.words, refusal.kind.code
-        if code == 'period_closed' and self.booking:
-            return [self._period_problem(refusal)]
-        if self._is_about_its_style(refusal):
-            return [self._problem('refused_credit_note_style', (
-                ('exact.division', self.division_id.id), '', '',
+        if code == 'period_closed' and export.booking:
+            return [self._period_problem(export, refusal)]
+        if self._is_about_its_style(export, refusal):
+            return [self._problem(export, 'refused_credit_note_style', (
+                ('exact.division', export.division_id.id), '', '',
             ), refusal, 'credit_note')]
-        if code in _DUPLICATES and self.exact_guid:
+        if code in _DUPLICATES and export.exact_guid:
             # The entry is ours already: there is nothing to compare and link.
             code = 'unknown'
-        other = code == 'duplicate_code' and self._booked_with_the_number()
+        other = code == 'duplicate_code' and self._booked_with_the_number(export)
         if other:
             return [Problem(
                 'refused_same', params={
@@ -193,29 +198,36 @@ class ExactExport(models.Model):
                     'words': words,
                 }, target=('account.move', other.move_id.id),
             )]
-        meaning, known = self._meaning_of(code, refusal)
+        meaning, known = self._meaning_of(export, code, refusal)
         if not meaning:
             return [Problem('refused', params={'message': words})]
         return [
-            self._problem(meaning.code, candidate, refusal, meaning.shares) for candidate in known
-        ] or [self._problem(
-            meaning.code, (('account.move', self.move_id.id), '', ''), refusal, meaning.shares,
-        )]
+            self._problem(export, meaning.code, candidate, refusal, meaning.shares)
+            for candidate in known
+        ] or [
+            self._problem(
+                export,
+                meaning.code,
+                (('account.move', export.move_id.id), '', ''),
+                refusal,
+                meaning.shares,
+            )
+        ]
 
-    def _booked_with_the_number(self):
+    def _booked_with_the_number(self, export):
         """The export of another document that has the number of this one, day and amount: there is
         nothing to link, the entry is the other's.
         """
-        booking = from_dict(self.booking)
-        return self.search([
-            ('division_id', '=', self.division_id.id), ('state', 'in', BOOKED_STATES),
-            ('kind', '=', self.kind), ('id', '!=', self.id),
+        booking = from_dict(export.booking)
+        return export.search([
+            ('division_id', '=', export.division_id.id), ('state', 'in', BOOKED_STATES),
+            ('kind', '=', export.kind), ('id', '!=', export.id),
             ('reference_key', '=', bare(booking.your_ref)), ('reference_key', '!=', ''),
-            ('move_id.invoice_date', '=', self.move_id.invoice_date),
-            ('move_id.amount_total', '=', self.move_id.amount_total),
+            ('move_id.invoice_date', '=', export.move_id.invoice_date),
+            ('move_id.amount_total', '=', export.move_id.amount_total),
         ], limit=1)
 
-    def _meaning_of(self, code, refusal):
+    def _meaning_of(self, export, code, refusal):
         """The meaning of a kind of refusal, and the records of this document that it can be about.
 
         :return: (`Meaning`, candidates); no meaning where it is only known in Exact's words.
@@ -223,29 +235,29 @@ class ExactExport(models.Model):
         part = refusal.part
         meaning = _MEANINGS.get(code)
         if meaning:
-            known = self._candidates(meaning.part or part)
+            known = self.env['exact.export.candidates'].candidates(export, meaning.part or part)
             if code == 'gl_account_type':
-                known = self._narrowed_by_type(known)
+                known = self.env['exact.export.candidates'].narrowed_by_type(export, known)
             return meaning, known
-        known = self._candidates(part) if part else []
+        known = self.env['exact.export.candidates'].candidates(export, part) if part else []
         if code == 'invalid_reference':
             if known:
                 return Meaning(f'refused_{part}', part, part), known
             return Meaning('refused_reference'), [
-                (('exact.division', self.division_id.id), '', ''),
+                (('exact.division', export.division_id.id), '', ''),
             ]
         if code == 'blocked' and known:
             return Meaning('refused_blocked', part, part), known
         # New words: they are shown as they are, and the one record that they can mean.
         return (Meaning('refused_part', part, part) if len(known) == 1 else None), known
 
-    def _problem(self, code, candidate, refusal, shares):
+    def _problem(self, export, code, candidate, refusal, shares):
         """One problem, with what other documents would meet as well.
 
         :param candidate: as of `_candidates`
         """
         target, name, meant = candidate
-        booking = from_dict(self.booking) if self.booking else None
+        booking = from_dict(export.booking) if export.booking else None
         params = {'name': name, 'target': meant, 'words': refusal.words}
         if booking:
             params |= {
@@ -256,26 +268,26 @@ class ExactExport(models.Model):
             params['difference'] = refusal.amount or "?"
         if refusal.entry_number:
             params |= {'number': refusal.entry_number, 'journal': refusal.journal}
-        part = self._shared_part(shares)
+        part = self.env['exact.export.check'].shared_part(export, shares)
         if part:
             params['shared'] = list(part)
         return Problem(code, params=params, target=target)
 
-    def _is_about_its_style(self, refusal):
+    def _is_about_its_style(self, export, refusal):
         """Whether a credit note was refused since the administration wants the other style."""
-        booking = from_dict(self.booking) if self.booking else None
+        booking = from_dict(export.booking) if export.booking else None
         return bool(booking and booking.is_refund) and (
             refusal.kind.code == 'amount' or bool(_READ_ONLY_TYPE.search(refusal.words))
         )
 
-    def _period_problem(self, refusal):
+    def _period_problem(self, export, refusal):
         """The problem of a closed period that no check could find, or that Exact named among
         others.
         """
-        booking = from_dict(self.booking)
+        booking = from_dict(export.booking)
         year, number = refusal.period or (booking.year, booking.period)
         period = self.env['exact.journal.period'].with_context(active_test=False).search([
-            ('division_id', '=', self.division_id.id), ('journal_code', '=', booking.journal),
+            ('division_id', '=', export.division_id.id), ('journal_code', '=', booking.journal),
             ('year', '=', year), ('period', '=', number),
         ], limit=1)
         return Problem(
@@ -285,14 +297,14 @@ class ExactExport(models.Model):
             },
             target=(
                 (period._name, period.id) if period
-                else ('exact.division', self.division_id.id)
+                else ('exact.division', export.division_id.id)
             ),
         )
 
 
     # === WHAT A REFUSAL TEACHES === #
 
-    def _learn_closed_period(self, error):
+    def _learn_closed_period(self, exports, error):
         """A period was closed after the check: check this document anew, and all others that are
         about to meet the same, by the rule of their journals.
 
@@ -302,69 +314,73 @@ class ExactExport(models.Model):
             refusal.period for refusal in map(understand, error.messages)
             if refusal.kind.code == 'period_closed'
         ]
-        if not periods or len(periods) < len(error.messages) or not self.booking:
+        if not periods or len(periods) < len(error.messages) or not exports.booking:
             return False
-        booking = from_dict(self.booking)
+        booking = from_dict(exports.booking)
         year, number = periods[0] or (booking.year, booking.period)
         if (year, number) != (booking.year, booking.period):
             # Not the period that we asked for: nothing that a check could find.
             return False
-        self.division_id._note_closed(year, number, booking.journal)
-        same = self.search([
-            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
-            ('journal_id', '=', self.journal_id.id), ('pending_action', '=', False),
+        exports.division_id._note_closed(year, number, booking.journal)
+        same = exports.search([
+            ('division_id', '=', exports.division_id.id), ('state', '=', 'ready'),
+            ('journal_id', '=', exports.journal_id.id), ('pending_action', '=', False),
         ]).filtered(lambda export: export.booking and (
             export.booking.get('year'), export.booking.get('period')) == (year, number))
-        (self | same)._go('check_anew', next_try=False)
-        (self | same)._trigger_worker()
+        (exports | same)._go('check_anew', next_try=False)
+        (exports | same)._trigger_worker()
         return True
 
-    def _learn_relation(self, error):
+    def _learn_relation(self, export, error):
         """A relation that is no customer or supplier any more is made one by the next attempt."""
         kinds = getattr(error, 'kinds', ())
-        if 'customer_type' in kinds and self.relation_id.is_customer:
-            self.relation_id.status = False
-        if 'supplier_type' in kinds and self.relation_id.is_supplier:
-            self.relation_id.is_supplier = False
+        if 'customer_type' in kinds and export.relation_id.is_customer:
+            export.relation_id.status = False
+        if 'supplier_type' in kinds and export.relation_id.is_supplier:
+            export.relation_id.is_supplier = False
 
     # === TRIED AGAIN BY ITSELF === #
 
-    def _may_try_again(self, words):
+    @api.private
+    def may_try_again(self, exports, words):
         """Whether an attempt without result is repeated; a person looks after some of them.
 
         :param words: what Exact answered, sentence by sentence; empty without an answer
         """
         limit = TRANSIENT_ATTEMPTS if _is_transient(words) else MAX_ATTEMPTS
-        return bool(self.attempt_count % limit)
+        return bool(exports.attempt_count % limit)
 
-    def _given_up(self, words):
+    @api.private
+    def given_up(self, export, words):
         """The finding of an export that was tried often enough.
 
         :param words: as of `_may_try_again`
         """
         if _is_transient(words):
             return Problem('refused_again', params={
-                'count': self.attempt_count, 'words': " ".join(words),
+                'count': export.attempt_count, 'words': " ".join(words),
             })
-        return Problem('no_answer', params={'count': self.attempt_count})
+        return Problem('no_answer', params={'count': export.attempt_count})
 
     # === SEND AGAIN WHAT WAITED === #
 
-    def _allowed(self):
+    @api.private
+    def allowed(self, exports):
         """Those that the person may act on."""
-        exports = self._filtered_access('read')
+        exports = exports._filtered_access('read')
         moves = exports.move_id._filtered_access('write')
         return exports.filtered(lambda export: export.move_id in moves)
 
-    def _with_the_same_cause(self):
+    @api.private
+    def with_the_same_cause(self, exports):
         """These exports, and all that wait for the same records to be mended."""
-        findings = self.finding_ids.filtered(
+        findings = exports.finding_ids.filtered(
             lambda finding: finding.severity == 'blocks' and (
                 finding.res_model not in (False, 'account.move')
                 or (finding.params or {}).get('shared')
             )
         )
-        return self | findings._waiting_for_the_same()._allowed()
+        return exports | self.allowed(findings._waiting_for_the_same())
 
 
 def _is_transient(words):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from psycopg2.errors import UniqueViolation
 
-from odoo import models
+from odoo import api, models
 
 from ...booking import fit_text
 from ...booking.party import choose, is_same_card, party
@@ -46,47 +46,51 @@ class RelationRefused(Rejected):
         self.partner = partner
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportRelations(models.AbstractModel):
+    _name = 'exact.export.relations'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Relations of Documents"
 
     # === RELATIONS === #
 
-    def _ensure_relations(self, client, booking):
+    @api.private
+    def ensure_relations(self, export, client, booking):
         """Make the relations that the booking still has stand-ins for.
 
         :return: the booking with real relations.
         """
         # The relation that the check found exists; only others can be stand-ins.
-        known = self.relation_id
+        known = export.relation_id
         if _relations_of(booking) - {'', known.exact_guid}:
-            booking, known = self._make_relations(client, booking)
+            booking, known = self._make_relations(export, client, booking)
         if known:
-            self._fit_relation(client, known, booking.kind)
-            if known != self.relation_id:
-                self.relation_id = known
+            self._fit_relation(export, client, known, booking.kind)
+            if known != export.relation_id:
+                export.relation_id = known
         return booking
 
-    def _stand_ins(self, booking):
+    @api.private
+    def stand_ins(self, export, booking):
         """The relations that a booking of this document names and that are yet to be made.
 
         :return: {GUID that stands in for the relation: partner}
         """
-        move, named = self.move_id, _relations_of(booking)
+        move, named = export.move_id, _relations_of(booking)
         partners = (
             move.commercial_partner_id
             | move.line_ids.partner_id | move.line_ids.partner_id.commercial_partner_id
         )
         return {guid: one for one in partners if (guid := stand_in(one.id)) in named}
 
-    def _make_relations(self, client, booking):
+    def _make_relations(self, exports, client, booking):
         """Put real relations in the place of stand-ins.
 
         :return: (booking, relation of the entry)
         """
         real = {}
-        for guid, partner in self._stand_ins(booking).items():
-            self._commit_half()
-            real[guid] = self._create_relation(client, partner, booking.kind).exact_guid
+        for guid, partner in self.stand_ins(exports, booking).items():
+            exports._commit_half()
+            real[guid] = self._create_relation(exports, client, partner, booking.kind).exact_guid
         booking = replace(
             booking,
             relation=real.get(booking.relation, booking.relation),
@@ -96,33 +100,33 @@ class ExactExport(models.Model):
             ),
         )
         return booking, self.env['exact.relation'].search([
-            ('division_id', '=', self.division_id.id), ('exact_guid', '=', booking.relation),
+            ('division_id', '=', exports.division_id.id), ('exact_guid', '=', booking.relation),
         ], limit=1) if booking.relation else self.env['exact.relation']
 
-    def _create_relation(self, client, partner, kind):
+    def _create_relation(self, export, client, partner, kind):
         """The relation of a partner: one made meanwhile, one that Exact has, or a new one."""
         mapping_model = self.env['exact.partner.mapping']
         mapping = mapping_model.search([
-            ('division_id', '=', self.division_id.id), ('partner_id', '=', partner.id),
+            ('division_id', '=', export.division_id.id), ('partner_id', '=', partner.id),
         ], limit=1)
         if mapping.relation_id:
-            self._bring_bank_account(client, mapping)
+            self._bring_bank_account(export, client, mapping)
             return mapping.relation_id
-        values, omissions = self.division_id._relation_body(partner, kind)
+        values, omissions = export.division_id._relation_body(partner, kind)
         operation = mapping._operation(*RELATION)._to_look_up()
         row = self._find_remote_relation(
-            client, partner, values, operation,
-            wants_new=mapping.is_new or self._chosen().create_relation,
+            export, client, partner, values, operation,
+            wants_new=mapping.is_new or export._chosen().create_relation,
         )
         if row:
-            self.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
-            return self._keep_relation(partner, row)
+            export.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
+            return self._keep_relation(export, partner, row)
         if operation and operation._may_still_come():
             raise OutcomeUnknown("the relation may be there without being seen yet")
         operation._go('not_shown')
         # Somebody may have made its row during the call.
-        self._commit_half()
-        mapping = mapping_model._remember(self.division_id, partner)
+        export._commit_half()
+        mapping = mapping_model._remember(export.division_id, partner)
         if mapping.relation_id:
             return mapping.relation_id
         try:
@@ -130,40 +134,40 @@ class ExactExport(models.Model):
         except Rejected as error:
             raise RelationRefused(partner, error) from error
         guid = wire.as_guid(answer['ID'])
-        self._log_attempt('relation', 'done', partner.display_name)
-        self._name_omissions(partner, omissions)
+        export._log_attempt('relation', 'done', partner.display_name)
+        self._name_omissions(export, partner, omissions)
         if kind == 'purchase':
-            mapping.pending_account_id = self._own_account(partner)
-        relation = self._keep_relation(partner, {**values, 'ID': guid}, 'created')
-        self._bring_bank_account(client, mapping)
+            mapping.pending_account_id = self._own_account(export, partner)
+        relation = self._keep_relation(export, partner, {**values, 'ID': guid}, 'created')
+        self._bring_bank_account(export, client, mapping)
         return relation
 
-    def _keep_relation(self, partner, row, reason=False):
+    def _keep_relation(self, export, partner, row, reason=False):
         """Keep a relation that Exact has, whatever happens with this document.
 
         :param row: what Exact was told of it, or told, in its property names.
         :param reason: why it is the partner, a key of REASONS
         """
         # Only a new transaction sees what the refresh has read since this one began.
-        self._commit_half()
+        export._commit_half()
         try:
-            return self._adopt_relation(partner, row, reason)
+            return self._adopt_relation(export, partner, row, reason)
         except UniqueViolation:
             # The refresh read it in this very moment.
             self.env.cr.rollback()
-            return self._adopt_relation(partner, row, reason)
+            return self._adopt_relation(export, partner, row, reason)
 
-    def _adopt_relation(self, partner, row, reason):
+    def _adopt_relation(self, export, partner, row, reason):
         relation = self.env['exact.relation']._adopt(
-            self.division_id, wire.as_guid(row['ID']), row,
+            export.division_id, wire.as_guid(row['ID']), row,
         )
         self.env['exact.partner.mapping']._remember(
-            self.division_id, partner, relation, reason,
+            export.division_id, partner, relation, reason,
         )
-        self._commit_half()
+        export._commit_half()
         return relation
 
-    def _find_remote_relation(self, client, partner, values, operation, *, wants_new):
+    def _find_remote_relation(self, exports, client, partner, values, operation, *, wants_new):
         """A relation that came into Exact after the last refresh, or in an attempt without answer.
 
         :param values: what Exact would be told of it.
@@ -173,7 +177,7 @@ class ExactExport(models.Model):
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
         """
-        ours = known_party(partner, self.division_id._home_country(), _place(values))
+        ours = known_party(partner, exports.division_id._home_country(), _place(values))
         rows = {
             wire.as_guid(row['ID']): row
             for row in client.get(
@@ -182,9 +186,9 @@ class ExactExport(models.Model):
         }
         relation_model = self.env['exact.relation']
         known = relation_model.with_context(active_test=False).search([
-            ('division_id', '=', self.division_id.id), ('exact_guid', 'in', list(rows)),
+            ('division_id', '=', exports.division_id.id), ('exact_guid', 'in', list(rows)),
         ]) if rows else relation_model
-        answers = self._made_when_asked(operation, rows, known)
+        answers = self._made_when_asked(exports, operation, rows, known)
         if wants_new:
             seen = {*known.mapped('exact_guid')} - answers
             rows = {guid: row for guid, row in rows.items() if guid not in seen}
@@ -209,13 +213,13 @@ class ExactExport(models.Model):
             if set(verdict.reasons) - {'same_name'}
         ]
         if asked and not wants_new:
-            self._commit_half()
+            exports._commit_half()
             for guid in asked:
-                relation_model._adopt(self.division_id, guid, rows[guid])
+                relation_model._adopt(exports.division_id, guid, rows[guid])
             raise RelationQuestion
         return None
 
-    def _made_when_asked(self, operation, rows, known):
+    def _made_when_asked(self, exports, operation, rows, known):
         """GUIDs of what may have become of a request without answer: relations that our user of
         Exact made about then, and that are no other partner's.
 
@@ -225,9 +229,9 @@ class ExactExport(models.Model):
         if not operation:
             return set()
         # sudo: who the user of the connection is in Exact, is no secret of its tokens
-        user_guid = self.division_id.connection_id.sudo().exact_user_guid
+        user_guid = exports.division_id.connection_id.sudo().exact_user_guid
         linked = self.env['exact.partner.mapping'].search([
-            ('division_id', '=', self.division_id.id), ('relation_id', 'in', known.ids),
+            ('division_id', '=', exports.division_id.id), ('relation_id', 'in', known.ids),
         ]).relation_id.mapped('exact_guid')
         return {
             guid for guid, row in rows.items()
@@ -236,15 +240,16 @@ class ExactExport(models.Model):
             and (not user_guid or wire.as_guid(row.get('Creator')) == user_guid)
         }
 
-    def _check_anew(self):
+    @api.private
+    def check_anew(self, export):
         """Have the document checked anew: the relations that Exact has are mirrored now, and the
         check asks about them.
         """
-        self._log_attempt('relation', 'later', note('attempt/may_be_known'))
-        self._go('check_anew', next_try=False)
-        self._trigger_worker()
+        export._log_attempt('relation', 'later', note('attempt/may_be_known'))
+        export._go('check_anew', next_try=False)
+        export._trigger_worker()
 
-    def _fit_relation(self, client, relation, kind):
+    def _fit_relation(self, export, client, relation, kind):
         """Let a linked relation be what the document needs: customer, supplier or both."""
         values = {}
         if kind == 'sale' and not relation.is_customer:
@@ -253,21 +258,21 @@ class ExactExport(models.Model):
             values['IsSupplier'] = True
         if not values:
             return
-        self._commit_half()
-        self._ask(client, 'put', 'relation', RELATION_RESOURCE, values, key=relation.exact_guid)
+        export._commit_half()
+        export._ask(client, 'put', 'relation', RELATION_RESOURCE, values, key=relation.exact_guid)
         relation.write({
             'status': values.get('Status', relation.status),
             'is_supplier': values.get('IsSupplier', relation.is_supplier),
         })
-        self._log_attempt('relation', 'done', relation.display_name)
+        export._log_attempt('relation', 'done', relation.display_name)
 
     # === WHAT IS NICE TO HAVE === #
 
-    def _name_omissions(self, partner, omissions):
+    def _name_omissions(self, export, partner, omissions):
         """Add findings on what Exact would not take of a new relation: once, on the document that
         made it.
         """
-        self._add_findings({self: [
+        export._add_findings({export: [
             Problem(
                 'relation_shortened' if omission.limit else 'relation_left_out', 'informs',
                 {
@@ -279,17 +284,17 @@ class ExactExport(models.Model):
             for omission in omissions
         ]})
 
-    def _own_account(self, partner):
+    def _own_account(self, export, partner):
         """The bank account of a new supplier: that of the bill, else the first that is trusted,
         else the first.
 
         :return: `res.partner.bank`
         """
         own = partner.bank_ids
-        chosen = self.move_id.partner_bank_id & own
+        chosen = export.move_id.partner_bank_id & own
         return chosen or own.filtered('allow_out_payment')[:1] or own[:1]
 
-    def _bring_bank_account(self, client, mapping):
+    def _bring_bank_account(self, export, client, mapping):
         """Give a relation that was made here the bank account of its partner, if Exact has it not.
 
         It is nice to have: what Exact says no to is named, and the document goes on.
@@ -300,7 +305,7 @@ class ExactExport(models.Model):
         number = bank_account(bank.acc_number)
         relation = mapping.relation_id
         if not is_iban(number):
-            self._leave_account_out(mapping, '')
+            self._leave_account_out(export, mapping, '')
             return
         rows = client.get(
             _BANK_ACCOUNTS, select=['ID', 'BankAccount', 'IBAN'],
@@ -325,14 +330,16 @@ class ExactExport(models.Model):
             try:
                 mapping._ask(client, *BANK_ACCOUNT, _BANK_ACCOUNTS, body)
             except (Rejected, Forbidden) as error:
-                self._leave_account_out(mapping, " ".join(error.messages) or describe(error))
+                self._leave_account_out(
+                    export, mapping, " ".join(error.messages) or describe(error)
+                )
                 return
         mapping.pending_account_id = False
-        self._commit_half()
+        export._commit_half()
 
-    def _leave_account_out(self, mapping, words):
+    def _leave_account_out(self, export, mapping, words):
         partner, bank = mapping.partner_id, mapping.pending_account_id
-        self._add_findings({self: [Problem(
+        export._add_findings({export: [Problem(
             'relation_left_out', 'informs',
             {
                 'partner': partner.display_name, 'field': 'iban', 'value': bank.acc_number,
@@ -341,7 +348,7 @@ class ExactExport(models.Model):
             ('res.partner', partner.id),
         )]})
         mapping.pending_account_id = False
-        self._commit_half()
+        export._commit_half()
 
 
 def _relations_of(booking):

@@ -21,53 +21,61 @@ from .exact_export_change import _POSTED, _TAKEN_BACK
 from .exact_export_read_back import PATIENCE, READ_BATCH
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportReversal(models.AbstractModel):
+    _name = 'exact.export.reversal'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Reversals"
 
-    def _settle_reversal(self, client):
+    @api.private
+    def settle_reversal(self, export, client):
         """Find out what became of a reversal that Exact was asked for, before anything else is done
         with the entry: what is reversed is neither reversed again nor undone nor updated.
 
         :return: whether the entry is reversed, or may be
         """
-        operation = self._operation(*REVERSE)
+        operation = export._operation(*REVERSE)
         # (What Exact said that it has booked is looked for with those of all others.)
         return operation.state == 'answered' or (
-            bool(operation._unanswered()) and self._find_reversal(client)
+            bool(operation._unanswered()) and self._find_reversal(export, client)
         )
 
-    def _find_reversal(self, client):
+    def _find_reversal(self, export, client):
         """Look whether Exact has the reversal already: one that got no answer, or of which a
         restored backup knows nothing.
 
         :return: whether the entry is reversed, or may be
         """
-        operation = self._operation(*REVERSE)
-        found = self._look_up_reversal(client, self._opposite())
+        operation = export._operation(*REVERSE)
+        found = self._look_up_reversal(export, client, self._opposite(export))
         if found:
-            self._reversed(found[0])
+            self._reversed(export, found[0])
             return True
         if operation and operation._may_still_come():
-            self.next_try = operation._look_again_at()
+            export.next_try = operation._look_again_at()
             return True
         operation._to_look_up()._go('not_shown')
         return False
 
-    def _do_reverse(self, client):
+    @api.private
+    def do_reverse(self, export, client):
         """Book the opposite in an open period, for entries that Exact no longer lets go."""
-        if self._settle_reversal(client) or self._find_reversal(client):
+        if self.settle_reversal(export, client) or self._find_reversal(export, client):
             return
-        division = self.division_id
-        booking = from_dict(self.booking)
-        read = self._read_entries(client, division, {self.exact_guid}).get(self.exact_guid)
-        if read is None and not self._was_seen() and (
-            self.sent_at > fields.Datetime.now() - PATIENCE
+        division = export.division_id
+        booking = from_dict(export.booking)
+        read = (
+            self.env['exact.export.proof']
+            .read_entries(client, division, {export.exact_guid})
+            .get(export.exact_guid)
+        )
+        if read is None and not self.env['exact.export.proof'].was_seen(export) and (
+            export.sent_at > fields.Datetime.now() - PATIENCE
         ):
             # It was booked just now: Exact may have it without showing it yet.
-            self.next_try = fields.Datetime.now() + timedelta(minutes=1)
+            export.next_try = fields.Datetime.now() + timedelta(minutes=1)
             return
         if read is None:
-            self._gone()
+            self.env['exact.export.journals'].gone(export)
             return
         differences = [
             difference for difference in compare(booking, read)
@@ -76,41 +84,45 @@ class ExactExport(models.Model):
         if differences:
             # Exact's entry differs from what was sent, so the opposite of what was sent would not
             # offset it.
-            self._go('read_again')
-            self._differs(differences, read)
-            self._add_findings({self: [Problem('reversal_differs')]})
-            self.pending_action = False
+            export._go('read_again')
+            self.env['exact.export.proof'].differs(export, differences, read)
+            export._add_findings({export: [Problem('reversal_differs')]})
+            export.pending_action = False
             return
-        builder = BookingBuilder(division, self.move_id)
+        builder = BookingBuilder(division, export.move_id)
         facts = division._booking_facts(builder, [])
         period = next_open_period(facts, booking.journal, booking.entry_date)
         if not period:
-            self._set_findings([
+            export._set_findings([
                 Problem('period_unknown', params={'date': str(booking.entry_date)}),
             ])
-            self._give_up_action('reverse')
+            self.env['exact.export.change'].give_up_action(export, 'reverse')
             return
         opposite = replace(
-            self._opposite(), entry_date=max(booking.entry_date, period.start),
+            self._opposite(export), entry_date=max(booking.entry_date, period.start),
             year=period.year, period=period.number,
         )
-        answer = self._ask(
-            client, *REVERSE, resource(opposite), self._body(opposite), key_name='EntryID',
+        answer = export._ask(
+            client,
+            *REVERSE,
+            resource(opposite),
+            self.env['exact.export.send'].body(export, opposite),
+            key_name='EntryID',
         )
         # From now on its entry is known for what it is, whoever comes across it.
-        self.write({
+        export.write({
             'reversal_guid': wire.as_guid(answer['EntryID']),
             'reversal_number': wire.as_int(answer.get('EntryNumber')) or 0,
         })
 
-    def _opposite(self):
+    def _opposite(self, export):
         """The booking that offsets the entry; its date and period are yet to be chosen."""
-        booking = from_dict(self.booking)
+        booking = from_dict(export.booking)
         return replace(
             booking, is_refund=not booking.is_refund, total=-booking.total,
             vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
             document='', payment_reference='',
-            description=self.env._("Reversal of entry %s", self.entry_number),
+            description=self.env._("Reversal of entry %s", export.entry_number),
             lines=tuple(
                 replace(
                     line, amount=-line.amount, date=None, document='',
@@ -121,8 +133,8 @@ class ExactExport(models.Model):
             ),
         )
 
-    @api.model
-    def _prove_reversals(self, division, client):
+    @api.private
+    def prove_reversals(self, division, client):
         """Look in Exact's books whether reversals are there, many with one call.
 
         :return: whether time ran out before all were done
@@ -130,53 +142,59 @@ class ExactExport(models.Model):
         reversed_ = self._due(division, 'change', order='id').filtered(
             lambda export: export._operation(*REVERSE).state == 'answered',
         )
-        for batch in reversed_._batches(READ_BATCH):
-            there = self._read_entries(client, division, {
+        for batch in self.env['exact.export.proof'].batches(reversed_, READ_BATCH):
+            there = self.env['exact.export.proof'].read_entries(client, division, {
                 export._operation(*REVERSE).exact_guid for export in batch
             })
-            self._commit_half()
-            if self._do_each(division, batch, lambda export, there=there: (
-                export._settle_reversed(there.get(export._operation(*REVERSE).exact_guid))
-            )):
+            self.env['exact.export']._commit_half()
+            if self.env['exact.export.change'].do_each(
+                division,
+                batch,
+                lambda export, there=there: self._settle_reversed(
+                    export, there.get(export._operation(*REVERSE).exact_guid)
+                ),
+            ):
                 return True
         return False
 
-    def _settle_reversed(self, entry):
+    def _settle_reversed(self, export, entry):
         """Go on with an entry that Exact was asked to reverse.
 
         :param entry: booking.ReadEntry of the reversal, None if Exact's books do not show it
         """
-        operation = self._operation(*REVERSE)
+        operation = export._operation(*REVERSE)
         if entry:
             operation._go('proved')
-            if _POSTED & {one.field for one in compare(self._opposite(), entry)}:
-                self._set_findings([Problem(
+            if _POSTED & {one.field for one in compare(self._opposite(export), entry)}:
+                export._set_findings([Problem(
                     'reversal_booked_otherwise', params={'number': entry.entry_number or "?"},
                 )])
-                self._give_up_action(self.pending_action)
+                self.env['exact.export.change'].give_up_action(export, export.pending_action)
                 return
-            self._reversed(entry)
+            self._reversed(export, entry)
         elif operation._may_still_come():
-            self.next_try = operation._look_again_at()
+            export.next_try = operation._look_again_at()
         else:
             operation._go('not_shown')
-            self.write({'reversal_guid': False, 'reversal_number': 0})
-            self._again_in_a_minute(self.pending_action, note('attempt/not_there'))
+            export.write({'reversal_guid': False, 'reversal_number': 0})
+            self.env['exact.export.change'].again_in_a_minute(
+                export, export.pending_action, note('attempt/not_there')
+            )
 
-    def _reversed(self, entry):
+    def _reversed(self, export, entry):
         """Exact's books show the reversal.
 
         :param entry: booking.ReadEntry
         """
-        self.write({
+        export.write({
             'reversal_guid': entry.entry_id, 'reversal_number': entry.entry_number or 0,
         })
-        self._undone(self.env._(
+        self.env['exact.export.change'].undone(export, self.env._(
             "Reversed in Exact: entry %(number)s is offset by entry %(reversal)s.",
-            number=self.entry_number, reversal=entry.entry_number,
+            number=export.entry_number, reversal=entry.entry_number,
         ))
 
-    def _look_up_reversal(self, client, booking):
+    def _look_up_reversal(self, exports, client, booking):
         """The opposite entry that an earlier attempt may have booked."""
         ledger_only = is_ledger_only(booking.kind)
         rows = client.get(
@@ -193,12 +211,14 @@ class ExactExport(models.Model):
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
         }
         # An entry that belongs to an export is not our reversal, even if that export is over.
-        known = self._of_entries(guids)
+        known = exports._of_entries(guids)
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         return [
-            entry for entry in self._read_entries(client, self.division_id, guids).values()
+            entry
+            for entry in self.env['exact.export.proof']
+            .read_entries(client, exports.division_id, guids)
+            .values()
             # The relation counts as well: several vendors may use the same number.
-            if not (_POSTED | {'relation'}) & {
-                difference.field for difference in compare(booking, entry)
-            }
+            if not (_POSTED | {'relation'})
+            & {difference.field for difference in compare(booking, entry)}
         ]

@@ -56,13 +56,15 @@ _SENT_BY = [
 HELD_BACK = timedelta(minutes=10)
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportSend(models.AbstractModel):
+    _name = 'exact.export.send'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: Sending"
 
     # === SEND === #
 
-    @api.model
-    def _send_ready(self, division, client):
+    @api.private
+    def send_ready(self, division, client):
         """Send what is ready, the documents of a journal in the order of their numbers.
 
         :return: whether the next turn goes on at once: time ran out, or some are to be checked anew
@@ -71,12 +73,12 @@ class ExactExport(models.Model):
         check_anew = False
         # A batch at a time: the queue may be long, and a turn ends with the minute's calls.
         while ready_ids := [
-            export_id for export_id in self._next_ready(division, tried) if export_id not in tried
+            export_id for export_id in self.next_ready(division, tried) if export_id not in tried
         ]:
             if not looked_for.issuperset(ready_ids):
                 # What is in Exact already is not booked once more.
-                self._look_before_sending(division, client)
-                looked_for = set(self._next_ready(division, tried))
+                self.env['exact.export.look'].look_before_sending(division, client)
+                looked_for = set(self.next_ready(division, tried))
                 continue
             if self._learn_old_years(division, client, ready_ids):
                 check_anew = True
@@ -85,15 +87,15 @@ class ExactExport(models.Model):
                 if division.hold:
                     return check_anew
                 # Each alone: a record that is read along would be read anew after each commit.
-                export = self.browse(export_id)
+                export = self.env['exact.export'].browse(export_id)
                 tried.add(export_id)
-                if export._claim():
+                if self._claim(export):
                     try:
-                        export._send(client)
+                        self._send(export, client)
                     except RateLimited as error:
                         if error.scope not in OF_ONE_KIND:
                             raise
-                        export._wait_for_fuse(error)
+                        self._wait_for_fuse(export, error)
                     if not self._commit() or time.monotonic() - started > TURN:
                         return True
                 if division.numbering == 'exact' and export.state != 'sent':
@@ -101,44 +103,45 @@ class ExactExport(models.Model):
                     break
         return check_anew
 
-    def _wait_for_fuse(self, refusal):
+    def _wait_for_fuse(self, export, refusal):
         """Exact refused too many requests of one kind: the documents that need it wait, the others
         go on.
 
         :param RateLimited refusal: what this export met
         """
-        self.ensure_one()
-        waiting = self
-        if refusal.resource == resource(self.kind):
+        export.ensure_one()
+        waiting = export
+        if refusal.resource == resource(export.kind):
             same = Domain.TRUE
-        elif refusal.resource in DOCUMENT_RESOURCES and self.kind == 'sale':
+        elif refusal.resource in DOCUMENT_RESOURCES and export.kind == 'sale':
             # Each sale has a file, and printing it would be a waste. Documents of other kinds find
             # out by themselves.
             same = Domain('document_guid', '=', False)
         else:
             same = Domain.FALSE
-        waiting |= self.search(same & Domain([
-            ('division_id', '=', self.division_id.id), ('state', '=', 'ready'),
-            ('kind', '=', self.kind),
+        waiting |= export.search(same & Domain([
+            ('division_id', '=', export.division_id.id), ('state', '=', 'ready'),
+            ('kind', '=', export.kind),
         ]))
         waiting.next_try = ceil(refusal.retry_at)
 
-    def _resources(self):
+    @api.private
+    def resources(self, exports):
         """The kinds of requests that sending these exports may take."""
-        resources = {RELATION_RESOURCE, *(resource(kind) for kind in set(self.mapped('kind')))}
-        if any(self.division_id.mapped('send_documents')):
+        resources = {RELATION_RESOURCE, *(resource(kind) for kind in set(exports.mapped('kind')))}
+        if any(exports.division_id.mapped('send_documents')):
             resources.update(DOCUMENT_RESOURCES)
         return resources
 
-    @api.model
-    def _next_ready(self, division, tried=(), limit=SEND_BATCH):
+    @api.private
+    def next_ready(self, division, tried=(), limit=SEND_BATCH):
         """Ids of exports to be sent next, in the order of their documents.
 
         Where Exact gives the numbers, a document waits for those before it.
 
         :param tried: ids of those that could not be claimed or sent in this turn, if still ready
         """
-        self.flush_model(['state', 'pending_action', 'next_try', 'journal_id'])
+        self.env['exact.export'].flush_model(['state', 'pending_action', 'next_try', 'journal_id'])
         in_order, now = SQL("TRUE"), fields.Datetime.now()
         if division.numbering == 'exact':
             in_order = SQL(
@@ -171,135 +174,144 @@ class ExactExport(models.Model):
             """,
             in_order=in_order, division=division.id, now=now, limit=limit,
         ))
-        self.browse(row[0] for row in rows if not row[1]).next_try = now + HELD_BACK
+        self.env['exact.export'].browse(row[0] for row in rows if not row[1]).next_try = (
+            now + HELD_BACK
+        )
         return [row[0] for row in rows if row[1]]
 
-    def _claim(self):
+    def _claim(self, export):
         """Claim this export. The claim is committed before Exact is asked for anything, so that our
         successor knows of it.
 
         :return: whether it is ours now.
         """
-        self.ensure_one()
+        export.ensure_one()
         try:
-            self.lock_for_update(allow_referencing=True)
+            export.lock_for_update(allow_referencing=True)
         except (LockError, SerializationFailure):
             self.env.cr.rollback()
             return False
-        self.fetch(_SENT_BY)
-        if self.state != 'ready' or self.exact_guid:
+        export.fetch(_SENT_BY)
+        if export.state != 'ready' or export.exact_guid:
             return False
-        if self.next_try and self.next_try > fields.Datetime.now():
+        if export.next_try and export.next_try > fields.Datetime.now():
             # Another document of this turn has made it wait
             return False
         # A document whose export was uncertain may have been edited meanwhile.
-        self.move_id.fetch(['state', 'write_date'])
-        if self.move_id.state != 'posted':
-            self._withdraw()
+        export.move_id.fetch(['state', 'write_date'])
+        if export.move_id.state != 'posted':
+            export._withdraw()
             self._commit()
             return False
-        if self._is_outdated():
-            self._go('check_anew')
+        if self.is_outdated(export):
+            export._go('check_anew')
             self._commit()
             return False
-        self._go('claimed', attempt_count=self.attempt_count + 1)
+        export._go('claimed', attempt_count=export.attempt_count + 1)
         return True
 
-    def _is_outdated(self):
+    @api.private
+    def is_outdated(self, export):
         """Whether the document was written since its booking was built."""
-        self.ensure_one()
-        return self.move_id.write_date != self.document_written_at
+        export.ensure_one()
+        return export.move_id.write_date != export.document_written_at
 
-    def _send(self, client):
+    def _send(self, export, client):
         """Send one claimed export: relation, document, entry.
 
         Ends `sent`, `refused`, `uncertain` or `ready` again; raises what concerns the whole
         division (limits, connection), after the export is safe.
         """
-        self.ensure_one()
+        export.ensure_one()
         step = 'relation'
         try:
-            meant = from_dict(self.booking)
-            booking = self._ensure_relations(client, meant)
+            meant = from_dict(export.booking)
+            booking = self.env['exact.export.relations'].ensure_relations(export, client, meant)
             step = 'document'
-            booking = replace(booking, document=self._ensure_document(client, booking))
+            booking = replace(
+                booking,
+                document=self.env['exact.export.files'].ensure_document(export, client, booking),
+            )
             step = 'entry'
             if booking != meant:
                 # Without an answer this is what the entry is looked up by.
-                self.booking = to_dict(booking)
-            answer = self._ask(
-                client, *ENTRY, resource(booking), self._body(booking), key_name='EntryID',
-                is_first=self.attempt_count == 1,
+                export.booking = to_dict(booking)
+            answer = export._ask(
+                client, *ENTRY, resource(booking), self.body(export, booking), key_name='EntryID',
+                is_first=export.attempt_count == 1,
             )
         except RelationQuestion:
-            self._check_anew()
+            self.env['exact.export.relations'].check_anew(export)
             return
         except Rejected as error:
-            self._refused(step, error)
+            self.env['exact.export.refusal'].refused(export, step, error)
             return
         except (OutcomeUnknown, MalformedAnswer) as error:
-            self._log_attempt(step, 'unknown', describe(error))
+            export._log_attempt(step, 'unknown', describe(error))
             # Only the entry itself must not come twice; relations and documents are looked up.
-            self._go(
-                'in_doubt' if step == 'entry' else self._again_or_given_up(error.messages),
+            export._go(
+                'in_doubt' if step == 'entry' else self._again_or_given_up(export, error.messages),
                 next_try=fields.Datetime.now() + timedelta(minutes=1),
             )
             return
         except (Forbidden, NotFound) as error:
             if getattr(error, 'reason', '') in DIVISION_REASONS:
                 # Not this document but the whole administration is closed to us: all wait
-                self._later(step, error)
+                self._later(export, step, error)
                 raise
-            self._refused(step, error)
+            self.env['exact.export.refusal'].refused(export, step, error)
             return
         except UserError as error:
             # Odoo could not print the document; Exact was not asked for the entry yet.
             problem = Problem('pdf_failed', params={'reason': str(error)})
-            self._set_findings([problem if step == 'document' else self._unexpected(error)])
-            self._log_attempt(step, 'refused', str(error))
-            self._go('refused')
+            export._set_findings([problem if step == 'document' else self._unexpected(error)])
+            export._log_attempt(step, 'refused', str(error))
+            export._go('refused')
             return
         except ExactError as error:
-            self._later(step, error)
+            self._later(export, step, error)
             raise
         except OperationalError:
             raise
         except Exception as error:
             # Nobody foresaw it: a person is told, and the documents behind this one go on.
             self.env.cr.rollback()
-            _logger.exception("Exact: export %s failed at its %s", self.id, step)
-            asked = self._operation(*ENTRY)._to_look_up()
-            self._set_findings([self._unexpected(error)])
-            self._log_attempt(step, 'unknown' if asked else 'refused', self.finding_ids[:1]._note())
-            self._go('in_doubt' if asked else 'refused', next_try=False)
+            _logger.exception("Exact: export %s failed at its %s", export.id, step)
+            asked = export._operation(*ENTRY)._to_look_up()
+            export._set_findings([self._unexpected(error)])
+            export._log_attempt(
+                step, 'unknown' if asked else 'refused', export.finding_ids[:1]._note()
+            )
+            export._go('in_doubt' if asked else 'refused', next_try=False)
             return
-        self._booked(answer)
+        self._booked(export, answer)
 
-    def _body(self, booking):
+    @api.private
+    def body(self, export, booking):
         """What Exact is sent for a booking."""
-        explicit = self.division_id.credit_note_style == 'explicit'
+        explicit = export.division_id.credit_note_style == 'explicit'
         return payload(booking, explicit_type=explicit)
 
-    def _later(self, step, error):
+    def _later(self, export, step, error):
         """Go back into the queue: nothing was sent, and it was not this document's fault."""
-        self._log_attempt(step, 'later', describe(error))
-        self._go('not_asked', attempt_count=self.attempt_count - 1)
+        export._log_attempt(step, 'later', describe(error))
+        export._go('not_asked', attempt_count=export.attempt_count - 1)
         self._commit()
 
-    def _again_or_given_up(self, words):
+    def _again_or_given_up(self, export, words):
         """After some attempts a person has to look.
 
         :param words: what Exact answered, sentence by sentence
         :return: the event of `booking.life` that it is
         """
-        if self._may_try_again(words):
+        if self.env['exact.export.refusal'].may_try_again(export, words):
             return 'not_asked'
-        self._set_findings([self._given_up(words)])
+        export._set_findings([self.env['exact.export.refusal'].given_up(export, words)])
         return 'refused'
 
-    def _booked(self, answer):
+    def _booked(self, export, answer):
         """Exact took it: keep what it became before anything else happens."""
-        self._go(
+        export._go(
             'booked',
             exact_guid=wire.as_guid(answer['EntryID']),
             entry_number=wire.as_int(answer.get('EntryNumber')) or 0,
@@ -308,4 +320,4 @@ class ExactExport(models.Model):
             next_try=False,
             has_difference=False,
         )
-        self._log_attempt('entry', 'done', str(self.entry_number or ''))
+        export._log_attempt('entry', 'done', str(export.entry_number or ''))

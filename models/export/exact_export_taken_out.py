@@ -22,29 +22,30 @@ class ExactOperation(models.Model):
         return self.part.startswith(LINE) or (self.verb, self.part) == ('put', 'entry')
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportChange(models.AbstractModel):
+    _inherit = 'exact.export.change'
 
-    def _take_out(self, client):
+    def _take_out(self, export, client):
         """Have Exact delete the entry."""
-        self._learn_document(client)
-        self._ask(
-            client, *TAKE_OUT, resource(from_dict(self.booking)), key=self.exact_guid,
+        self.env['exact.export.files'].learn_document(export, client)
+        export._ask(
+            client, *TAKE_OUT, resource(from_dict(export.booking)), key=export.exact_guid,
         )
 
-    def _answered_instead(self):
+    @api.private
+    def answered_instead(self, export):
         """What came instead of Exact's answer to what a person asked for, None if nothing did.
 
         :return: a note
         """
-        last = self.attempt_ids[:1]
+        last = export.attempt_ids[:1]
         return last.note if last.outcome == 'unknown' else None
 
-    def _is_being_taken_out(self):
+    @api.private
+    def is_being_taken_out(self, export):
         """Whether Exact was asked to delete the entry, and its books were not looked at since."""
-        return self._operation(*TAKE_OUT).state in ('asked', 'unknown', 'answered')
+        return export._operation(*TAKE_OUT).state in ('asked', 'unknown', 'answered')
 
-    @api.model
     def _prove_changes(self, division, client):
         """Look in Exact's books whether entries that were to go are gone, and reversals there:
         many with one call.
@@ -52,65 +53,73 @@ class ExactExport(models.Model):
         :return: whether time ran out before all were done
         """
         taken_out = self._due(division, 'change', order='id').filtered(
-            lambda export: export._is_being_taken_out(),
+            self.is_being_taken_out,
         )
-        for batch in taken_out._batches(READ_BATCH):
-            there = self._read_entries(client, division, set(batch.mapped('exact_guid')))
-            self._commit_half()
-            if self._do_each(division, batch, lambda export, there=there: (
-                export._settle_taken_out(client, is_gone=export.exact_guid not in there)
+        for batch in self.env['exact.export.proof'].batches(taken_out, READ_BATCH):
+            there = self.env['exact.export.proof'].read_entries(
+                client, division, set(batch.mapped('exact_guid'))
+            )
+            self.env['exact.export']._commit_half()
+            if self.do_each(division, batch, lambda export, there=there: (
+                self._settle_taken_out(export, client, is_gone=export.exact_guid not in there)
             )):
                 return True
-        return self._prove_reversals(division, client)
+        return self.env['exact.export.reversal'].prove_reversals(division, client)
 
-    def _settle_taken_out(self, client, *, is_gone):
+    def _settle_taken_out(self, export, client, *, is_gone):
         """Go on with an entry that Exact was asked to delete.
 
         :param bool is_gone: whether its books do not show the entry
         """
-        operation = self._operation(*TAKE_OUT)
+        operation = export._operation(*TAKE_OUT)
         if is_gone:
-            kept = self._delete_document(client)
+            kept = self._delete_document(export, client)
             operation._go('proved')
-            if self.pending_action == 'undo':
-                number = self.entry_number
-                self._undone(self.env._("Taken out of Exact: entry %s is deleted.", number), kept)
+            if export.pending_action == 'undo':
+                number = export.entry_number
+                self.undone(
+                    export, self.env._("Taken out of Exact: entry %s is deleted.", number), kept
+                )
             else:
-                self._book_anew(kept)
+                self._book_anew(export, kept)
         elif operation._may_still_come():
-            self.next_try = operation._look_again_at()
+            export.next_try = operation._look_again_at()
         else:
             # Exact said so, or said nothing, and did not do it: it is asked once more.
             operation._go('not_shown')
-            self._again_in_a_minute(self.pending_action, note('attempt/still_there'))
+            self.again_in_a_minute(export, export.pending_action, note('attempt/still_there'))
 
-    def _book_anew(self, kept):
+    def _book_anew(self, exports, kept):
         """The entry was taken out to be booked anew: the export is a new one that sends itself.
 
         :param kept: as of `_delete_document`: then it goes with the new entry
         """
-        (self.operation_ids - self._files_operations() if kept else self.operation_ids)._go('ended')
-        self.entry_line_ids.unlink()
-        self.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
-        self._go(
+        (
+            exports.operation_ids - self.env['exact.export.files'].files_operations(exports)
+            if kept
+            else exports.operation_ids
+        )._go('ended')
+        exports.entry_line_ids.unlink()
+        exports.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
+        exports._go(
             'taken_out_to_book_anew', exact_guid=False, entry_number=0,
-            document_guid=kept and self.document_guid,
+            document_guid=kept and exports.document_guid,
             # There is nothing to reverse any more: it is taken out instead.
-            pending_action=self._next_action('update') and 'undo',
+            pending_action=self._next_action(exports, 'update') and 'undo',
             difference_ids=False, has_difference=False, next_try=False,
         )
-        self._log_attempt('update', 'done', note('attempt/deleted_anew'))
-        self._trigger_worker()
+        exports._log_attempt('update', 'done', note('attempt/deleted_anew'))
+        exports._trigger_worker()
 
-    def _delete_document(self, client):
+    def _delete_document(self, export, client):
         """Delete the document of the entry in Exact, with its files.
 
         :return: why Exact keeps it, '' if it does not
         """
-        if not self.document_guid:
+        if not export.document_guid:
             return ''
         try:
-            self._ask(client, 'delete', 'document', DOCUMENTS, key=self.document_guid)
+            export._ask(client, 'delete', 'document', DOCUMENTS, key=export.document_guid)
         except (Rejected, Forbidden) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
                 raise

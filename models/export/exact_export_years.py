@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from psycopg2 import IntegrityError
 
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.tools import SQL
 
 from ...booking.period import unread
@@ -46,10 +46,9 @@ class ExactDivision(models.Model):
         }
 
 
-class ExactExport(models.Model):
-    _inherit = 'exact.export'
+class ExactExportSend(models.AbstractModel):
+    _inherit = 'exact.export.send'
 
-    @api.model
     def _learn_old_years(self, division, client, export_ids):
         """Ask Exact what is closed in the older years of what is about to be sent, and have checked
         anew what turns out to be in a closed period. One call for all of them.
@@ -59,7 +58,7 @@ class ExactExport(models.Model):
         """
         resource = division._resource('journal_period')
         cursor = division.cursor_ids.filtered(lambda one: one.resource == resource.key)
-        since = resource.since(fields.Date.context_today(self))
+        since = resource.since(fields.Date.context_today(self.env['exact.export']))
         wanted = division._open_old_years(since, export_ids)
         if not wanted or not cursor.is_complete:
             return False
@@ -79,7 +78,7 @@ class ExactExport(models.Model):
             # Exact says it when it refuses one, then.
             rows = []
         # What the regular reading wrote meanwhile, only a new transaction sees.
-        self._commit_half()
+        self.env['exact.export']._commit_half()
         try:
             if rows:
                 division.sudo()._upsert(resource, cursor.sudo(), rows, None)
@@ -94,16 +93,17 @@ class ExactExport(models.Model):
             self.env.cr.rollback()
         closed = self._ready_in_closed(division, missing)
         closed._go('check_anew', next_try=False)
-        self._commit_half()
+        self.env['exact.export']._commit_half()
         return bool(closed)
 
-    @api.model
     def _ready_in_closed(self, division, journal_years):
         """The exports that are about to be sent into a closed period of these journals and years.
         """
-        self.flush_model(['state', 'division_id', 'journal_id', 'booking', 'pending_action'])
+        self.env['exact.export'].flush_model(
+            ['state', 'division_id', 'journal_id', 'booking', 'pending_action']
+        )
         self.env['exact.journal.period'].flush_model()
-        return self.browse(row[0] for row in self.env.execute_query(SQL(
+        return self.env['exact.export'].browse(row[0] for row in self.env.execute_query(SQL(
             """
             SELECT export.id
               FROM exact_export export

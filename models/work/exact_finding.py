@@ -129,7 +129,7 @@ class ExactFinding(models.Model):
     def action_retry(self):
         """Check and send again all that waits for the same, as far as the person may."""
         self.env['exact.export'].browse()._check_may_act()
-        exports = self._waiting_for_the_same()._allowed()
+        exports = self.env['exact.export.refusal'].allowed(self._waiting_for_the_same())
         if exports:
             exports.action_retry()
         return self._told(len(exports))

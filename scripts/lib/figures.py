@@ -26,15 +26,70 @@ def is_private(name):
     return name.startswith('_') and not name.startswith('__')
 
 
-def calls(trees):
-    """{file: files whose private methods it calls}. A method that the file has itself, as an
-    extension of another has, is its own.
+def extends(node):
+    """Whether a method only extends, or is one of the forms of, what another file declares: it calls
+    the method of its own name of `super()`.
     """
+    return any(
+        isinstance(call.func, ast.Attribute) and call.func.attr == node.name
+        and isinstance(call.func.value, ast.Call)
+        and getattr(call.func.value.func, 'id', None) == 'super'
+        for call in ast.walk(node) if isinstance(call, ast.Call)
+    )
+
+
+def parents_of(node):
+    """(`_name` or the model that is extended, the models that it inherits from) of a class."""
+    values = {}
+    for line in node.body:
+        if isinstance(line, ast.Assign) and isinstance(line.value, (ast.Constant, ast.List)):
+            for target in line.targets:
+                values[getattr(target, 'id', None)] = ast.literal_eval(line.value)
+    inherit = values.get('_inherit') or []
+    inherit = [inherit] if isinstance(inherit, str) else inherit
+    return values.get('_name') or (inherit[0] if inherit else None), set(inherit)
+
+
+def owners_of(trees):
+    """{private method: files that declare it}. What extends or overrides a method of a parent is
+    called through what the parent declares.
+    """
+    parents, declared = defaultdict(set), defaultdict(set)
+    classes = [
+        (path, node) for path, tree in trees.items() for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    ]
+    for _path, node in classes:
+        model, inherited = parents_of(node)
+        parents[model] |= inherited - {model}
+        declared[model].update(
+            line.name for line in node.body if isinstance(line, ast.FunctionDef)
+        )
+
+    def is_inherited(model, name, seen=()):
+        return any(
+            name in declared[parent] or is_inherited(parent, name, (*seen, model))
+            for parent in parents[model] if parent not in seen
+        )
+
     owners = defaultdict(set)
     for path, tree in trees.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and is_private(node.name):
+            if isinstance(node, ast.FunctionDef) and is_private(node.name) and not extends(node):
                 owners[node.name].add(path)
+    for path, node in classes:
+        model, _inherited = parents_of(node)
+        for line in node.body:
+            if isinstance(line, ast.FunctionDef) and is_inherited(model, line.name):
+                owners[line.name].discard(path)
+    return owners
+
+
+def calls(trees):
+    """{file: files whose private methods it calls}. A method that the file declares itself is its
+    own.
+    """
+    owners = owners_of(trees)
     result = defaultdict(set)
     for path, tree in trees.items():
         for node in ast.walk(tree):

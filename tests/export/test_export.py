@@ -159,7 +159,9 @@ class TestExportKinds(ExactExportCase):
         rows = self.assertBooked(move)
         self.assertEqual({wire.as_guid(row['Document']) for row in rows if row['Document']},
                          {export.document_guid})
-        self.assertEqual(set(export._uploads()), {'bill.pdf', 'bill.xml'})
+        self.assertEqual(
+            set(self.env['exact.export.files']._uploads(export)), {'bill.pdf', 'bill.xml'}
+        )
 
     def test_relation_is_found_or_made_but_never_changed(self):
         known = self.env['exact.relation'].search([
@@ -280,7 +282,7 @@ class TestExportLife(ExactExportCase):
     def test_what_is_edited_while_it_waits_is_sent_as_it_is_now(self):
         bill = self.document('in_invoice', [(100, self.tax_in_21)], ref='typed wrong too')
         bill.action_exact_export()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+        with patch.object(type(self.env['exact.export.send']), 'send_ready', return_value=False):
             self.run_cron('ir_cron_exact_export')
         self.assertEqual(bill.exact_export_id.state, 'ready')
         bill.ref = 'typed right too'

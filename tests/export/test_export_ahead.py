@@ -83,7 +83,7 @@ class TestExportAhead(ExactLookCase):
                 other = self.bill(f'P-{name}')
                 self.env.flush_all()
                 with patch.object(
-                    type(self.env['exact.export']), '_send_ready', return_value=False,
+                    type(self.env['exact.export.send']), 'send_ready', return_value=False,
                 ):
                     self.export(other)
                 with self.ahead():
@@ -105,7 +105,7 @@ class TestExportAhead(ExactLookCase):
     def test_pause_that_is_meant(self):
         """Nobody's wait is cut short: of an hour for a kind of call, of a day for the limit."""
         move = self.bill()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+        with patch.object(type(self.env['exact.export.send']), 'send_ready', return_value=False):
             self.export(move)
         now = fields.Datetime.now()
         move.exact_export_id.sudo().next_try = now + timedelta(hours=1)

@@ -329,7 +329,7 @@ class TestExportBusy(ExactBusyCase):
         """And no process noticed: what was sent meanwhile is found by the look."""
         moves = self.env['account.move'].union(*(self.bill(f'R-{n}', n + 1) for n in range(3)))
         moves.action_exact_export()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+        with patch.object(type(self.env['exact.export.send']), 'send_ready', return_value=False):
             self.work()
         exports, queue = moves.exact_export_ids, self.queue()
         self.assertEqual(set(exports.mapped('state')), {'ready'})

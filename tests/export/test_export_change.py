@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient
-from odoo.addons.account_exact.models.export.exact_export_worker import MAX_ATTEMPTS
+from odoo.addons.account_exact.models.export.exact_export_step import MAX_ATTEMPTS
 
 from .test_export_faults import ENTRIES, ExactFaultCase, die
 from .test_export_once import ExactTypedMixin

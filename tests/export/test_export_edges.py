@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.models.export.exact_export_worker import MAX_ATTEMPTS
+from odoo.addons.account_exact.models.export.exact_export_step import MAX_ATTEMPTS
 
 from .test_export_faults import ENTRIES, FILES, WORKER
 from .test_export_typed import ExactTypedCase
@@ -140,16 +140,16 @@ class TestExportEdges(ExactTypedCase):
         for export in self.export(bad | good):
             self.delete(export.exact_guid)
             self.division.sudo()._on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
-        gone = self.registry['exact.export']._gone
+        gone = self.registry['exact.export.journals'].gone
 
-        def broken(export):
+        def broken(journals, export):
             if export.move_id == bad:
                 raise KeyError('nobody foresaw this')
-            gone(export)
+            gone(journals, export)
 
         third = self.invoice(3)
         third.action_exact_export()
-        with patch.object(self.registry['exact.export'], '_gone', broken):
+        with patch.object(self.registry['exact.export.journals'], 'gone', broken):
             self.work()
         self.assertFalse(self.queue().failures, self.queue().trouble)
         self.assertEqual(good.exact_state, 'deleted')
@@ -173,7 +173,7 @@ class TestExportEdges(ExactTypedCase):
         self.work()
         self.assertEqual((export.state, export.pending_action), ('changed', False))
         self.delete(export.exact_guid)
-        self.env['exact.export'].sudo()._deleted_in_exact(self.division, lines)
+        self.env['exact.export.journals'].sudo()._deleted_in_exact(self.division, lines)
         self.work()
         self.assertEqual(export.state, 'deleted')
 

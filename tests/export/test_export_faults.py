@@ -11,14 +11,14 @@ from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient, RateLimited, odata
 from odoo.addons.account_exact.models.document.exact_booking_builder import BookingBuilder
-from odoo.addons.account_exact.models.export.exact_export_worker import MAX_ATTEMPTS
+from odoo.addons.account_exact.models.export.exact_export_step import MAX_ATTEMPTS
 
 from ..common import DIVISION
 from ..export_common import ExactExportCase
 
 WORKER = [
     f'odoo.addons.account_exact.models.export.exact_export_{part}'
-    for part in ('worker', 'send', 'read_back', 'change')
+    for part in ('step', 'turn', 'send', 'read_back', 'change')
 ]
 ENTRIES = 'salesentry/SalesEntries'
 FILES = 'documents/DocumentAttachments'
@@ -50,7 +50,7 @@ class ExactFaultCase(ExactExportCase):
     def forget_files(self, exports):
         """Put back what is known of exports to where Exact was asked for the entry."""
         exports = exports.sudo()
-        exports._files_operations().unlink()
+        self.env['exact.export.files'].files_operations(exports).unlink()
         exports.operation_ids.write({'state': 'unknown'})
 
     def soon(self, export):
@@ -193,18 +193,18 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(bad.exact_state, 'changed')
         self.assertFalse(bad.exact_export_id.pending_action)
 
-    def breaks(self, method, bad):
-        """Let a method of exports fail for these documents, in a way that nobody foresaw."""
-        works = getattr(self.registry['exact.export'], method)
+    def breaks(self, service, method, bad):
+        """Let a step of the engine fail for these documents, in a way that nobody foresaw."""
+        works = getattr(self.registry[service], method)
 
-        def broken(export, *args):
+        def broken(step, export, *args):
             if export.move_id in bad:
                 self.tries += 1
                 raise KeyError('nobody foresaw this')
-            return works(export, *args)
+            return works(step, export, *args)
 
         self.tries = 0
-        return patch.object(self.registry['exact.export'], method, broken)
+        return patch.object(self.registry[service], method, broken)
 
     def assertStopsNoOther(self, bad, state):
         """It waits with a sentence and is not tried with each turn; a person can have it tried."""
@@ -226,7 +226,7 @@ class TestExportFaults(ExactFaultCase):
             self.age(export)
         third = self.invoice(3)
         third.action_exact_export()
-        with self.breaks('_settle_doubt', bad):
+        with self.breaks('exact.export.doubt', '_settle_doubt', bad):
             self.work()
             self.assertStopsNoOther(bad, 'uncertain')
         self.assertBooked(good)
@@ -255,7 +255,7 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(set(exports.mapped('state')), {'uncertain'})
         for export in exports:
             self.age(export)
-        with self.breaks('_settle_doubt', bad):
+        with self.breaks('exact.export.doubt', '_settle_doubt', bad):
             for _look in range(3):
                 for export in twins.exact_export_ids.filtered(lambda one: one.state == 'uncertain'):
                     self.age(export)
@@ -267,7 +267,7 @@ class TestExportFaults(ExactFaultCase):
     def test_an_entry_that_cannot_be_verified_stops_no_other(self):
         bad, good = self.invoice(1), self.invoice(2)
         (bad | good).action_exact_export()
-        with self.breaks('_differences', bad):
+        with self.breaks('exact.export.proof', '_differences', bad):
             self.work()
             self.assertStopsNoOther(bad, 'sent')
         self.assertBooked(good)
@@ -403,7 +403,7 @@ class TestExportFaults(ExactFaultCase):
 
         def job():
             with self.registry.cursor() as cr:
-                moment = api.Environment(cr, SUPERUSER_ID, {})['exact.export']._work(
+                moment = api.Environment(cr, SUPERUSER_ID, {})['exact.export.turn'].work(
                     self.division.with_env(api.Environment(cr, SUPERUSER_ID, {})),
                 )
             self.env.invalidate_all()
@@ -426,7 +426,7 @@ class TestExportFaults(ExactFaultCase):
         moment = (full - timedelta(microseconds=105154)).replace(tzinfo=timezone.utc)
         move = self.invoice()
         with patch.object(
-            type(self.env['exact.export']), '_process_division',
+            type(self.env['exact.export.turn']), '_process_division',
             side_effect=RateLimited("wait", retry_at=moment, scope='token'),
         ):
             self.export(move)
@@ -439,7 +439,7 @@ class TestExportFaults(ExactFaultCase):
         move = self.invoice()
         until = fields.Datetime.now().replace(tzinfo=timezone.utc) + timedelta(hours=1)
         with patch.object(
-            type(self.env['exact.export']), '_process_division',
+            type(self.env['exact.export.turn']), '_process_division',
             side_effect=RateLimited("wait", retry_at=until, scope='day'),
         ):
             self.export(move)
@@ -730,7 +730,9 @@ class TestExportFaults(ExactFaultCase):
         self.work()
         move.action_exact_update()
         # Exact has other lines than were sent, so that the entry comes anew.
-        with patch.object(type(export), '_line_guids', return_value=[]):
+        with patch.object(
+            type(self.env['exact.export.change']), '_line_guids', return_value=[],
+        ):
             self.work()
         self.assertBooked(move)
         self.assertEqual(
@@ -772,7 +774,7 @@ class TestExportFaults(ExactFaultCase):
         self.simulator.faults.add('cut_before', method='POST', resource=entries)
         export = self.export(bill)
         self.assertEqual((export.state, len(self.files(bill))), ('uncertain', 3))
-        before = export._uploads()[stays.name]
+        before = self.env['exact.export.files']._uploads(export)[stays.name]
         scan.raw = b'%PDF-1.4 the right page'
         other.unlink()
         self.age(export)
@@ -781,7 +783,11 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(self.files(bill), [
             ('scan.pdf', b'%PDF-1.4 the right page'), ('stays.pdf', b'%PDF-1.4 the terms'),
         ])
-        self.assertEqual(export._uploads()[stays.name], before, "what is the same stays")
+        self.assertEqual(
+            self.env['exact.export.files']._uploads(export)[stays.name],
+            before,
+            "what is the same stays",
+        )
 
     def test_page_of_the_old_amount_does_not_travel_with_the_new_one(self):
         self.division.send_documents = True
@@ -915,7 +921,9 @@ class TestExportFaults(ExactFaultCase):
             for raw in (b'%PDF-1.4 one', b'%PDF-1.4 two')
         ])
         export = self.export(bill)
-        self.assertEqual(set(export._uploads()), {"scan.pdf", "scan (2).pdf"})
+        self.assertEqual(
+            set(self.env['exact.export.files']._uploads(export)), {"scan.pdf", "scan (2).pdf"}
+        )
 
     def test_update_of_an_entry_with_other_lines_books_it_anew(self):
         """A line more in Exact than was sent: lines cannot be told apart, so none is changed."""
@@ -943,7 +951,7 @@ class TestExportFaults(ExactFaultCase):
         move.action_exact_update()
         self.work()
         self.assertEqual(export.state, 'sent')
-        self.env['exact.export']._deleted_in_exact(self.division, old)
+        self.env['exact.export.journals']._deleted_in_exact(self.division, old)
         self.assertEqual(export.state, 'sent')
         self.simulator.faults.clear()
         self.age(export)

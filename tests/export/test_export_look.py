@@ -176,7 +176,7 @@ class TestExportLook(ExactLookCase):
         known = self.supplier_known()
         move = self.bill()
         move.action_exact_export()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+        with patch.object(type(self.env['exact.export.send']), 'send_ready', return_value=False):
             self.work()
         self.assertEqual(move.exact_export_id.state, 'ready')
         self.typed_bill(known, YourRef='')

@@ -66,7 +66,7 @@ class ExactTypedMixin:
         """Have a document checked, and not sent yet; its partner is known in Exact."""
         self.relation(move)
         move.action_exact_export()
-        with patch.object(type(self.env['exact.export']), '_send_ready', return_value=False):
+        with patch.object(type(self.env['exact.export.send']), 'send_ready', return_value=False):
             self.work()
         self.assertEqual(move.exact_export_id.state, 'ready')
 

@@ -55,13 +55,13 @@ class TestExportOvertaken(ExactTypedCase):
         # (A limit that was reached holds for our own question, too.)
         self.env['exact.call'].sudo().search([]).unlink()
         self.assertEqual((export.pending_action, self.entries(move.name)), ('update', {}))
-        self.assertTrue(export._is_being_taken_out())
+        self.assertTrue(self.env['exact.export.change'].is_being_taken_out(export))
         self.division.sudo()._on_deleted(1, lines)
         for _turn in range(3):
             self.soon(export)
         self.assertBooked(move)
         self.assertEqual(list(map(float, self.entries(move.name).values())), [145.2])
-        self.assertFalse(export._is_being_taken_out())
+        self.assertFalse(self.env['exact.export.change'].is_being_taken_out(export))
 
     def test_deletion_by_others_is_told_after_a_refused_replacement(self):
         move = self.to_be_replaced()
@@ -71,7 +71,9 @@ class TestExportOvertaken(ExactTypedCase):
             'refuse', method='DELETE', resource='salesentry/SalesEntries', text="Not today.",
         )
         self.work()
-        self.assertFalse(export.pending_action or export._is_being_taken_out())
+        self.assertFalse(
+            export.pending_action or self.env['exact.export.change'].is_being_taken_out(export)
+        )
         self.delete(export.exact_guid)
         self.division.sudo()._on_deleted(1, lines)
         self.work()
@@ -109,20 +111,20 @@ class TestExportOvertaken(ExactTypedCase):
         bad, good = self.invoice(1), self.invoice(2)
         (bad | good).action_exact_export()
         build = BookingBuilder.build
-        failed = self.env.registry['exact.export']._check_failed
+        failed = self.env.registry['exact.export.check']._check_failed
 
         def broken(builder, move, choices=None):
             if move == bad:
                 raise KeyError('nobody foresaw this')
             return build(builder, move, choices)
 
-        def withdrawn(export, error):
-            failed(export, error)
+        def withdrawn(check, export, error):
+            failed(check, export, error)
             good.action_exact_undo()
             self.env.flush_all()
 
         with patch.object(BookingBuilder, 'build', broken), patch.object(
-            self.env.registry['exact.export'], '_check_failed', withdrawn,
+            self.env.registry['exact.export.check'], '_check_failed', withdrawn,
         ):
             self.work()
         self.assertEqual((bad | good).mapped('exact_state'), ['blocked', 'undone'])
@@ -147,15 +149,16 @@ class TestExportOvertaken(ExactTypedCase):
         move = self.invoice()
         export = self.export(move)
         unseen = {'state': 'sent', 'next_try': False, 'verified_at': False}
-        exports = self.env.registry['exact.export']
+        proof = self.env.registry['exact.export.proof']
+        look = self.env.registry['exact.export.look']
         for sent_at, state in (
             (fields.Datetime.now(), 'sent'),
             (fields.Datetime.now() - timedelta(minutes=20), 'deleted'),
         ):
             export.sudo().write({**unseen, 'sent_at': sent_at})
             with (
-                patch.object(exports, '_read_entries', lambda *_args, **_kwargs: {}),
-                patch.object(exports, '_look', lambda *_args, **_kwargs: None),
+                patch.object(proof, 'read_entries', lambda *_args, **_kwargs: {}),
+                patch.object(look, 'look', lambda *_args, **_kwargs: None),
             ):
                 self.work()
             self.assertEqual(export.state, state)
@@ -190,10 +193,13 @@ class TestExportOvertaken(ExactTypedCase):
         move = self.invoice()
         guid = self.typed(move)
         self.wizard(move).action_link()
-        exports = self.env['exact.export'].sudo()
         with self.division._client() as client:
-            entries = exports._read_entries(client, self.division.sudo(), {guid})
-        exports._note_strangers(self.division.sudo(), list(entries.values()))
+            entries = self.env['exact.export.proof'].sudo().read_entries(
+                client, self.division.sudo(), {guid}
+            )
+        self.env['exact.export.journals'].sudo().note_strangers(
+            self.division.sudo(), list(entries.values())
+        )
         self.work()
         self.assertEqual(move.exact_state, 'verified')
         self.assertFalse(move.exact_export_id.is_double or move.exact_message)

@@ -103,10 +103,12 @@ class TestExportRules(ExactTypedMixin, ExactFaultCase):
         moves = self.invoice(1, partner=partner) | self.invoice(2, partner=partner)
         moves.action_exact_export()
         checks = []
-        check = type(self.env['exact.export'])._check
+        check = type(self.env['exact.export.check'])._check
         with patch.object(
-            type(self.env['exact.export']), '_check',
-            lambda exports, division: checks.append(len(exports)) or check(exports, division),
+            type(self.env['exact.export.check']), '_check',
+            lambda step, exports, division: (
+                checks.append(len(exports)) or check(step, exports, division)
+            ),
         ):
             self.work()
         for move in moves:

@@ -89,16 +89,16 @@ class TestExportSame(ExactSameCase):
     def test_checked_one_by_one(self):
         """Where a batch cannot be checked as a whole, each is checked alone."""
         bills = self.bill() | self.bill()
-        builder = type(self.env['exact.export'])._keep_lines
+        builder = type(self.env['exact.export.check']).keep_lines
         called = []
 
-        def broken(exports, built, ids):
+        def broken(check, exports, built, ids):
             if len(exports) > 1:
                 called.append(True)
                 raise KeyError('nobody foresaw this')
-            return builder(exports, built, ids)
+            return builder(check, exports, built, ids)
 
-        with patch.object(type(self.env['exact.export']), '_keep_lines', broken):
+        with patch.object(type(self.env['exact.export.check']), 'keep_lines', broken):
             self.export(bills)
         self.assertTrue(called)
         self.assertHeld(bills[1], bills[0])
@@ -213,7 +213,7 @@ class TestExportSame(ExactSameCase):
         move, other = self.bill(), self.bill()
         self.export(move | other)
         other.action_exact_keep_both()
-        with patch.object(type(other.exact_export_id), '_send_ready', return_value=False):
+        with patch.object(type(self.env['exact.export.send']), 'send_ready', return_value=False):
             self.work()
         wizard = self.document_wizard(other)
         wizard.journal_id = self.master('exact.journal', [

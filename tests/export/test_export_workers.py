@@ -125,7 +125,7 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
     def work(self):
         """A turn of a worker."""
         with self.worker() as env:
-            env['exact.export']._work(env['exact.division'].browse(self.division_id))
+            env['exact.export.turn'].work(env['exact.division'].browse(self.division_id))
 
     def export(self):
         with self.worker() as env:
@@ -216,17 +216,17 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
     def test_workers_of_one_division_take_turns(self):
         self.export()
         serving, most = [], []
-        process = self.registry['exact.export']._process_division
+        process = self.registry['exact.export.turn']._process_division
 
-        def one_at_a_time(exports, division):
+        def one_at_a_time(turn, division):
             serving.append(division)
             most.append(len(serving))
             try:
-                return process(exports, division)
+                return process(turn, division)
             finally:
                 serving.pop()
 
-        with patch.object(self.registry['exact.export'], '_process_division', one_at_a_time):
+        with patch.object(self.registry['exact.export.turn'], '_process_division', one_at_a_time):
             errors = self.at_once(*[self.work] * 4)
         self.assertFalse(errors)
         self.assertEqual(set(most), {1})
@@ -255,28 +255,30 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
             ])
         served, together = [], threading.Barrier(WORKERS)
 
-        def process(exports, division):
+        def process(turn, division):
             if division.id in served:
                 return  # whoever comes later finds nothing to do
             # Nobody gets further before all of them are at work
             together.wait(timeout=30)
             served.append(division.id)
-            exports.search([('division_id', '=', division.id)]).state = 'undone'
+            turn.env['exact.export'].search([
+                ('division_id', '=', division.id),
+            ]).state = 'undone'
 
         def scheduled_action():
             with self.worker() as env:
                 env['exact.export']._cron_process()
 
-        with patch.object(self.registry['exact.export'], '_process_division', process):
+        with patch.object(self.registry['exact.export.turn'], '_process_division', process):
             errors = self.at_once(*[scheduled_action] * WORKERS)
         self.assertFalse(errors)
         self.assertEqual(sorted(served), sorted(divisions.ids), "each once")
 
     def test_a_serialisation_failure_after_exacts_answer(self):
         self.export()
-        booked, failed = self.registry['exact.export']._booked, []
+        booked, failed = self.registry['exact.export.send']._booked, []
 
-        def disturbed(export, *args):
+        def disturbed(step, export, *args):
             if not failed:
                 failed.append(True)
                 # The snapshot of the worker begins here
@@ -285,10 +287,10 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
                     other.cr.execute(
                         "UPDATE exact_export SET name = name WHERE id = %s", [export.id],
                     )
-            return booked(export, *args)
+            return booked(step, export, *args)
 
         with (
-            patch.object(self.registry['exact.export'], '_booked', disturbed),
+            patch.object(self.registry['exact.export.send'], '_booked', disturbed),
             mute_logger('odoo.sql_db'),
         ):
             self.work()
@@ -303,20 +305,20 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
 
     def test_a_lost_connection_after_exacts_answer(self):
         self.export()
-        booked, cut = self.registry['exact.export']._booked, []
+        booked, cut = self.registry['exact.export.send']._booked, []
 
-        def disconnected(export, *args):
+        def disconnected(step, export, *args):
             if not cut:
                 [[pid]] = export.env.execute_query(SQL("SELECT pg_backend_pid()"))
                 cut.append(pid)
                 with self.worker() as other:
                     other.cr.execute("SELECT pg_terminate_backend(%s)", [pid])
-            return booked(export, *args)
+            return booked(step, export, *args)
 
         with (
-            patch.object(self.registry['exact.export'], '_booked', disconnected),
+            patch.object(self.registry['exact.export.send'], '_booked', disconnected),
             mute_logger(
-                'odoo.sql_db', 'odoo.addons.account_exact.models.export.exact_export_worker',
+                'odoo.sql_db', 'odoo.addons.account_exact.models.export.exact_export_turn',
             ),
         ):
             self.at_once(self.work)

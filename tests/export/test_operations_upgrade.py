@@ -94,13 +94,19 @@ class TestOperationsUpgrade(ExactFaultCase):
         self.old_columns()
         move = self.invoice()
         export = self.export(move)
-        uploads = {name: (one.version, one.exact_guid) for name, one in export._uploads().items()}
+        uploads = {
+            name: (one.version, one.exact_guid)
+            for name, one in self.env['exact.export.files']._uploads(export).items()
+        }
         [(name, (version, guid))] = uploads.items()
         step = json.dumps({name: {'version': version, 'id': guid}})
         self.before(export, payload=export.payload, document_step=SQL("%s::jsonb", step))
         self.migrate()
         self.assertEqual(
-            {name: (one.version, one.exact_guid) for name, one in export._uploads().items()},
+            {
+                name: (one.version, one.exact_guid)
+                for name, one in self.env['exact.export.files']._uploads(export).items()
+            },
             uploads,
         )
         self.assertEqual(self.operation(export, part='document').exact_guid, export.document_guid)

@@ -278,7 +278,8 @@ def test_the_amount_is_that_of_the_category_though_lines_were_split():
     """A charge of a line became a line of its own, and its VAT is one that Odoo does not have."""
     meant = invoice(
         (D(4000), 'S', D(25), 'Pens'), (D(900), 'S', D(25), 'Paper'),
-        (D(200), 'S', D(25), 'Cleaning'), (D(-200), 'S', D(25), 'Discount'), (D(50), 'S', D(12), 'Tea'),
+        (D(200), 'S', D(25), 'Cleaning'), (D(-200), 'S', D(25), 'Discount'),
+        (D(50), 'S', D(12), 'Tea'),
     )
     found = bill(*((amount, NONE) for amount in map(D, (3999, 1, 899, 1, 200, -200, 50))))
     assert [

@@ -474,7 +474,7 @@ class TestRefusals(RefusalCase):
             move, Rejected(messages=[words], status=400), 'documents/DocumentAttachments')
         self.assertBooked(move)
         export = move.exact_export_id
-        [name] = export._uploads()
+        [name] = self.env['exact.export.files']._uploads(export)
         [finding] = export.finding_ids.filtered(lambda one: one.code == 'attachment_refused')
         self.assertEqual(finding.severity, 'informs')
         self.says(finding, f"Exact does not take the file {name}; it is not sent.", words)
@@ -489,7 +489,10 @@ class TestRefusals(RefusalCase):
         move.action_exact_retry()
         self.work()
         self.assertBooked(move)
-        self.assertEqual({file.state for file in export._uploads().values()}, {'answered'})
+        self.assertEqual(
+            {file.state for file in self.env['exact.export.files']._uploads(export).values()},
+            {'answered'},
+        )
 
     def test_each_dimension_leads_to_its_own_analytic_account(self):
         """One line with all three, each of another plan."""

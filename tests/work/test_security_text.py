@@ -78,7 +78,9 @@ class TestHostileText(ExactExportCase):
         self.assertEqual(move.exact_state, 'verified', export.finding_ids.mapped('message'))
         # sudo: journals are the engine's to write
         export.sudo().journal_id.code = HOSTILE
-        export.sudo().move_id._message_log(body=export.sudo()._verified_text())
+        export.sudo().move_id._message_log(
+            body=self.env['exact.export.proof'].sudo()._verified_text(export.sudo()),
+        )
         move.action_exact_undo()
         self.run_cron('ir_cron_exact_export')
         bodies = move.message_ids.mapped('body')

@@ -83,7 +83,7 @@ class ExactExportDocumentWizard(models.TransientModel):
         ], limit=1)
         builder = BookingBuilder(division, move)
         built = builder.build(move, choices)
-        problems = self.env['exact.export'].sudo()._problems(
+        problems = self.env['exact.export.check'].sudo().problems(
             division, built, division._booking_facts(builder, [built]),
         )
         booking = built.booking

@@ -11,7 +11,7 @@ from odoo.tools.misc import formatLang
 
 from ...models.base.exact_note import note, told
 from ...models.document.exact_booking_builder import BookingBuilder, Problem
-from ...models.export.exact_export_worker import CHECK_BATCH
+from ...models.export.exact_export_step import CHECK_BATCH
 
 _logger = logging.getLogger(__name__)
 
@@ -245,7 +245,7 @@ class ExactExportWizard(models.TransientModel):
         # sudo: master data and mappings are read for the document's own company; the moves were
         # searched with the person's rights.
         division_sudo = self.division_id.sudo()
-        exports_sudo = self.env['exact.export'].sudo()
+        check_sudo = self.env['exact.export.check'].sudo()
         moves = self._moves(
             Domain('id', '>', self.checked_until), order='id', limit=STEP,
         )
@@ -258,7 +258,7 @@ class ExactExportWizard(models.TransientModel):
                 checked += 1
                 blocking = {
                     self._key(problem): problem
-                    for problem in exports_sudo._problems(division_sudo, one, facts)
+                    for problem in check_sudo.problems(division_sudo, one, facts)
                     if problem.severity == 'blocks'
                 }
                 ready += not blocking

@@ -14,7 +14,7 @@ from ...models.base.exact_error_text import explain_to_asker
 from ...models.base.exact_note import note, several, shown
 from ...models.document.exact_booking_builder import BookingBuilder
 from ...models.export.exact_export import ENDED_STATES
-from ...models.export.exact_export_worker import CHECK_BATCH
+from ...models.export.exact_export_step import CHECK_BATCH
 
 # An accountant's date may be that of the receipt.
 DATE_MARGIN = timedelta(days=31)
@@ -90,7 +90,8 @@ class ExactLinkWizard(models.TransientModel):
         asked = defaultdict(list)
         for move in moves.filtered(lambda move: move in bookings):
             # sudo: what people were asked about they may see, whoever may read the exports.
-            for guid in move.sudo().exact_export_id._asked_about():
+            export_sudo = move.sudo().exact_export_id
+            for guid in export_sudo.env['exact.export.journals'].asked_about(export_sudo):
                 asked[guid].append(move)
         try:
             entries = self._entries(division_sudo, bookings.values(), asked)
@@ -136,7 +137,7 @@ class ExactLinkWizard(models.TransientModel):
 
     @api.model
     def _kept(self, value):
-        return self.env['exact.export'].sudo()._kept(value)
+        return self.env['exact.export.proof'].sudo().shown(value)
 
     @api.model
     def _bookings(self, division_sudo, moves):
@@ -197,10 +198,11 @@ class ExactLinkWizard(models.TransientModel):
                     'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
                     filter=odata.any_of('EntryID', [odata.guid(guid) for guid in guids]),
                 )
-        by_entry = export_model._rows_by_entry(rows)
+        proof_sudo = export_model.env['exact.export.proof']
+        by_entry = proof_sudo.rows_by_entry(rows)
         taken = export_model._of_entries(by_entry)
         taken = {*taken.mapped('exact_guid'), *taken.mapped('reversal_guid')}
-        gl_types = export_model._gl_types(division_sudo)
+        gl_types = proof_sudo.gl_types(division_sudo)
         entries = [
             read_entry(entry, gl_types) for guid, entry in by_entry.items() if guid not in taken
         ]
@@ -245,7 +247,8 @@ class ExactLinkWizard(models.TransientModel):
         ], limit=1)
         if export_sudo.exact_guid or export_sudo.state in ('sending', 'uncertain'):
             raise UserError(self.env._("%s is on its way to Exact by now.", move.display_name))
-        guids = {*self.line_ids.mapped('exact_guid'), *export_sudo._asked_about()}
+        asked_sudo = export_sudo.env['exact.export.journals'].asked_about(export_sudo)
+        guids = {*self.line_ids.mapped('exact_guid'), *asked_sudo}
         self.env['exact.export']._propose(move, choices=export_sudo._chosen().beside(entries=guids))
         return self.env['account.move']._exact_reload(
             self.env._("%s is booked as an entry of its own.", move.display_name),
@@ -342,7 +345,9 @@ class ExactLinkWizardLine(models.TransientModel):
                 export_sudo._choose(
                     export_sudo._chosen().beside(entries=others.mapped('exact_guid')),
                 )
-            export_sudo._link_to(one, line.exact_guid, line.entry_number, line.relation_guid)
+            export_sudo.env['exact.export.doubt'].link_to(
+                export_sudo, one, line.exact_guid, line.entry_number, line.relation_guid,
+            )
             export_sudo._log_attempt('look_up', 'done', note(
                 'attempt/linked', number=line.entry_number, user=self.env.user.name,
                 differences=several(

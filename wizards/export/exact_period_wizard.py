@@ -60,7 +60,7 @@ class ExactPeriodWizard(models.TransientModel):
         """The documents that the choice is for, as far as the person may act on them."""
         if self.scope == 'one':
             return self.finding_id.export_id
-        return self.finding_id._waiting_for_the_same()._allowed()
+        return self.env['exact.export.refusal'].allowed(self.finding_id._waiting_for_the_same())
 
     @api.depends('finding_id', 'scope')
     def _compute_document_count(self):

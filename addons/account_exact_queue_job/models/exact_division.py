@@ -76,7 +76,7 @@ class ExactDivision(models.Model):
         :return: what people read on the job
         """
         self.ensure_one()
-        moment = self.env['exact.export']._work(self)
+        moment = self.env['exact.export.turn'].work(self)
         return moment and self.env._("To be continued at %s (UTC).", moment)
 
     def _job_export_failed(self, **_failure):

@@ -167,7 +167,7 @@ class TestJobs(ExactExportCase):
         [job] = self.jobs()
         with (
             patch.object(
-                self.registry['exact.export'], '_work', autospec=True,
+                self.registry['exact.export.turn'], 'work', autospec=True,
                 side_effect=OperationalError("connection lost"),
             ),
             mute_logger('odoo.addons.queue_job.controllers.main'),

@@ -143,12 +143,14 @@ class World:
         changed = self.amounts_changed_there()
         for move in moves:
             export = move.exact_export_id
+            is_settled = (
+                export.state == 'verified' and move.state == 'posted'
+                and export.exact_guid not in changed
+                and not export.env['exact.export.send'].is_outdated(export)
+            )
             lines = self.simulator.transaction_lines(
                 export.exact_guid, self.companies[move.company_id.id],
-            ) if (
-                export.state == 'verified' and move.state == 'posted' and not export._is_outdated()
-                and export.exact_guid not in changed
-            ) else ()
+            ) if is_settled else ()
             if lines:
                 self.documents[move.id]['undone'] = {
                     'at': self.machine.clock.naive(), 'lines': normal(lines),

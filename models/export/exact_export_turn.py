@@ -8,7 +8,6 @@ import logging
 from collections import defaultdict
 from datetime import timedelta
 
-from psycopg2 import OperationalError
 from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
@@ -18,29 +17,14 @@ from ..administration.exact_export_queue import BUSY
 from ..base.exact_clock import ceil
 from ..base.exact_error_text import describe
 from ..base.exact_note import note
-from ..document.exact_booking_builder import Problem
 
 _logger = logging.getLogger(__name__)
 
-# Documents that are built and checked together: what they share is read once.
-CHECK_BATCH = 200
-# And so many in one turn: the rest while what is checked is on its way.
-CHECK_AT_ONCE = 1000
 # So many entries that wait to be read back are about one page of ledger lines.
 VERIFY_AT = 250
 # Four of them, since what the journals changed shortly before is read along.
 VERIFY_MANY = 4 * VERIFY_AT
 VERIFY_AFTER = timedelta(minutes=10)
-# After so many tries without an answer a person has to look.
-MAX_ATTEMPTS = 5
-# Findings that block by the rules, but that the engine mends by itself on linked relations.
-_MENDED = {'relation_not_customer', 'relation_not_supplier'}
-
-
-def plain_text(value):
-    """What json cannot write, as text."""
-    return str(value)
-
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
@@ -59,7 +43,7 @@ class ExactExport(models.Model):
         # Many divisions have to be looked at again at the same moment: woken for it once.
         again = defaultdict(self.env['exact.division'].browse)
         for division in divisions:
-            moment = self._turn(division)
+            moment = self.env['exact.export.turn']._turn(division)
             if moment:
                 again[moment] |= division
             if not cron._commit_progress(1):
@@ -68,31 +52,35 @@ class ExactExport(models.Model):
         for moment, waiting in again.items():
             self._enqueue(waiting, moment)
 
-    @api.model
-    def _work(self, division):
+
+class ExactExportTurn(models.AbstractModel):
+    _name = 'exact.export.turn'
+    _inherit = 'exact.export.step.mixin'
+    _description = "Exact: A Turn of an Administration"
+
+    @api.private
+    def work(self, division):
         """Do all that is due in one division, and have it served again when more is.
 
         Whoever wakes it in the pause after a failure, or before a limit ends, has it served then.
 
         :return: that moment, None if nothing waits
         """
-        moment = self._next_moment(division)
+        moment = self.env['exact.export']._next_moment(division)
         if not moment or moment <= fields.Datetime.now():
             moment = self._turn(division)
         if moment:
-            self._enqueue(division, moment)
+            self.env['exact.export']._enqueue(division, moment)
         return moment
 
-    @api.model
     def _turn(self, division):
         """Do all that is due in one division; a failure stops no other division.
 
         :return: when it has to be served again, None if nothing waits
         """
-        with self._serving(division) as mine:
+        with self.env['exact.export']._serving(division) as mine:
             return self._turn_alone(division) if mine else fields.Datetime.now() + BUSY
 
-    @api.model
     def _turn_alone(self, division):
         company = division.company_id
         worker = self.with_company(company).with_context(
@@ -126,11 +114,10 @@ class ExactExport(models.Model):
             retry_at, reason = None, note('finding/unexpected', reason=type(error).__name__)
         worker.env['exact.export.queue']._of(division)._served(retry_at, reason, limited_by)
         self._commit()
-        moment = self._next_moment(division)
+        moment = self.env['exact.export']._next_moment(division)
         # If a turn changed nothing, the next one does not begin at once.
         return moment if more or not moment else max(moment, fields.Datetime.now() + BUSY)
 
-    @api.model
     def _process_division(self, division):
         """All that is due in one division, each step committed.
 
@@ -139,30 +126,31 @@ class ExactExport(models.Model):
         if not division.active:
             # An archived administration is not served, whatever woke us.
             return False
-        self._recover_claims(division)
-        more = self._check_proposed(division)
-        self._recheck_changed(division)
+        self.env['exact.export.doubt'].recover_claims(division)
+        more = self.env['exact.export.check'].check_proposed(division)
+        self.env['exact.export.recheck'].recheck_changed(division)
         closed = division.connection_id.sudo().state != 'connected' or division.unreachable_reason
-        if closed or not (self._due_in(division) or self._is_look_due(division)):
+        if closed or not (
+            self._due_in(division) or self.env['exact.export.look'].is_look_due(division)
+        ):
             return more
         with division._client() as client:
-            self._resolve_uncertain(division, client)
+            self.env['exact.export.doubt'].resolve_uncertain(division, client)
             if self._verify_first(division):
                 # At the limit of calls a large queue takes many turns: nobody waits for the last.
-                more |= self._verify_sent(division, client)
+                more |= self.env['exact.export.proof'].verify_sent(division, client)
             if not division.hold:
-                more |= self._do_pending(division, client)
-                more |= self._send_ready(division, client)
-            self._look_if_due(division, client)
+                more |= self.env['exact.export.change'].do_pending(division, client)
+                more |= self.env['exact.export.send'].send_ready(division, client)
+            self.env['exact.export.look'].look_if_due(division, client)
             if not more or self._verify_first(division):
                 # With many at once: the next turn sends on, a call for each turn's few is a waste.
-                more |= self._verify_sent(division, client)
+                more |= self.env['exact.export.proof'].verify_sent(division, client)
         return more
 
-    @api.model
     def _verify_first(self, division):
         """Whether so many entries, or so old ones, wait to be read back that it is done now."""
-        sent = self.search([
+        sent = self.env['exact.export'].search([
             ('division_id', '=', division.id), ('work', '=', 'read_back'),
         ], order='sent_at', limit=VERIFY_MANY)
         oldest = sent[:1].sent_at
@@ -170,64 +158,24 @@ class ExactExport(models.Model):
             oldest and oldest < fields.Datetime.now() - VERIFY_AFTER
         )
 
-    @api.model
     def _due_in(self, division):
         """Whether there is anything to ask or tell Exact."""
         now = fields.Datetime.now()
-        return self.search_count([
-            ('division_id', '=', division.id),
-            '|', ('next_try', '=', False), ('next_try', '<=', now),
-            ('work', 'in', [kind.name for kind in self._work_kinds() if kind.asks_exact]),
-        ], limit=1)
-
-    def _due(self, division, work, **kwargs):
-        """Those of a division in which work of this kind can be done now."""
-        return self.search([
-            ('division_id', '=', division.id), ('work', '=', work),
-            '|', ('next_try', '=', False), ('next_try', '<=', fields.Datetime.now()),
-        ], **kwargs)
-
-    def _commit(self):
-        """Commit the step.
-
-        :return: seconds that are left for this run.
-        """
-        # A step that counts: Odoo gives up on actions that are killed again and again without any.
-        return self.env['ir.cron']._commit_progress(1)
-
-    # === BUILD AND CHECK === #
-
-
-    def _each_by_itself(self, work, failed):
-        """Do the work on all of them; where that fails, on each alone: one document's trouble is no
-        other's.
-
-        :param work: callable that is given exports.
-        :param failed: callable that is given the export and the exception that it alone raised.
-        """
-        try:
-            work(self)
-            self.env.flush_all()
-        except (OperationalError, ExactError):
-            raise
-        except Exception:
-            _logger.info("Exact: %s exports are done one by one", len(self), exc_info=True)
-            self.env.cr.rollback()
-        else:
-            return
-        for export in self:
-            try:
-                work(export)
-                self.env.flush_all()
-            except (OperationalError, ExactError):
-                raise
-            except Exception as error:
-                self.env.cr.rollback()
-                _logger.exception("Exact: export %s failed", export.id)
-                failed(export, error)
-            self._commit()
-
-    @api.model
-    def _unexpected(self, error):
-        """The finding of an error that nobody foresaw."""
-        return Problem('unexpected', params={'reason': f"{type(error).__name__}: {error}"[:200]})
+        return self.env['exact.export'].search_count(
+            [
+                ('division_id', '=', division.id),
+                '|',
+                ('next_try', '=', False),
+                ('next_try', '<=', now),
+                (
+                    'work',
+                    'in',
+                    [
+                        kind.name
+                        for kind in self.env['exact.export']._work_kinds()
+                        if kind.asks_exact
+                    ],
+                ),
+            ],
+            limit=1,
+        )
