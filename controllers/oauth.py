@@ -41,7 +41,7 @@ class ExactOAuthController(http.Controller):
         connection, nonce, message = self._read_state(state)
         if message:
             return self._error_page(message, connection)
-        if not request.env['exact.token']._use_nonce(connection, nonce):
+        if not request.env['exact.token'].use_nonce(connection, nonce):
             return self._error_page(request.env._(
                 "This answer of Exact was used already, or a newer consent was begun. Open the "
                 "connection and see whether it is connected; if not, connect again.",
@@ -54,7 +54,7 @@ class ExactOAuthController(http.Controller):
                 "Consent for Exact connection %s did not succeed: %s", connection.id, reason
             )
             with request.env.registry.cursor() as cr:
-                connection.with_env(connection.env(cr=cr))._note_failure(reason)
+                connection.with_env(connection.env(cr=cr)).note_failure(reason)
         return request.redirect(self._form_url(connection))
 
     # === CHECKS === #
@@ -88,7 +88,7 @@ class ExactOAuthController(http.Controller):
                 "The connection was deleted meanwhile, or you may no longer see it. Ask an "
                 "accounting administrator to connect.",
             )
-        if marker and not consteq(marker, connection._session_marker()):
+        if marker and not consteq(marker, connection.session_marker()):
             return connection, None, env._(
                 "This consent was begun in another browser or before you logged in again. Open "
                 "the connection and connect again.",
@@ -98,7 +98,7 @@ class ExactOAuthController(http.Controller):
     def _check_rights(self, connection):
         """Return 'no_rights' if the person lost the right to connect since the consent began."""
         try:
-            connection._check_may_connect()
+            connection.check_may_connect()
         except (AccessError, UserError):
             return 'no_rights'
         return None
@@ -113,7 +113,7 @@ class ExactOAuthController(http.Controller):
         if error or not code:
             return 'denied' if error == 'access_denied' else 'consent_failed'
         try:
-            tokens = connection._oauth().exchange(code)
+            tokens = connection.oauth().exchange(code)
         except SecretClosedError as closed:
             return closed.reason
         except OAuthRefused as refused:
@@ -126,12 +126,12 @@ class ExactOAuthController(http.Controller):
             return 'consent_failed'
         # The code is used up and the pair exists: keep it before anything else can go wrong
         try:
-            connection._keep_consent(tokens)
+            connection.keep_consent(tokens)
         except (Transient, SecretClosedError) as problem:
             return problem.reason if isinstance(problem, SecretClosedError) else 'network'
         try:
             with request.env.registry.cursor() as cr:
-                connection.with_env(connection.env(cr=cr))._explore()
+                connection.with_env(connection.env(cr=cr)).explore()
         except (RateLimited, Transient, Unreachable) as problem:
             _logger.info(
                 "Exact connection %s: nothing read yet: %s", connection.id, type(problem).__name__,
@@ -144,14 +144,14 @@ class ExactOAuthController(http.Controller):
             return 'explore'
         try:
             with request.env.registry.cursor() as cr:
-                connection.with_env(connection.env(cr=cr))._explore_rights()
+                connection.with_env(connection.env(cr=cr)).explore_rights()
         except ExactError as problem:
             # Not worth a worry: the button tries it again
             _logger.info(
                 "Exact connection %s: rights not tried: %s", connection.id, type(problem).__name__,
             )
         connection.invalidate_recordset(flush=False)
-        return connection._explored_reason() or None
+        return connection.explored_reason() or None
 
     # === ANSWERS === #
 

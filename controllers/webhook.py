@@ -33,9 +33,9 @@ class ExactWebhookController(http.Controller):
             too large
         """
         # sudo: who comes is nobody; the token says which connection is meant
-        connection_sudo = request.env['exact.connection']._of_webhook_token(token)
+        connection_sudo = request.env['exact.connection'].of_webhook_token(token)
         try:
-            secret = connection_sudo and connection_sudo.env['exact.token']._webhook_secret(
+            secret = connection_sudo and connection_sudo.env['exact.token'].secret_of_webhook(
                 connection_sudo,
             )
         except SecretClosedError:
@@ -51,7 +51,7 @@ class ExactWebhookController(http.Controller):
         except NotificationRefusedError as refusal:
             _logger.info("Exact connection %s: notification %s", connection_sudo.id, refusal)
             return self._answer(403)
-        connection_sudo._notified(notification)
+        connection_sudo.on_notified(notification)
         return self._answer(200)
 
     def _answer(self, status):

@@ -131,7 +131,7 @@ class ExactSimulatorMixin:
     @classmethod
     def tokens(cls, connection):
         """Consent, by the real client and the real consent page."""
-        oauth = connection._oauth()
+        oauth = connection.oauth()
         answer = query_of(consent(oauth.consent_url('state')))
         return oauth.exchange(answer['code'])
 

@@ -231,7 +231,7 @@ class ExactExportCase(ExactSynchronisedCase):
     @classmethod
     def rows(cls, guid):
         """What Exact's ledger says of an entry."""
-        with cls.division._client() as client:
+        with cls.division.client() as client:
             rows = client.get(
                 'financialtransaction/TransactionLines', select=READ_ROWS,
                 filter=odata.eq('EntryID', odata.guid(guid)),
@@ -278,7 +278,7 @@ class ExactExportCase(ExactSynchronisedCase):
 
     def operation(self, record, verb='post', part='entry'):
         """What Exact was asked for, of a kind, for an export or a mapping."""
-        return record.sudo()._operation(verb, part)
+        return record.sudo().operation(verb, part)
 
     def no_right(self, method, resource):
         """Exact says once that its user may not do that."""

@@ -107,7 +107,7 @@ class TokenCase(TransactionCase):
         self.enterContext(told_by(self.clock))
         self.oauth = FakeOAuth(self.clock)
         self.startPatch(patch.object(
-            self.env.registry['exact.connection'], '_oauth',
+            self.env.registry['exact.connection'], 'oauth',
             lambda connection, *_address: self.oauth,
         ))
         self.connection._consented(Tokens('access-0', 'refresh-0', START))

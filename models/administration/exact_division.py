@@ -224,7 +224,8 @@ class ExactDivision(models.Model):
         return self.browse(division.id for [division] in waiting)
 
     @api.model
-    def _linked_among(self, companies):
+    @api.private
+    def linked_among(self, companies):
         """Those of these companies that are linked to an administration, which is no secret."""
         # sudo: as above, it is for everyone
         return self.sudo().search([('company_id', 'in', companies.ids)]).company_id
@@ -241,14 +242,14 @@ class ExactDivision(models.Model):
         if 'company_id' not in vals:
             result = super().write(vals)
             access._tell_of_access()
-            restored._go_on()
+            restored.go_on()
             return result
         company = self.env['res.company'].browse(vals['company_id'] or [])
         changing = self.filtered(lambda division: division.company_id != company)
         changing._check_link(company)
         result = super().write(vals)
         access._tell_of_access()
-        restored._go_on()
+        restored.go_on()
         if company and changing:
             changing._start_sync()
         return result
@@ -334,10 +335,11 @@ class ExactDivision(models.Model):
             'released_at': fields.Datetime.now(),
         })
         self.activity_unlink(['mail.mail_activity_data_todo'])
-        self.env['exact.export']._enqueue(self)
+        self.env['exact.export'].enqueue(self)
         return True
 
-    def _hold_by_itself(self, reason, **params):
+    @api.private
+    def hold_by_itself(self, reason, **params):
         """Stop sending and tell somebody, whatever becomes of the caller's work.
 
         In a cursor of its own: people edit the row, and a stop must not wait for them.
@@ -368,7 +370,7 @@ class ExactDivision(models.Model):
         self.ensure_one()
         if self.activity_search(['mail.mail_activity_data_todo']):
             return
-        user = self.connection_id._responsible()
+        user = self.connection_id.responsible_users()
         self.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=self.with_context(lang=user.lang).env._("Exact: sending is on hold"),
@@ -384,7 +386,7 @@ class ExactDivision(models.Model):
         """
         self.activity_unlink(['mail.mail_activity_data_warning'])
         for division in self.filtered(lambda one: one.company_id and one.unreachable_reason):
-            user = division.connection_id._responsible()
+            user = division.connection_id.responsible_users()
             env = division.with_context(lang=user.lang).env
             division.activity_schedule(
                 'mail.mail_activity_data_warning',
@@ -399,7 +401,8 @@ class ExactDivision(models.Model):
         """Hook: the administration was linked to a company, its master data has to come in."""
 
     @contextmanager
-    def _client(self, priority='entry'):
+    @api.private
+    def client(self, priority='entry'):
         """Give a client for this administration, within its call budget.
 
         :param str priority: what the calls are for, a key of `exact_call.RESERVES`: 'person'
@@ -410,16 +413,17 @@ class ExactDivision(models.Model):
         # sudo: people use the connection without seeing it, it may be another company's
         self_sudo = self.sudo()
         before, after = self_sudo.env['exact.call']._hooks(self_sudo, priority)
-        with self_sudo.connection_id._client(self.code, before=before, after=after) as client:
+        with self_sudo.connection_id.client(self.code, before=before, after=after) as client:
             yield client
 
-    def _go_on(self):
+    @api.private
+    def go_on(self):
         """Nothing stands in the way any more: send and read at once what waited."""
         # sudo: the queue and the cursors are the engine's
         linked_sudo = self.sudo().filtered('company_id')
         if linked_sudo:
             linked_sudo._start_sync()
-            linked_sudo.env['exact.export.queue']._resume(linked_sudo)
+            linked_sudo.env['exact.export.queue'].resume(linked_sudo)
 
     def _note_reachable(self, reason):
         """Keep whether Exact lets us in, in a cursor of its own; never wait for somebody's edit.
@@ -440,6 +444,6 @@ class ExactDivision(models.Model):
             division = self.with_env(self.env(cr=cr, user=SUPERUSER_ID, su=True))
             division.unreachable_reason = reason
             if not reason:
-                division._go_on()
+                division.go_on()
         self.invalidate_recordset(['unreachable_reason'], flush=False)
         self.modified(['unreachable_reason'])

@@ -239,7 +239,8 @@ class ExactDivision(models.Model):
             ('division_id', 'in', [budget.id for budget in budgets]), ('resource', '!=', ''),
         ]).filtered(lambda call: closed_until(call, now))
 
-    def _rearm_fuses(self, resources):
+    @api.private
+    def rearm_fuses(self, resources):
         """Let documents go that a person retries: who mended the cause need not wait for our own
         fuse. A lock of Exact itself stays.
 
@@ -262,10 +263,10 @@ class ExactDivision(models.Model):
 
     def _go_on_now(self):
         """Do at once what waits for a moment when Exact may be called again."""
-        self.cursor_ids.filtered(lambda cursor: cursor.state == 'waiting')._make_due()
+        self.cursor_ids.filtered(lambda cursor: cursor.state == 'waiting').make_due()
         self.env.ref('account_exact.ir_cron_sync')._trigger()
         self._stop_waiting()
         self.env['exact.export.queue'].search([
             ('division_id', '=', self.id), ('retry_at', '>', fields.Datetime.now()),
         ]).retry_at = False
-        self.env['exact.export']._enqueue(self)
+        self.env['exact.export'].enqueue(self)

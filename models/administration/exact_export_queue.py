@@ -79,7 +79,8 @@ class ExactExportQueue(models.Model):
     _division_uniq = models.Constraint('UNIQUE(division_id)', "A division has one queue.")
 
     @api.model
-    def _of(self, division):
+    @api.private
+    def of(self, division):
         """The row of a division, made if there is none."""
         return self.search([('division_id', '=', division.id)]) or self.create({
             'division_id': division.id,
@@ -98,7 +99,8 @@ class ExactExportQueue(models.Model):
         ))
         return self.env.cr.fetchone()[0]
 
-    def _note_restored(self):
+    @api.private
+    def note_restored(self):
         """Note that this may be a restored backup: nothing is known of what was sent since."""
         self.ensure_one()
         present = self._present_database()
@@ -111,7 +113,8 @@ class ExactExportQueue(models.Model):
             }
         self.write(values)
 
-    def _forget_future(self):
+    @api.private
+    def forget_future(self):
         """Forget what was counted from a clock that was ahead and is right again: what waits for
         such a moment waits for nothing.
         """
@@ -124,22 +127,25 @@ class ExactExportQueue(models.Model):
         export_model.browse(row[0] for row in self.env.execute_query(SQL(
             "SELECT export.id FROM exact_export export"
             " WHERE export.division_id = %s AND export.next_try > %s AND %s",
-            self.division_id.id, now + LONGEST_WAIT, export_model._work_sql('export'),
+            self.division_id.id, now + LONGEST_WAIT, export_model.work_sql('export'),
         ))).next_try = False
 
     @api.model
-    def _rested_sql(self, now):
+    @api.private
+    def rested_sql(self, now):
         """Condition on `queue`: its pause is over, or was counted from a clock that was ahead."""
         return SQL(
             "(queue.retry_at IS NULL OR queue.retry_at <= %s OR queue.served_at > %s)",
             now, now + CLOCKS_DIFFER,
         )
 
-    def _try_now(self):
+    @api.private
+    def try_now(self):
         """End the pause after failures; that of the limits is kept by the budget itself."""
         self.filtered('failures').retry_at = False
 
-    def _served(self, retry_at=False, trouble=False, limited_by=False):
+    @api.private
+    def note_served(self, retry_at=False, trouble=False, limited_by=False):
         """Note that the division was served, and how that went.
 
         :param retry_at: a moment when it can go on, None after a failure of which nobody knows when
@@ -158,7 +164,8 @@ class ExactExportQueue(models.Model):
         })
 
     @api.model
-    def _resume(self, divisions):
+    @api.private
+    def resume(self, divisions):
         """End the pauses of these divisions and serve them at once.
 
         Never waits for a worker that holds the row: that worker serves the division already.
@@ -166,13 +173,14 @@ class ExactExportQueue(models.Model):
         self.search([
             ('division_id', 'in', divisions.ids), ('retry_at', '!=', False),
         ]).try_lock_for_update(allow_referencing=True).write({'retry_at': False, 'failures': 0})
-        self.env['exact.export']._enqueue(divisions)
+        self.env['exact.export'].enqueue(divisions)
 
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    def _pauses(self):
+    @api.private
+    def pauses(self):
         """What these exports wait for, where Exact could not be reached the last time or may not be
         asked yet: facts of `booking.status.Situation`.
 
@@ -223,7 +231,8 @@ class ExactExport(models.Model):
     # === WHO IS SERVED NEXT === #
 
     @api.model
-    def _due_divisions(self):
+    @api.private
+    def due_divisions(self):
         """Divisions with something to do now, in the order of their turns; one query for all."""
         now = fields.Datetime.now()
         self.env['exact.export'].flush_model(['next_try'])
@@ -251,8 +260,8 @@ class ExactExport(models.Model):
           GROUP BY due.id ORDER BY MIN(due.turn), MIN(due.served_at) NULLS FIRST, due.id
             """,
             due=self._due_now_sql(), look=self.env['exact.export.look'].look_due_sql(),
-            steps=self.env['exact.division']._steps_sql(), now=now,
-            rested=self.env['exact.export.queue']._rested_sql(now),
+            steps=self.env['exact.division'].steps_sql(), now=now,
+            rested=self.env['exact.export.queue'].rested_sql(now),
         ))
         return self.env['exact.division'].browse(row[0] for row in rows)
 
@@ -270,7 +279,7 @@ class ExactExport(models.Model):
             SELECT steps.division_id, COUNT(*) FROM (%(steps)s) AS steps
              WHERE COALESCE(steps.next_try, %(now)s) <= %(now)s GROUP BY 1 ORDER BY 1
             """,
-            steps=self.env['exact.division']._steps_sql(), now=fields.Datetime.now(),
+            steps=self.env['exact.division'].steps_sql(), now=fields.Datetime.now(),
         ))
         return looks + steps + self.env.execute_query(SQL(
             """
@@ -299,12 +308,13 @@ class ExactExport(models.Model):
             )
             AND (%(due)s)
             """,
-            now=now, longest=now + LONGEST_WAIT, due=self._due_sql('export'),
-            rested=self.env['exact.export.queue']._rested_sql(now),
+            now=now, longest=now + LONGEST_WAIT, due=self.due_sql('export'),
+            rested=self.env['exact.export.queue'].rested_sql(now),
         )
 
     @api.model
-    def _next_moment(self, division):
+    @api.private
+    def next_moment(self, division):
         """When this division has to be served again.
 
         :return: naive UTC, None if nothing waits for a moment
@@ -329,14 +339,15 @@ class ExactExport(models.Model):
          LEFT JOIN exact_export_queue queue ON queue.division_id = waiting.division_id
             """,
             now=now, longest=now + LONGEST_WAIT, division=division.id,
-            due=self._due_sql('export'), steps=self.env['exact.division']._steps_sql(),
-            rested=self.env['exact.export.queue']._rested_sql(now),
+            due=self.due_sql('export'), steps=self.env['exact.division'].steps_sql(),
+            rested=self.env['exact.export.queue'].rested_sql(now),
         ))
         return moment and max(moment, retry_at or moment)
 
     @api.model
     @contextmanager
-    def _serving(self, division):
+    @api.private
+    def serving(self, division):
         """Be the only one who serves this division, on all workers and hosts.
 
         The lock hangs on the connection to the database, not on a transaction: it lasts over the
@@ -361,7 +372,8 @@ class ExactExport(models.Model):
 
     # === WAKING === #
 
-    def _enqueue(self, divisions, at=None):
+    @api.private
+    def enqueue(self, divisions, at=None):
         """Hook: have these divisions served in a transaction of its own, right after this one or at
         a moment.
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import format_datetime
 
 from ...exact_api.forecast import refresh_pause
@@ -44,7 +44,8 @@ class ExactExportQueue(models.Model):
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _take_refresh(self):
+    @api.private
+    def take_refresh(self):
         """Have these administrations read, as far as that was not done moments ago.
 
         :return: (those that may be read now, the moment for the first of the others)
@@ -54,7 +55,7 @@ class ExactDivision(models.Model):
         now = fields.Datetime.now()
         granted, moments = self.browse(), []
         for division in self:
-            row_sudo = queue_sudo._of(division)
+            row_sudo = queue_sudo.of(division)
             moment = row_sudo._next_refresh()
             if moment > now:
                 moments.append(moment)
@@ -63,7 +64,8 @@ class ExactDivision(models.Model):
             granted |= division
         return granted, min(moments, default=None)
 
-    def _told_to_wait(self, moment):
+    @api.private
+    def told_to_wait(self, moment):
         """The notification for who asks too often.
 
         :param moment: naive UTC, when Exact can be read again

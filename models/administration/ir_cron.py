@@ -26,7 +26,7 @@ class IrCron(models.Model):
         self.browse().check_access('write')
         # The runs have transactions of their own, and change what we know.
         self.env.invalidate_all(flush=True)
-        self._exact_run(lambda export: export.env['exact.export.queue'].search([])._try_now())
+        self._exact_run(lambda export: export.env['exact.export.queue'].search([]).try_now())
         before, waited = None, 0.0
         while (left := self._exact_run(lambda export: export._due_rows())) and waited < PATIENCE:
             if left != before:

@@ -120,7 +120,7 @@ def told(env, kept):
         return ''
     if not isinstance(kept, dict):
         return str(kept)
-    return env['exact.finding']._said(kept['code'], kept['params'])
+    return env['exact.finding'].said(kept['code'], kept['params'])
 
 
 def _translated(env, text):

@@ -280,8 +280,10 @@ class ExactConnection(models.Model):
                 "<table class='table table-sm "
                 "mb-0'><thead><tr><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>%s</tbody></table>",
             ) % (
-                self.env._("Scope in Exact"), self.env._("What will not work"),
-                self.env._("What Exact said"), rows,
+                self.env._("Scope in Exact"),
+                self.env._("What will not work"),
+                self.env._("What Exact said"),
+                rows,
             )
 
     # === CRUD METHODS === #
@@ -343,7 +345,8 @@ class ExactConnection(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _check_may_connect(self):
+    @api.private
+    def check_may_connect(self):
         """Only accounting administrators of the company connect.
 
         :raise AccessError: for all others
@@ -354,7 +357,8 @@ class ExactConnection(models.Model):
             ))
         self.check_access('write')
 
-    def _notified(self, notification):
+    @api.private
+    def on_notified(self, notification):
         """Let the administration that a notification names be read sooner.
 
         :param notification: a `Notification` that was found to be true
@@ -362,4 +366,4 @@ class ExactConnection(models.Model):
         self.ensure_one()
         self.division_ids.filtered(
             lambda division: division.code == notification.division and division.company_id,
-        )._wake_sync(notification.topic, notification.action)
+        ).wake_sync(notification.topic, notification.action)

@@ -28,7 +28,8 @@ class ExactConnection(models.Model):
         return f"{self.get_base_url().rstrip('/')}{WEBHOOK_PATH}/{token}"
 
     @api.model
-    def _of_webhook_token(self, token):
+    @api.private
+    def of_webhook_token(self, token):
         """Return the connection of a notification's address, none if it was not made here."""
         try:
             connection_id = verify_hash_signed(self.env(su=True), WEBHOOK_SCOPE, token)
@@ -36,7 +37,8 @@ class ExactConnection(models.Model):
             connection_id = None
         return self.sudo().browse(connection_id or []).exists()
 
-    def _base_url(self):
+    @api.private
+    def api_url(self):
         """Return the address of Exact, without a slash at the end.
 
         :raise UserError: if the system parameter holds an address that tokens must not be sent to
@@ -60,6 +62,6 @@ class ExactConnection(models.Model):
         """Return the origin of the address of Exact, '' if it is none that tokens may be sent to.
         """
         try:
-            return origin_text(self._base_url())
+            return origin_text(self.api_url())
         except UserError:
             return ''

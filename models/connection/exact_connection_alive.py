@@ -62,7 +62,7 @@ class ExactConnection(models.Model):
         self._activity_done()
         self.sudo().write({'state': 'connected', 'reason': False, 'reason_date': False})
         # sudo: the administrations may be other companies'
-        self.sudo().division_ids._go_on()
+        self.sudo().division_ids.go_on()
 
     def _recover(self):
         """Be connected again if what stood in the way is gone without a new consent.

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from odoo import models
+from odoo import api, models
 
 from ...exact_api import ExactClient, NeedsReconnect, OAuth
 from ..base.exact_clock import utcnow
@@ -11,14 +11,15 @@ from ..base.exact_clock import utcnow
 class ExactConnection(models.Model):
     _inherit = 'exact.connection'
 
-    def _oauth(self, base_url=None):
+    @api.private
+    def oauth(self, base_url=None):
         """Return the OAuth side of the client.
 
         :param str base_url: the address that is asked; the present one if none is given
         :raise SecretClosedError: if the stored secret is not for this address or cannot be opened
         """
         self.ensure_one()
-        base_url = base_url or self._base_url()
+        base_url = base_url or self.api_url()
         return OAuth(
             base_url, self.client_id, self.env['exact.token']._client_secret(self, base_url),
             self._redirect_uri(), clock=utcnow,
@@ -30,7 +31,8 @@ class ExactConnection(models.Model):
         return self.env['exact.token']._access_token(self, base_url)
 
     @contextmanager
-    def _client(self, division=None, before=None, after=None):
+    @api.private
+    def client(self, division=None, before=None, after=None):
         """Give a client for one division number, or for what has no division.
 
         :param int division: the number of the administration
@@ -38,7 +40,7 @@ class ExactConnection(models.Model):
         """
         self.ensure_one()
         # The token is for this address, whatever becomes of the system parameter meanwhile
-        base_url = self._base_url()
+        base_url = self.api_url()
         sent = None
 
         def token():
@@ -68,6 +70,6 @@ class ExactConnection(models.Model):
         division_sudo = self.env['exact.division'].sudo().with_context(active_test=False).search([
             ('connection_id', '=', self.id), ('code', '=', code),
         ])
-        known = division_sudo._client('person') if division_sudo else self._client(code)
+        known = division_sudo.client('person') if division_sudo else self.client(code)
         with known as client:
             yield client

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import SQL, hash_sign, hmac
@@ -31,8 +31,8 @@ class ExactConnection(models.Model):
         :return: an act_url action whose `url` is the consent page of Exact
         """
         self.ensure_one()
-        self._check_may_connect()
-        base_url = self._base_url()
+        self.check_may_connect()
+        base_url = self.api_url()
         if not self.client_id or not self.has_client_secret:
             raise UserError(self.env._(
                 "Enter the client ID and the client secret first. You find them in the Exact App "
@@ -44,21 +44,21 @@ class ExactConnection(models.Model):
         # sudo: signing needs the secret of the database
         state = hash_sign(
             self.env(su=True), CONSENT_SCOPE,
-            [self.env.uid, self.id, nonce, self._session_marker(create=True)],
+            [self.env.uid, self.id, nonce, self.session_marker(create=True)],
             expiration=CONSENT_LIFE,
         )
         try:
             self._check_not_copied()
             # A person who reconnects may have to choose another Exact user than the one still
             # logged in
-            url = self._oauth().consent_url(state, force_login=bool(self.connected_at))
+            url = self.oauth().consent_url(state, force_login=bool(self.connected_at))
         except SecretClosedError as closed:
             raise UserError(reason_text(self.env, closed.reason)) from closed
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
 
     def action_disconnect(self):
         """Delete the tokens. Mappings and history stay, so does the client secret."""
-        self._check_may_connect()
+        self.check_may_connect()
         for connection in self:
             self.env['exact.token']._forget_tokens(connection)
         self._activity_done()
@@ -69,7 +69,7 @@ class ExactConnection(models.Model):
     def action_try_again(self):
         """See whether the key that protects the secrets is the right one again."""
         self.ensure_one()
-        self._check_may_connect()
+        self.check_may_connect()
         if not self._recover():
             raise UserError(self.state_reason)
         return True
@@ -93,7 +93,8 @@ class ExactConnection(models.Model):
                 address=self.get_base_url(),
             ))
 
-    def _session_marker(self, create=False):
+    @api.private
+    def session_marker(self, create=False):
         """Return a digest that ties a consent to the browser session, '' where there is no session
         (RPC).
         """
@@ -105,7 +106,8 @@ class ExactConnection(models.Model):
         # sudo: signing needs the secret of the database
         return hmac(self.env(su=True), CONSENT_SCOPE, marker) if marker else ''
 
-    def _keep_consent(self, tokens):
+    @api.private
+    def keep_consent(self, tokens):
         """Store the pair of a new consent for good, whatever becomes of the caller's work.
 
         The code is used up: a worker that refreshes the old pair at this moment must not cost the

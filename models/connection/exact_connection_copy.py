@@ -38,7 +38,7 @@ class ExactConnection(models.Model):
             # sudo: state and hold are the engine's; the administrations may be other companies'
             connection_sudo = connection.sudo()
             if connection.state != 'draft':
-                connection_sudo._note_failure('neutralized')
+                connection_sudo.note_failure('neutralized')
                 connection_sudo.state = 'disconnected'
             connection_sudo.with_context(active_test=False).division_ids.filtered(
                 'company_id',
@@ -52,7 +52,7 @@ class ExactConnection(models.Model):
 
         :raise AccessError: for people who may not connect
         """
-        self._check_may_connect()
+        self.check_may_connect()
         companies = self.env.user.company_ids
         mine = self.with_context(allowed_company_ids=companies.ids).search(
             [('company_id', 'in', companies.ids)],
@@ -66,7 +66,7 @@ class ExactConnection(models.Model):
         if not problem:
             self._works_again()
         elif problem != self.reason:
-            self._note_failure(problem)
+            self.note_failure(problem)
 
     def _works_again(self):
         """What was held for the question alone goes on: it is answered, or the database is back

@@ -2,7 +2,7 @@
 
 import logging
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...exact_api import (
@@ -48,12 +48,12 @@ class ExactConnection(models.Model):
     def action_refresh_divisions(self):
         """Read the list of administrations again."""
         self.ensure_one()
-        self._check_may_connect()
+        self.check_may_connect()
         try:
-            self._explore()
+            self.explore()
         except ExactError as error:
             raise UserError(explain_to_asker(self.env, error)) from error
-        reason = self._explored_reason()
+        reason = self.explored_reason()
         if self.state == 'connected' and self.reason != reason:
             # sudo: the state is the engine's; that the person may was checked
             self.sudo().write({'reason': reason, 'reason_date': reason and fields.Datetime.now()})
@@ -62,28 +62,30 @@ class ExactConnection(models.Model):
     def action_probe_rights(self):
         """Try what the app and the user may read in Exact, one call per scope."""
         self.ensure_one()
-        self._check_may_connect()
+        self.check_may_connect()
         try:
-            self._explore_rights()
+            self.explore_rights()
         except ExactError as error:
             raise UserError(explain_to_asker(self.env, error)) from error
         return True
 
     # === BUSINESS METHODS === #
 
-    def _explore(self):
+    @api.private
+    def explore(self):
         """Read who we are and which administrations there are; 2 calls for up to 60 of them.
 
         :raise ExactError: if that cannot be read
         """
         self.ensure_one()
-        with self._client() as client:
+        with self.client() as client:
             me = self._read_me(client)
         rows = self._read_divisions(me)
         self._write_me(me)
         self._write_divisions(rows)
 
-    def _explored_reason(self):
+    @api.private
+    def explored_reason(self):
         """Return 'gone' if a company is linked to an administration that the Exact user does not
         see, False if all is well.
         """
@@ -93,13 +95,14 @@ class ExactConnection(models.Model):
             for division in self.sudo().division_ids
         ) and 'gone'
 
-    def _explore_rights(self):
+    @api.private
+    def explore_rights(self):
         """Try what the app and the user may read; 13 calls.
 
         :raise ExactError: if it cannot be tried now; what is known stays
         """
         self.ensure_one()
-        with self._client() as client:
+        with self.client() as client:
             me = self._read_me(client)
         self._write_rights(self._probe_rights(self._probe_division(me)))
 
@@ -176,7 +179,7 @@ class ExactConnection(models.Model):
             if changed:
                 division.write(changed)
             if 'unreachable_reason' in changed:
-                division._go_on()
+                division.go_on()
         if broken:
             return  # which one it was, nobody knows: none is gone
         gone = divisions_sudo.union(

@@ -1,6 +1,6 @@
 """A connection that does not work any more says so, and somebody is asked to connect again."""
 
-from odoo import SUPERUSER_ID, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.tools import SQL, format_date
 
 from ..base.exact_error_text import reason_text
@@ -42,7 +42,8 @@ class ExactConnection(models.Model):
         self.invalidate_recordset(['state', 'reason', 'reason_date'], flush=False)
         self.modified(['state', 'reason'])
 
-    def _note_failure(self, reason):
+    @api.private
+    def note_failure(self, reason):
         """Tell on the form why a consent did not succeed. A connection that works goes on working.
         """
         self.sudo().write({'reason': reason, 'reason_date': fields.Datetime.now()})
@@ -64,7 +65,8 @@ class ExactConnection(models.Model):
         """Return a moment of the database as a day of the person's calendar, '21 December'."""
         return format_date(self.env, moment, date_format='d MMMM')
 
-    def _responsible(self):
+    @api.private
+    def responsible_users(self):
         """Return who has to be told: the responsible person, or whoever can connect if that person
         has left.
         """
@@ -82,7 +84,7 @@ class ExactConnection(models.Model):
     def _activity_reconnect(self):
         """Ask the responsible person to connect again."""
         self.ensure_one()
-        user = self._responsible()
+        user = self.responsible_users()
         lang_self = self.with_context(lang=user.lang)
         self._ask_a_person(
             user, lang_self._summary_reconnect(), reason_text(lang_self.env, self.reason),
@@ -102,7 +104,7 @@ class ExactConnection(models.Model):
         self.ensure_one()
         if self.activity_search(['mail.mail_activity_data_todo']):
             return
-        user = self._responsible()
+        user = self.responsible_users()
         lang_self = self.with_context(lang=user.lang, tz=user.tz)
         self._ask_a_person(user, lang_self.env._("Exact cannot be reached"), lang_self.env._(
             "Odoo could not renew the connection to Exact since %(since)s and goes on trying. "

@@ -65,7 +65,8 @@ class ExactToken(models.Model):
 
     # === STORING === #
 
-    def _of(self, connection):
+    @api.private
+    def of(self, connection):
         """Return the row of the connection, made if there is none, in the cursor of `self`."""
         token_sudo = self.sudo().search([('connection_id', '=', connection.id)])
         return token_sudo or self.sudo().create({'connection_id': connection.id})
@@ -89,9 +90,9 @@ class ExactToken(models.Model):
 
         :return: whether this cures what stood in the way of the tokens
         """
-        token_sudo = self._of(connection)
+        token_sudo = self.of(connection)
         present_problem = self._present_problem(connection, self.env.cr)
-        origin = origin_text(connection._base_url())
+        origin = origin_text(connection.api_url())
         values = {
             'client_secret': self._box(connection).close('client_secret', secret, origin),
         }
@@ -124,7 +125,7 @@ class ExactToken(models.Model):
         :param str origin: of the site that was chosen before
         """
         token_sudo = self.sudo().search([('connection_id', '=', connection.id)])
-        box, present = self._box(connection), origin_text(connection._base_url())
+        box, present = self._box(connection), origin_text(connection.api_url())
         if token_sudo.client_secret and origin != present:
             # One that does not open stays as it is, and is told when it is needed
             with suppress(SecretClosedError):
@@ -137,12 +138,13 @@ class ExactToken(models.Model):
 
         It is never sent, so it is for no address.
         """
-        self._of(connection)._keep({
+        self.of(connection)._keep({
             'webhook_secret': self._box(connection).close('webhook_secret', secret),
         })
 
     @api.model
-    def _webhook_secret(self, connection):
+    @api.private
+    def secret_of_webhook(self, connection):
         """Return the webhook secret in clear text, '' if there is none.
 
         :raise SecretClosedError: if it cannot be opened
@@ -153,8 +155,8 @@ class ExactToken(models.Model):
     @api.model
     def _store_tokens(self, connection, tokens):
         """Store a pair of a new consent; what stood in the way of the old pair is gone."""
-        origin = tokens.origin or origin_text(connection._base_url())
-        self._of(connection)._keep({
+        origin = tokens.origin or origin_text(connection.api_url())
+        self.of(connection)._keep({
             **self._tokens_to_vals(tokens, self._box(connection), origin),
             'refused_hash': False, 'refused_at': False,
         })
@@ -163,7 +165,7 @@ class ExactToken(models.Model):
     @api.model
     def _forget_tokens(self, connection):
         """Delete the tokens; the secret of the app stays, for the next consent."""
-        self._of(connection)._keep({
+        self.of(connection)._keep({
             'access_token': False, 'refresh_token': False, 'issued_at': False,
             'not_before': False, 'retry_at': False, 'failures': 0, 'failing_since': False,
             'problem': False, 'nonce_hash': False, 'refused_hash': False, 'refused_at': False,
@@ -222,10 +224,11 @@ class ExactToken(models.Model):
     @api.model
     def _store_nonce(self, connection, nonce):
         """Remember which consent is awaited; one that was begun earlier no longer counts."""
-        self._of(connection)._keep({'nonce_hash': digest_of(nonce)})
+        self.of(connection)._keep({'nonce_hash': digest_of(nonce)})
 
     @api.model
-    def _use_nonce(self, connection, nonce):
+    @api.private
+    def use_nonce(self, connection, nonce):
         """Tell whether the consent is the awaited one, and make sure that it is so only once."""
         with self.env.registry.cursor() as cr:
             cr.execute(SQL(

@@ -86,7 +86,7 @@ class ExactToken(models.Model):
             if utcnow() < refresh_at:
                 return self._not_refused(row, tokens, refresh_at)
         if not problem:
-            token, problem = self._refresh(connection, base_url or connection._base_url())
+            token, problem = self._refresh(connection, base_url or connection.api_url())
             if token:
                 return token
         connection._note_reconnect(problem)
@@ -169,7 +169,7 @@ class ExactToken(models.Model):
             return token, None, None
 
         try:
-            oauth = self.env['exact.connection'].browse(connection_id)._oauth(base_url)
+            oauth = self.env['exact.connection'].browse(connection_id).oauth(base_url)
         except SecretClosedError as closed:
             return None, closed.reason, None
         tries = self._tries(row, tokens)

@@ -138,7 +138,7 @@ class AccountMove(models.Model):
     def _compute_exact_is_linked(self):
         # What waits for an archived one says so.
         divisions = self.env['exact.division'].with_context(active_test=False)
-        linked = divisions._linked_among(self.company_id)
+        linked = divisions.linked_among(self.company_id)
         for move in self:
             move.exact_is_linked = move.company_id in linked
 
@@ -196,7 +196,7 @@ class AccountMove(models.Model):
             self.env['exact.export'].flush_model(['move_id', 'display_state'])
             return SQL(
                 "COALESCE(%s, CASE WHEN %s = 'posted' THEN 'not_exported' END)",
-                self.env['exact.export']._state_sql(alias),
+                self.env['exact.export'].state_sql(alias),
                 self._field_to_sql(alias, 'state', query),
             )
         return super()._field_to_sql(alias, field_expr, query)

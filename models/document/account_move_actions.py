@@ -44,7 +44,7 @@ class AccountMove(models.Model):
 
         :return: a notification; the worker does the rest.
         """
-        self.env['exact.export'].browse()._check_may_act()
+        self.env['exact.export'].browse().check_may_act()
         self.check_access('write')
         refusals = self._exact_refusals()
         rest = self
@@ -58,7 +58,7 @@ class AccountMove(models.Model):
             refusals[self.env._("already exported, or on the way")] = living.sudo(False)
         due = rest - living.sudo(False)
         if due:
-            self.env['exact.export']._propose(due)
+            self.env['exact.export'].propose(due)
         elif not self:
             raise UserError(self.env._("Select the documents to export first."))
         parts = []
@@ -144,7 +144,7 @@ class AccountMove(models.Model):
 
     def action_exact_link(self):
         """Look which of these documents Exact has already, and show them before they are linked."""
-        self.env['exact.export'].browse()._check_may_act()
+        self.env['exact.export'].browse().check_may_act()
         self.check_access('write')
         # sudo: whether a document has an entry is shown to everyone who sees the document.
         booked = self.env['exact.export'].sudo().search([
@@ -156,7 +156,7 @@ class AccountMove(models.Model):
             raise UserError(self.env._(
                 "Choose posted documents that have not been exported to Exact yet.",
             ))
-        wizard = self.env['exact.link.wizard']._look_for(moves)
+        wizard = self.env['exact.link.wizard'].look_for(moves)
         return {
             'type': 'ir.actions.act_window',
             'name': self.env._("Link to Entries in Exact"),
@@ -194,7 +194,7 @@ class AccountMove(models.Model):
             # sudo: people need no right on the administration of a document that they may see.
             self.sudo().exact_export_id.filtered(
                 lambda export: export.state in BOOKED_STATES,
-            ).division_id._look_soon()
+            ).division_id.look_soon()
         return {'type': 'ir.actions.client', 'tag': 'soft_reload'}
 
     @api.model

@@ -5,7 +5,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
-from ..export.exact_export import BOOKED_STATES, ENDED_STATES, UNSENT_STATES
+from ..export.exact_export import ENDED_STATES, UNSENT_STATES
 from .account_move import EDITED_FIELDS
 
 
@@ -42,7 +42,7 @@ class AccountMove(models.Model):
                 "%(document)s is in Exact as entry %(number)s. Undo the export first.",
                 document=booked[0].name, number=booked[0].entry_number or "?",
             ))
-        leaving = exports_sudo._with_files().filtered(
+        leaving = exports_sudo.with_files().filtered(
             lambda export: export.pending_action == 'undo' or export.state not in ENDED_STATES,
         )
         if leaving:
@@ -82,7 +82,7 @@ class AccountMove(models.Model):
             if division and move._exact_is_automatic(division):
                 due |= move
         if due:
-            self.env['exact.export']._propose(due, automatic=True)
+            self.env['exact.export'].propose(due, automatic=True)
 
     def _exact_is_automatic(self, division):
         """Whether a posted move goes to Exact by itself."""
@@ -106,30 +106,16 @@ class AccountMove(models.Model):
     def _exact_compare_later(self):
         """Let the worker compare edited documents with what Exact has, or is about to get."""
         # sudo: see _exact_after_post.
-        exports_sudo = self.env['exact.export'].sudo().search([
+        self.env['exact.export'].sudo().search([
             ('move_id', 'in', self.ids), ('state', 'not in', ENDED_STATES),
-        ])
-        booked_sudo = exports_sudo.filtered(
-            lambda export: export.state in BOOKED_STATES and not export.pending_action,
-        )
-        booked_sudo.pending_action = 'recheck'
-        waiting_sudo = exports_sudo.filtered(
-            lambda export: export.state in ('ready', 'blocked', 'refused'),
-        )
-        waiting_sudo._go('check_anew', next_try=False)
-        # Is it not in Exact, it is built anew; is it there, it is compared.
-        exports_sudo.filtered(
-            lambda export: export.state in ('sending', 'uncertain'),
-        ).document_written_at = False
-        if booked_sudo or waiting_sudo:
-            (booked_sudo | waiting_sudo)._trigger_worker()
+        ]).compare_later()
 
     def _exact_withdraw(self):
         """A document that is edited again leaves the queue; what was sent stays."""
         # sudo: see _exact_after_post.
         self.env['exact.export'].sudo().search([
             ('move_id', 'in', self.ids), ('state', 'in', UNSENT_STATES), ('exact_guid', '=', False),
-        ])._withdraw()
+        ]).withdraw()
 
     def _exact_is_bank_entry(self):
         """Hook: whether a journal entry is one that Exact books in a journal of a bank account, and

@@ -91,7 +91,7 @@ class AccountMove(models.Model):
         exports_sudo.filtered(
             lambda export: export.state in ('sending', 'uncertain'),
         ).document_written_at = False
-        booked_sudo._trigger_worker()
+        booked_sudo.trigger_worker()
 
     def _message_post_after_hook(self, new_message, message_values):
         result = super()._message_post_after_hook(new_message, message_values)

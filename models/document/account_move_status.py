@@ -42,7 +42,7 @@ class AccountMove(models.Model):
         for move, facts in speaking._exact_situations().items():
             move.exact_message = shown(self.env, status(facts).reason) or False
             finding = move.sudo().exact_export_id.finding_ids.filtered(_is_blocking)[:1]
-            move.exact_button_label = facts.leads_on and finding._label_on_document()
+            move.exact_button_label = facts.leads_on and finding.label_on_document()
 
     @api.depends('exact_state', 'state', 'company_id')
     @api.depends_context('lang', 'tz', 'uid')
@@ -67,7 +67,7 @@ class AccountMove(models.Model):
         exports_sudo = self.sudo().exact_export_id
         pauses = exports_sudo.filtered(
             lambda export: export.display_state == 'waiting',
-        )._pauses()
+        ).pauses()
         may_act = self.env.su or self.env.user.has_group('account.group_account_invoice')
         return {
             move: Situation(
@@ -111,12 +111,12 @@ def _facts(export, state):
             [note(f'changed/{name if name in CHANGED else "state"}'), meant, '→', found]
             for name, meant, found in (export.difference_ids or [])[:3]
         ),
-        'blocking': tuple(finding._note() for finding in blocking),
+        'blocking': tuple(finding.as_note() for finding in blocking),
         'leads_on': state in ('blocked', 'verified', 'changed')
         and bool(
-            blocking[:1]._label_on_document(),
+            blocking[:1].label_on_document(),
         ),
-        'first': findings[:1]._note(),
+        'first': findings[:1].as_note(),
         'is_kept': any(finding.code in REVERSED_CODES for finding in findings),
         'may_keep_both': export.may_keep_both,
         'division': division.display_name or '',

@@ -40,9 +40,9 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
         self.env = division.env
         self.division = division
         self.moves = moves
-        self.index = division._mapping_index()
+        self.index = division.mapping_index()
         self._vat_codes_by_day = {}
-        self.relations = division._match_relations(moves, self.index, link=link)
+        self.relations = division.match_relations(moves, self.index, link=link)
         self._read_ahead()
 
     def _read_ahead(self):
@@ -69,7 +69,7 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
         records = self.env['exact.vat.code'].with_context(active_test=False).search([
             ('division_id', '=', self.division.id),
         ])
-        return {record.code: record._plain() for record in records}
+        return {record.code: record.as_facts() for record in records}
 
     def vat_codes_on(self, day):
         """Every VAT code as it is on a day, which for an entry is the entry's date."""

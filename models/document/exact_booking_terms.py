@@ -30,8 +30,8 @@ def terms_of(builder, built):
         due_date = tranches[-1].day
         total = sum(tranche.amount for tranche in tranches)
         built.problems.append(_problem(move, 'instalments', {
-            'own': several(_due(*tranche) for tranche in tranches),
-            'exact': _due(due_date, total),
+            'own': several(_due_text(*tranche) for tranche in tranches),
+            'exact': _due_text(due_date, total),
         }))
     else:
         tranches = ()
@@ -49,7 +49,7 @@ def _discount(builder, built, lines):
     own = own_date and percent(decimal(term.discount_percentage, 4) / 100)
     mapped = builder.index['payment_term'].get(term.id)
     record = builder.env['exact.payment.condition'].browse(mapped[1] if mapped else [])
-    condition = record._plain() if record else None
+    condition = record.as_facts() if record else None
     if condition and condition.is_surcharge and condition.discount_percentage:
         built.problems.append(_problem(move, 'surcharge_in_exact', {
             'condition': record.display_name,
@@ -74,7 +74,7 @@ def _discount(builder, built, lines):
     return None
 
 
-def _due(due_date, amount):
+def _due_text(due_date, amount):
     return note('attempt/due', amount=money(amount), date=day(due_date))
 
 

@@ -78,7 +78,7 @@ class ExactExport(models.Model):
 
         :param str reason: in the person's words
         """
-        self._check_may_act()
+        self.check_may_act()
         for export in self:
             findings = export._differing()
             if not findings:
@@ -202,7 +202,7 @@ class AccountMove(models.Model):
         :param str reason: in the person's words; kept with who accepted it and when
         :raise UserError: there is no reason, or nothing to accept
         """
-        self.env['exact.export'].browse()._check_may_act()
+        self.env['exact.export'].browse().check_may_act()
         self.check_access('write')
         if not (reason or '').strip():
             raise UserError(self.env._(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from odoo import models
+from odoo import api, models
 
 from ...booking.facts import (
     Facts,
@@ -19,7 +19,8 @@ from ..mapping.exact_tax_mapping import tax_factors
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _booking_facts(self, builder, built):
+    @api.private
+    def booking_facts(self, builder, built):
         """Facts for one batch, in a query per kind of master data. What is in Odoo twice is noted
         among the problems of the documents.
 
@@ -28,7 +29,7 @@ class ExactDivision(models.Model):
         :rtype: Facts
         """
         self.ensure_one()
-        self._find_same(built)
+        self.find_same(built)
         domain = [('division_id', '=', self.id)]
 
         def rows(model, fields):

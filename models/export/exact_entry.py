@@ -95,9 +95,10 @@ class ExactEntry(models.Model):
     @api.depends_context('lang')
     def _compute_display_name(self):
         for entry in self:
-            entry.display_name = exact_note.told(self.env, entry._note())
+            entry.display_name = exact_note.told(self.env, entry.as_note())
 
-    def _note(self):
+    @api.private
+    def as_note(self):
         """The entry as a person would name it, to be kept: see `exact_note`."""
         self.ensure_one()
         return exact_note.note(
@@ -188,7 +189,8 @@ class ExactExport(models.Model):
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _looked_through(self):
+    @api.private
+    def looked_through(self):
         """Codes of the journals that documents are booked in."""
         self.ensure_one()
         # sudo: the worker may act for a person who sees no master data.
@@ -209,7 +211,7 @@ class ExactDivision(models.Model):
         self.ensure_one()
         # sudo: who the user of the connection is in Exact, is no secret of its tokens.
         user_guid = self.connection_id.sudo().exact_user_guid
-        queue = self.env['exact.export.queue'].sudo()._of(self)
+        queue = self.env['exact.export.queue'].sudo().of(self)
 
         def is_made_here(creator_guid, created_at):
             if user_guid and creator_guid:

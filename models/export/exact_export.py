@@ -215,7 +215,7 @@ class ExactExport(models.Model):
             sent = operations.filtered(lambda one: (one.verb, one.part) == ENTRY)[:1]
             export.answer = sent.answer
             export.payload = sent.request
-            if any(one._changes_entry() for one in operations if one.id > sent.id):
+            if any(one.changes_entry() for one in operations if one.id > sent.id):
                 # As if the entry had been sent like this.
                 export.payload = as_text(
                     self.env['exact.export.send'].body(export, from_dict(export.booking))
@@ -224,7 +224,7 @@ class ExactExport(models.Model):
     def _compute_exact_url(self):
         for export in self:
             export.exact_url = (
-                export.division_id._entry_url(export) if export.exact_guid else False
+                export.division_id.entry_url(export) if export.exact_guid else False
             )
 
     @api.depends('finding_ids.code', 'finding_ids.severity', 'finding_ids.params')
@@ -257,7 +257,32 @@ class ExactExport(models.Model):
         for state, moved in ids.items():
             self.browse(moved).write({'state': state, **values})
 
-    def _build_anew(self):
+    @api.private
+    def check_anew(self):
+        """Build these documents anew and check them, before anything is sent."""
+        self._go('check_anew', next_try=False)
+        if self:
+            self.trigger_worker()
+
+    @api.private
+    def compare_later(self):
+        """The documents were edited: the worker compares them with what Exact has, or is about to
+        get.
+        """
+        booked = self.filtered(
+            lambda export: export.state in BOOKED_STATES and not export.pending_action,
+        )
+        booked.pending_action = 'recheck'
+        self.filtered(lambda export: export.state in ('ready', 'blocked', 'refused')).check_anew()
+        # If the entry is not in Exact, it is built anew; if it is there, it is compared.
+        self.filtered(
+            lambda export: export.state in ('sending', 'uncertain'),
+        ).document_written_at = False
+        if booked:
+            booked.trigger_worker()
+
+    @api.private
+    def build_anew(self):
         """Build these documents anew: something that decides how they are booked was changed before
         they were sent.
 
@@ -270,14 +295,16 @@ class ExactExport(models.Model):
         ready._go('check_anew', next_try=False)
         # If the entry is not in Exact, it is built anew; if it is there, it is compared.
         waiting.filtered(lambda export: export.state == 'uncertain').document_written_at = False
-        ready._trigger_worker()
+        ready.trigger_worker()
 
-    def _trigger_worker(self):
+    @api.private
+    def trigger_worker(self):
         """Wake the workers for these exports: they run in transactions of their own."""
         # sudo: people need no right on the division to have their documents exported.
-        self._enqueue(self.sudo().division_id)
+        self.enqueue(self.sudo().division_id)
 
-    def _log_attempt(self, action, outcome, note=''):
+    @api.private
+    def log_attempt(self, action, outcome, note=''):
         """Keep what was done with these exports, and its outcome.
 
         :param note: what to tell of it, see `exact_note`: Exact's own words, a number, or a note
@@ -324,7 +351,8 @@ class ExactExport(models.Model):
         return json.dumps(json.loads(self.payload or '{}'), indent=2)
 
     @api.model
-    def _state_sql(self, alias):
+    @api.private
+    def state_sql(self, alias):
         """SQL of what a document's latest export says, for search and grouping in one query.
 
         :param str alias: alias of account_move in the query.

@@ -11,7 +11,8 @@ from .exact_export import BOOKED_STATES, REVERSE, UNSENT_STATES
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    def _check_may_act(self):
+    @api.private
+    def check_may_act(self):
         """People who may book documents may export them, in their own companies.
 
         :raise AccessError: the person has not the right, or not the company.
@@ -25,7 +26,7 @@ class ExactExport(models.Model):
         """Check and send again what is blocked or was refused, and all that waits for the same;
         what waits for a moment has waited long enough.
         """
-        self._check_may_act()
+        self.check_may_act()
         # sudo: people read exports, only the engine writes them; rights were checked above.
         exports_sudo = self.env['exact.export.refusal'].with_the_same_cause(self).sudo().filtered(
             lambda export: export.state in ('blocked', 'refused')
@@ -40,37 +41,37 @@ class ExactExport(models.Model):
         # A person who asks need not wait until the worker would try by itself.
         self.env['exact.export.queue'].sudo().search([
             ('division_id', 'in', exports_sudo.division_id.ids),
-        ])._try_now()
-        exports_sudo.division_id._rearm_fuses(
+        ]).try_now()
+        exports_sudo.division_id.rearm_fuses(
             exports_sudo.env['exact.export.send'].resources(exports_sudo),
         )
-        exports_sudo._trigger_worker()
+        exports_sudo.trigger_worker()
         return True
 
     def action_undo(self):
         """Take the entries out of Exact; what was not sent yet is simply withdrawn."""
-        self._check_may_act()
-        self._check_may_undo()
+        self.check_may_act()
+        self.check_may_undo()
         exports_sudo = self.sudo()
-        exports_sudo._unsent()._withdraw()
+        exports_sudo._unsent().withdraw()
         booked = exports_sudo.filtered(lambda export: export.state in BOOKED_STATES)
         # Exact is not asked for entries that it would keep: a reversal is offered instead.
         change_sudo = exports_sudo.env['exact.export.change']
         booked -= exports_sudo.env['exact.export.proof'].offer_reversal(booked.filtered(
             lambda export: not (
-                export._operation(*REVERSE)._unanswered() or change_sudo.is_being_taken_out(export)
+                export.operation(*REVERSE).unanswered() or change_sudo.is_being_taken_out(export)
             ),
         ))
         booked.write({'pending_action': 'undo', 'next_try': False})
-        self._trigger_worker()
+        self.trigger_worker()
 
     def action_withdraw(self):
         """Take documents out of the queue that were not sent yet; no entry is deleted.
 
         :raise UserError: one was booked meanwhile.
         """
-        self._check_may_act()
-        self._check_may_undo()
+        self.check_may_act()
+        self.check_may_undo()
         # sudo: people read exports, only the engine writes them; rights were checked above.
         exports_sudo = self.sudo()
         for export in exports_sudo.filtered(lambda export: export.state in BOOKED_STATES):
@@ -79,7 +80,7 @@ class ExactExport(models.Model):
                 " again.", document=export.name or export.move_id.display_name,
                 number=export.entry_number or "?",
             ))
-        exports_sudo._unsent()._withdraw()
+        exports_sudo._unsent().withdraw()
 
     def _unsent(self):
         return self.filtered(
@@ -87,14 +88,16 @@ class ExactExport(models.Model):
         )
 
     @api.model
-    def _of_entries(self, guids):
+    @api.private
+    def of_entries(self, guids):
         """The exports whose entries, or their reversals, these are."""
         guids = list(guids)
         return self.search([
             '|', ('exact_guid', 'in', guids), ('reversal_guid', 'in', guids),
         ])
 
-    def _check_may_undo(self):
+    @api.private
+    def check_may_undo(self):
         """One document is undone by those who export; many at once by administrators.
 
         :raise AccessError: many, and no administrator.
@@ -113,7 +116,8 @@ class ExactExport(models.Model):
                 under_way[0].display_name,
             ))
 
-    def _with_files(self):
+    @api.private
+    def with_files(self):
         """Those of which Exact may have files. After an attempt, Exact may have a file whose id
         never came.
         """
@@ -123,18 +127,19 @@ class ExactExport(models.Model):
             or (export.attempt_count and export.division_id.send_documents)
         )
 
-    def _withdraw(self):
+    @api.private
+    def withdraw(self):
         """Take what has no entry yet out of the queue; a file that Exact has is deleted there."""
-        sent_files = self._with_files()
+        sent_files = self.with_files()
         (self - sent_files)._go('undone', pending_action=False)
         if sent_files:
             sent_files._go('undone', pending_action='undo', next_try=False)
-            self._trigger_worker()
+            self.trigger_worker()
 
     def action_reverse(self):
         """Book the opposite of an entry that Exact no longer lets go."""
-        self._check_may_act()
-        self._check_may_undo()
+        self.check_may_act()
+        self.check_may_undo()
         exports_sudo = self._booked_sudo().filtered(
             lambda export: export.pending_action != 'undo',
         )
@@ -146,11 +151,11 @@ class ExactExport(models.Model):
                 " link.", exports_sudo[0].entry_number,
             ))
         own.write({'pending_action': 'reverse', 'next_try': False})
-        self._trigger_worker()
+        self.trigger_worker()
 
     def action_update(self):
         """Bring the entry in Exact in line with the document."""
-        self._check_may_act()
+        self.check_may_act()
         exports_sudo = self._booked_sudo().filtered(
             lambda export: export.pending_action not in ('undo', 'reverse'),
         )
@@ -162,7 +167,7 @@ class ExactExport(models.Model):
                 exports_sudo[0].entry_number,
             ))
         own.write({'pending_action': 'update', 'next_try': False})
-        self._trigger_worker()
+        self.trigger_worker()
 
     def _booked_sudo(self):
         """Those that have an entry in Exact.
@@ -188,7 +193,7 @@ class ExactExport(models.Model):
 
     def action_create_new(self):
         """Leave the entry in Exact as it is and book the document as a new one."""
-        self._check_may_act()
+        self.check_may_act()
         # A draft cannot be booked once more, so its entry must not be given up.
         exports_sudo = self.sudo().filtered(
             lambda export: export.state in ('changed', 'deleted')
@@ -202,7 +207,7 @@ class ExactExport(models.Model):
             exports_sudo._check_not_leaving(leaving)
         # (Of an entry that is gone nothing is left to reverse.)
         for export in exports_sudo.filtered(
-            lambda export: export.state == 'changed' and export._operation(*REVERSE)._unanswered(),
+            lambda export: export.state == 'changed' and export.operation(*REVERSE).unanswered(),
         ):
             raise UserError(self.env._(
                 "Exact has not said yet whether entry %s is reversed. Press Reverse: that is looked"

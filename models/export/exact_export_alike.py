@@ -119,7 +119,7 @@ class ExactExportAlike(models.AbstractModel):
         """
         if not export:
             return {}
-        queue = self.env['exact.export.queue']._of(division)
+        queue = self.env['exact.export.queue'].of(division)
         asked = self.env['exact.export.doubt'].unanswered_posts(export)
         if not queue._has_looked(max(asked.mapped('shown_by'))):
             self.env['exact.export.journals'].look_through_journals(division, client)
@@ -159,7 +159,7 @@ class ExactExportAlike(models.AbstractModel):
                     and note.reference_key not in named - {export.reference_key}
                     and self.env['exact.export.doubt']
                     .unanswered_posts(export)
-                    ._is_about(note.created_at)
+                    .is_about(note.created_at)
                     and note._is_in_kind_of(booking, kinds)
                     and note._has_amount_of(booking)
                 ),

@@ -41,7 +41,7 @@ class ExactExportCandidates(models.AbstractModel):
             name = account_name(account)
             if mapping and not mapping.account_id:
                 # A product or a category chose the ledger, not the account.
-                target, name = (mapping._name, mapping.id), mapping._source.display_name
+                target, name = (mapping._name, mapping.id), mapping.source_record.display_name
             if target:
                 yield target, name, line.gl_account_id.display_name
 

@@ -96,7 +96,7 @@ class ExactExportChange(models.AbstractModel):
                     # Not this entry but the whole administration: what was asked for waits.
                     raise
                 message = describe(error)
-                export._log_attempt(action, 'refused', message)
+                export.log_attempt(action, 'refused', message)
                 processed = 'already_processed' in getattr(error, 'kinds', ())
                 if action == 'update':
                     # As with an entry that is sent: somebody mends what Exact named, then does it
@@ -126,7 +126,7 @@ class ExactExportChange(models.AbstractModel):
                 self.env.cr.rollback()
                 _logger.exception("Exact: %s of export %s failed", action, export.id)
                 export._set_findings([self._unexpected(error)])
-                export._log_attempt(action, 'refused', export.finding_ids[:1]._note())
+                export.log_attempt(action, 'refused', export.finding_ids[:1].as_note())
                 self.give_up_action(export, action)
             if not self._commit():
                 return True
@@ -138,7 +138,7 @@ class ExactExportChange(models.AbstractModel):
 
     @api.private
     def again_in_a_minute(self, export, action, message):
-        export._log_attempt(action, 'unknown', message)
+        export.log_attempt(action, 'unknown', message)
         tries = export.attempt_ids.filtered(
             lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
         )
@@ -242,7 +242,7 @@ class ExactExportChange(models.AbstractModel):
         # What nobody has looked up yet, another export of the document takes over.
         (exports.operation_ids - self.env['exact.export.doubt'].asked_for(exports))._go('ended')
         exports._go('undone', pending_action=False, has_difference=False, next_try=False)
-        exports._log_attempt('undo', 'done')
+        exports.log_attempt('undo', 'done')
         exports.move_id._message_log(body=body)
         if kept:
             # The entry is gone, so the undo is done.
@@ -255,10 +255,10 @@ class ExactExportChange(models.AbstractModel):
             export, client
         ) or self.is_being_taken_out(export):
             return
-        lines = export._operations('post', LINE)._unanswered()
+        lines = export.operations('post', LINE).unanswered()
         for line in lines:
-            if line._may_still_come():
-                export.next_try = line._look_again_at()
+            if line.may_still_come():
+                export.next_try = line.look_again_at()
                 return
         if self.env['exact.export.proof'].is_processed(export) and not lines:
             export._set_findings([Problem('already_processed')])
@@ -288,7 +288,7 @@ class ExactExportChange(models.AbstractModel):
             export, client, from_dict(export.booking)
         )
         export.write({'pending_action': self._next_action(export, 'update')})
-        export._log_attempt('update', 'done')
+        export.log_attempt('update', 'done')
 
     def _is_as_sent(self, export, one):
         """Whether a built document says what the entry was sent as."""
@@ -313,7 +313,7 @@ class ExactExportChange(models.AbstractModel):
         """
         division = export.division_id
         problems = self.env['exact.export.check'].problems(
-            division, one, division._booking_facts(builder, [one])
+            division, one, division.booking_facts(builder, [one])
         )
         problems += (
             self.env['exact.export.einvoice']
@@ -352,7 +352,7 @@ class ExactExportChange(models.AbstractModel):
         # Earlier findings were about the entry before the update.
         export.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
         if what.header:
-            export._ask(
+            export.ask(
                 client, 'put', 'entry', resource(new), what.header, key=export.exact_guid,
             )
             if what.header.keys() & DUE_PROPERTIES:
@@ -360,12 +360,12 @@ class ExactExportChange(models.AbstractModel):
                 export.term_ids.unlink()
         lines = line_resource(new)
         for guid, body in what.put:
-            export._ask(client, 'put', f'{LINE}{guid}', lines, body, key=guid)
+            export.ask(client, 'put', f'{LINE}{guid}', lines, body, key=guid)
         self._settle_lines(export, len(line_guids))
         for number, body in enumerate(what.post, len(line_guids)):
-            export._ask(client, 'post', f'{LINE}{number}', lines, body)
+            export.ask(client, 'post', f'{LINE}{number}', lines, body)
         for guid in what.delete:
-            export._ask(client, 'delete', f'{LINE}{guid}', lines, key=guid)
+            export.ask(client, 'delete', f'{LINE}{guid}', lines, key=guid)
         # Exact may give the lines new ids: reading back learns them.
         export.entry_line_ids.unlink()
         export._go('updated', **values | {
@@ -373,7 +373,7 @@ class ExactExportChange(models.AbstractModel):
             'difference_ids': False, 'has_difference': False, 'sent_at': fields.Datetime.now(),
         })
         # Committed, whatever happens with the files.
-        export._commit_half()
+        export.commit_half()
         return True
 
     def _settle_lines(self, exports, count):
@@ -381,7 +381,7 @@ class ExactExportChange(models.AbstractModel):
 
         :param count: how many lines the entry has
         """
-        for operation in exports._operations('post', LINE)._to_look_up():
+        for operation in exports.operations('post', LINE).to_look_up():
             is_there = int(operation.part.removeprefix(LINE)) < count
             operation._go('found' if is_there else 'not_shown')
 

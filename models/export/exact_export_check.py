@@ -53,7 +53,7 @@ class ExactExportCheck(models.AbstractModel):
 
     def _check_failed(self, export, error):
         export._set_findings([self._unexpected(error)])
-        export._log_attempt('check', 'refused', export.finding_ids[:1]._note())
+        export.log_attempt('check', 'refused', export.finding_ids[:1].as_note())
         export._go('check_blocked')
 
     def _check(self, exports, division):
@@ -62,8 +62,8 @@ class ExactExportCheck(models.AbstractModel):
         """
         moves = exports.move_id
         builder = BookingBuilder(division, moves, link=True)
-        built = {export: builder.build(export.move_id, export._chosen()) for export in exports}
-        facts = division._booking_facts(builder, list(built.values()))
+        built = {export: builder.build(export.move_id, export.own_choices()) for export in exports}
+        facts = division.booking_facts(builder, list(built.values()))
         suspects = self.env['exact.export.alike'].suspects(division, {
             export: one.booking for export, one in built.items() if one.booking
         })
@@ -102,7 +102,7 @@ class ExactExportCheck(models.AbstractModel):
         for operation in self.env['exact.export.doubt'].asked_for(before):
             earlier = before.browse(operation.res_id)
             export = mine.get((earlier.move_id, earlier.division_id))
-            if export and not export._operation(*ENTRY):
+            if export and not export.operation(*ENTRY):
                 operation.res_id = export.id
                 (earlier | export).invalidate_recordset(['operation_ids'])
                 # That attempt counts: the next is not the first.
@@ -190,7 +190,7 @@ class ExactExportCheck(models.AbstractModel):
     def booking_values(self, one, ids):
         """What an export keeps of a built booking.
 
-        :param dict ids: of `_ids_in_exact`
+        :param dict ids: of `ids_in_exact`
         """
         booking = one.booking
         return {
@@ -209,7 +209,7 @@ class ExactExportCheck(models.AbstractModel):
         """Keep the lines of the bookings, for people to read.
 
         :param built: {export: Built}
-        :param dict ids: of `_ids_in_exact`
+        :param dict ids: of `ids_in_exact`
         """
         self.env['exact.export.line'].search([('export_id', 'in', exports.ids)]).unlink()
         self.env['exact.export.line'].create([

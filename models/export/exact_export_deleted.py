@@ -12,8 +12,8 @@ TRANSACTION_LINES = 1
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _on_deleted(self, entity_type, guids):
-        result = super()._on_deleted(entity_type, guids)
+    def on_deleted(self, entity_type, guids):
+        result = super().on_deleted(entity_type, guids)
         if entity_type == TRANSACTION_LINES:
             self.env['exact.export.journals']._deleted_in_exact(self, set(guids))
         return result
@@ -37,7 +37,7 @@ class ExactExportJournals(models.AbstractModel):
         exports._go('read_again', has_difference=False)
         # What people asked for comes first, and keeps its own time.
         exports.filtered(lambda export: not export.pending_action).next_try = False
-        exports._trigger_worker()
+        exports.trigger_worker()
         if set(line_guids) - set(lines.mapped('exact_guid')):
             # The lines may be of entries that people were asked about, and told to delete.
             self._ask_anew(division)

@@ -18,12 +18,12 @@ class ExactExport(models.Model):
 
     def action_keep_both(self):
         """Say that the two entries, which seem to book one document twice, are of two documents."""
-        self._check_may_act()
+        self.check_may_act()
         # sudo: people ask, only the engine writes exports.
         exports_sudo = self.sudo()
         alike_sudo = exports_sudo.env['exact.export.alike']
         for export, entries in alike_sudo.doubles(exports_sudo).items():
-            export._choose(export._chosen().beside(entries=entries.mapped('exact_guid')))
+            export.choose(export.own_choices().beside(entries=entries.mapped('exact_guid')))
             export.move_id._message_log(body=self.env._(
                 "%(user)s keeps both in Exact: entry %(number)s of this document, and %(entries)s.",
                 user=self.env.user.name, number=export.entry_number,
@@ -107,7 +107,7 @@ class ExactExportAlike(models.AbstractModel):
                 continue
             export._add_findings({export: [Problem('booked_twice', params={
                 'number': export.entry_number, 'entries': several(
-                    entry._note() for entry in entries
+                    entry.as_note() for entry in entries
                 ),
             }, target=('exact.entry', entries[0].id))]})
             if not export.is_double:
@@ -124,4 +124,4 @@ class ExactExportAlike(models.AbstractModel):
         ])
         if exports:
             exports._go('read_again', next_try=False)
-            exports._trigger_worker()
+            exports.trigger_worker()

@@ -46,7 +46,7 @@ class ExactExportDoubt(models.AbstractModel):
         lost = self.env['exact.export'].search(
             [('division_id', '=', division.id), ('work', '=', 'recover')]
         )
-        asked = lost.filtered(lambda export: export._operation(*ENTRY)._to_look_up())
+        asked = lost.filtered(lambda export: export.operation(*ENTRY).to_look_up())
         asked._go('in_doubt', next_try=False)
         (lost - asked)._go('not_asked', next_try=False)
         if lost:
@@ -73,7 +73,7 @@ class ExactExportDoubt(models.AbstractModel):
                 continue
             # The notes are committed, whatever happens with one document. Which entry belongs to
             # which export is looked up after the calls, not before.
-            self.env['exact.export']._commit_half()
+            self.env['exact.export'].commit_half()
             taken = self._entries_of_others(batch, found)
             self._each_by_itself(
                 batch, lambda exports, found=found, similar=similar, taken=taken: (
@@ -113,7 +113,7 @@ class ExactExportDoubt(models.AbstractModel):
         """GUIDs of entries of which a person said that they are not this document's, whenever."""
         return {
             guid for export in exports.move_id.exact_export_ids
-            for guid in export._chosen().book_beside
+            for guid in export.own_choices().book_beside
         }
 
     @api.private
@@ -122,12 +122,12 @@ class ExactExportDoubt(models.AbstractModel):
         turn.
         """
         export._set_findings([self._unexpected(error)])
-        export._log_attempt(action, 'refused', export.finding_ids[:1]._note())
+        export.log_attempt(action, 'refused', export.finding_ids[:1].as_note())
         export.next_try = fields.Datetime.now() + ASK_AGAIN
 
     def _look_up_failed(self, exports, message):
         """The question fails, not the division: it is asked again, and people see why."""
-        exports._log_attempt('look_up', 'refused', message)
+        exports.log_attempt('look_up', 'refused', message)
         for export in exports:
             export._set_findings([Problem('look_up_failed', 'warns', {'message': message})])
         exports.next_try = fields.Datetime.now() + ASK_AGAIN
@@ -144,17 +144,17 @@ class ExactExportDoubt(models.AbstractModel):
         booking = from_dict(export.booking)
         operation = self.asked_for(export)
         known = {entry.entry_id: (entry, Circumstances(
-            was_asked=bool(operation._unanswered()), came_then=self._came_when_asked(export, entry),
+            was_asked=bool(operation.unanswered()), came_then=self._came_when_asked(export, entry),
             is_by_us=self._is_made_by_us(export, entry),
         )) for entry in found}
         chosen = choose_entry(booking, known)
         if chosen:
             self._adopt(export, known[chosen][0])
-        elif operation and operation._may_still_come():
+        elif operation and operation.may_still_come():
             # Too early to say that it is not there, or that it is none of these.
-            export.next_try = operation._look_again_at()
+            export.next_try = operation.look_again_at()
         elif not found and not self.env['exact.export.look'].was_looked_for(
-            export, operation._unanswered()
+            export, operation.unanswered()
         ):
             export.next_try = fields.Datetime.now() + LOOK_AGAIN
         elif found:
@@ -169,18 +169,18 @@ class ExactExportDoubt(models.AbstractModel):
 
         :rtype: `exact.operation`
         """
-        operations = [export._operation(*ENTRY) for export in exports]
-        return self.env['exact.operation'].union(*operations)._to_look_up()
+        operations = [export.operation(*ENTRY) for export in exports]
+        return self.env['exact.operation'].union(*operations).to_look_up()
 
     @api.private
     def unanswered_posts(self, export):
         """The same where Exact did not answer."""
-        return self.asked_for(export)._unanswered()
+        return self.asked_for(export).unanswered()
 
     def _came_when_asked(self, export, entry):
         """Whether Exact made this entry about when it was asked for ours."""
         operation = self.asked_for(export)
-        return bool(operation) and operation._is_about(naive(entry.created))
+        return bool(operation) and operation.is_about(naive(entry.created))
 
     def _missed(self, exports, found):
         """The exports that Exact was asked for and whose entry it should show by now, but does not.
@@ -188,7 +188,7 @@ class ExactExportDoubt(models.AbstractModel):
         :param found: {export: entries that carry its reference}
         """
         late = exports.filtered(lambda export: (
-            (operation := self.unanswered_posts(export)) and not operation._may_still_come()
+            (operation := self.unanswered_posts(export)) and not operation.may_still_come()
         ))
         others = self._entries_of_others(late, found)
         return late.filtered(lambda export: all(
@@ -200,7 +200,7 @@ class ExactExportDoubt(models.AbstractModel):
         operation = self.asked_for(export)
         # If Exact was not asked for the entry (or has refused it) and our user has not made it, it
         # is somebody else's, and theirs to change and to delete.
-        is_ours = bool(operation._unanswered()) or self._is_made_by_us(export, entry)
+        is_ours = bool(operation.unanswered()) or self._is_made_by_us(export, entry)
         if is_ours:
             operation._go('found', exact_guid=entry.entry_id)
         else:
@@ -219,7 +219,7 @@ class ExactExportDoubt(models.AbstractModel):
         self.env['exact.entry'].search([
             ('division_id', '=', export.division_id.id), ('exact_guid', '=', entry.entry_id),
         ]).unlink()
-        export._log_attempt('look_up', 'done', str(entry.entry_number or ''))
+        export.log_attempt('look_up', 'done', str(entry.entry_number or ''))
 
     def _is_made_by_us(self, export, entry):
         """Whether the user of our connection made the entry when Exact was asked for it, though
@@ -231,7 +231,7 @@ class ExactExportDoubt(models.AbstractModel):
             return False
         if self._came_when_asked(export, entry):
             return True
-        queue = self.env['exact.export.queue']._of(export.division_id)
+        queue = self.env['exact.export.queue'].of(export.division_id)
         created = entry.created.replace(tzinfo=None)
         return bool(queue.forgotten_until) and (
             queue.forgotten_since - CLOCKS_DIFFER <= created
@@ -253,7 +253,7 @@ class ExactExportDoubt(models.AbstractModel):
         if booking.relation in one.new_relations.values() and relation:
             # The person has just said who the partner is in Exact.
             booking = replace(booking, relation=relation.exact_guid)
-            self.env['exact.partner.mapping']._remember(
+            self.env['exact.partner.mapping'].remember(
                 export.division_id, export.move_id.commercial_partner_id, relation,
             )
         export.finding_ids.unlink()
@@ -296,7 +296,7 @@ class ExactExportDoubt(models.AbstractModel):
             'entries': several(self._entry_note(entry) for entry in found),
             'guids': [entry.entry_id for entry in found],
         }, target=('exact.entry', notes[:1].id))])
-        export._log_attempt('look_up', 'refused', export.finding_ids[:1]._note())
+        export.log_attempt('look_up', 'refused', export.finding_ids[:1].as_note())
         # Exact's books were looked at: from now on it is a person who says which entry it is.
         self.asked_for(export)._go('not_shown')
         export._go('refused', next_try=False)
@@ -322,13 +322,13 @@ class ExactExportDoubt(models.AbstractModel):
         self.env['exact.entry'].search([
             ('division_id', '=', export.division_id.id), ('reference', '=', export.reference),
         ]).filtered(lambda entry: entry._is_of(from_dict(export.booking))).unlink()
-        export._log_attempt('look_up', 'done', note('attempt/not_there'))
+        export.log_attempt('look_up', 'done', note('attempt/not_there'))
         if self.env['exact.export.refusal'].is_said_to_be_there(export):
             # Exact said otherwise: not asked for once more before a person has looked.
             export._go('refused', next_try=False)
             return
         operation = self.asked_for(export)
-        was_unanswered = operation._unanswered()
+        was_unanswered = operation.unanswered()
         words = (operation.answer or '').splitlines()
         operation._go('not_shown')
         if not was_unanswered or self.env['exact.export.refusal'].may_try_again(export, words):

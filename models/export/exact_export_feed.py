@@ -72,8 +72,8 @@ class ExactExportQueue(models.Model):
         looked_at = past(self.looked_at, fields.Datetime.now())
         return bool(looked_at) and (not since or looked_at >= since)
 
-    def _forget_future(self):
-        result = super()._forget_future()
+    def forget_future(self):
+        result = super().forget_future()
         now = fields.Datetime.now()
         if self.looked_at and not past(self.looked_at, now):
             self.write({'looked_at': False, 'look_at': False})
@@ -158,7 +158,7 @@ class ExactExportLook(models.AbstractModel):
         :return: ({GUID of an entry: booking.ReadEntry}, when it goes on): of the exports that wait
             to be read back; the moment is None if the present was reached
         """
-        queue = self.env['exact.export.queue']._of(division)
+        queue = self.env['exact.export.queue'].of(division)
         wanted, started = self.env['exact.export.journals'].look_from(division), time.monotonic()
         try:
             queue._begin(client, wanted)
@@ -172,7 +172,7 @@ class ExactExportLook(models.AbstractModel):
         if not more and not queue.older_position and wanted >= queue.looked_since:
             return entries, None
         try:
-            with division._client('look') as patient:
+            with division.client('look') as patient:
                 for found in self._see_pages(division, patient, queue, more, wanted):
                     entries |= found
                     if time.monotonic() - started > LOOK_TIME:
@@ -208,8 +208,8 @@ class ExactExportLook(models.AbstractModel):
             filter=odata.gt('Timestamp', odata.timestamp(position)),
         )
         page = feed.take(rows, position, more=more, now=utcnow())
-        # What was linked during the call is ours to `_see`.
-        self.env['exact.export']._commit_half()
+        # What was linked during the call is ours to `see`.
+        self.env['exact.export'].commit_half()
         entries = self.env['exact.export.journals'].see(division, client, page.rows)
         queue[name] = str(page.position)
         if is_older and (not more or page.position >= int(queue.older_until)):
@@ -227,8 +227,8 @@ class ExactExportLook(models.AbstractModel):
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _reset_sync(self):
-        result = super()._reset_sync()
+    def reset_sync(self):
+        result = super().reset_sync()
         # sudo: whoever learns of the move, the queue is the engine's.
         queues_sudo = self.env['exact.export.queue'].sudo().search([
             ('division_id', 'in', self.ids),

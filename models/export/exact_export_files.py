@@ -45,8 +45,8 @@ class ExactExportFiles(models.AbstractModel):
         """
         if not export.division_id.send_documents:
             # Files were switched off. What Exact took before that, answered or not, stays ours.
-            if export._operation(*DOCUMENT)._unanswered() and not export.document_guid:
-                export._commit_half()
+            if export.operation(*DOCUMENT).unanswered() and not export.document_guid:
+                export.commit_half()
                 export.document_guid = self.lost_document(export, client)
             return export.document_guid or ''
         if self._has_printed_page(export):
@@ -55,7 +55,7 @@ class ExactExportFiles(models.AbstractModel):
         self._tell_files(export, problems)
         if not files and not export.document_guid:
             return ''
-        export._commit_half()
+        export.commit_half()
         is_new = not export.document_guid and self._create_document(export, client, booking)
         known = {} if is_new else self._known_attachments(export, client)
         self._tell_files(export, problems + self._bring_files(export, client, files, known))
@@ -96,12 +96,12 @@ class ExactExportFiles(models.AbstractModel):
         subject = export.move_id.name
         guid = ''
         relation = self._document_relation(booking)
-        operation = export._operation(*DOCUMENT)._to_look_up()
+        operation = export.operation(*DOCUMENT).to_look_up()
         if operation:
             guid = self._find_remote_document(export, client, subject, relation)
             if guid:
                 operation._go('found', exact_guid=guid)
-            elif operation._may_still_come():
+            elif operation.may_still_come():
                 raise OutcomeUnknown("the document may be there without being seen yet")
             else:
                 operation._go('not_shown')
@@ -121,9 +121,9 @@ class ExactExportFiles(models.AbstractModel):
                 # The entry is there already: the document says to which it belongs (fact sheet
                 # 4.7), which a processed entry takes, too.
                 body['FinancialTransactionEntryID'] = export.exact_guid
-            guid = wire.as_guid(export._ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
+            guid = wire.as_guid(export.ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
         export.document_guid = guid
-        export._commit_half()
+        export.commit_half()
         return is_new
 
     def _known_attachments(self, export, client):
@@ -135,7 +135,7 @@ class ExactExportFiles(models.AbstractModel):
         known = {
             name: upload.exact_guid for name, upload in uploads.items() if upload.exact_guid
         }
-        unanswered = [upload for upload in uploads.values() if upload._unanswered()]
+        unanswered = [upload for upload in uploads.values() if upload.unanswered()]
         if unanswered or not uploads:
             rows = client.get(
                 _ATTACHMENTS, select=['ID', 'FileName'],
@@ -146,7 +146,7 @@ class ExactExportFiles(models.AbstractModel):
             guid = known.get(upload.part.removeprefix(FILE))
             if guid:
                 upload._go('found', exact_guid=guid)
-            elif upload._may_still_come():
+            elif upload.may_still_come():
                 raise OutcomeUnknown("the file may be there without being seen yet")
             else:
                 upload._go('not_shown')
@@ -159,7 +159,7 @@ class ExactExportFiles(models.AbstractModel):
         """
         return {
             operation.part.removeprefix(FILE): operation
-            for operation in exports._operations('upload', FILE)
+            for operation in exports.operations('upload', FILE)
         }
 
     @api.private
@@ -204,7 +204,7 @@ class ExactExportFiles(models.AbstractModel):
                 continue
             name = same or free_name(title, {*uploads, *known})
             try:
-                export._ask(
+                export.ask(
                     client, 'upload', f'{FILE}{name}', _ATTACHMENTS, {
                         'Document': export.document_guid, 'FileName': name,
                         'Attachment': self._encoded(raw),
@@ -216,14 +216,14 @@ class ExactExportFiles(models.AbstractModel):
                     or not _NOT_THE_FILE.isdisjoint(error.kinds)
                 ):
                     # It says nothing of the file, which is asked for again.
-                    export._operation('upload', f'{FILE}{name}')._go('ended')
-                    export._commit_half()
+                    export.operation('upload', f'{FILE}{name}')._go('ended')
+                    export.commit_half()
                     raise
                 # One file that Exact does not take keeps no entry from being booked; and it is
                 # not asked again for the same file.
                 problems.append(self._refused_file(title, "\n".join(error.messages)))
             uploads = self._uploads(export)
-            export._commit_half()
+            export.commit_half()
         return problems
 
     def _keep_upload(self, export, name, version, guid):
@@ -240,11 +240,11 @@ class ExactExportFiles(models.AbstractModel):
         :param uploads: of `_uploads`; the file goes from them, unless Exact keeps it
         :return: problems
         """
-        deletion = export._operation('delete', f'{FILE}{name}')
+        deletion = export.operation('delete', f'{FILE}{name}')
         message = deletion.state == 'refused' and deletion.answer
         if name in known and not message:
             try:
-                export._ask(
+                export.ask(
                     client, 'delete', f'{FILE}{name}', _ATTACHMENTS, key=known[name],
                 )
             except (Rejected, Forbidden) as error:
@@ -253,7 +253,7 @@ class ExactExportFiles(models.AbstractModel):
                 message = describe(error)
         if message:
             return [Problem('attachment_kept', 'warns', {'name': name, 'message': message})]
-        (export._operation('delete', f'{FILE}{name}') | uploads.pop(name))._go('ended')
+        (export.operation('delete', f'{FILE}{name}') | uploads.pop(name))._go('ended')
         known.pop(name, None)
         return []
 
@@ -371,7 +371,7 @@ class ExactExportFiles(models.AbstractModel):
             return False
         there = {
             (upload.title, upload.version) for name, upload in self._uploads(exports).items()
-            if exports._operation('delete', f'{FILE}{name}').state != 'refused'
+            if exports.operation('delete', f'{FILE}{name}').state != 'refused'
         }
         files, problems = self._files(exports)
         told = exports.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)

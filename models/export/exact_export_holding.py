@@ -129,7 +129,7 @@ class ExactExportCheck(models.AbstractModel):
         }
         for key, exports in same.items():
             problem = by_key[key]
-            exports._log_attempt(
+            exports.log_attempt(
                 'check', 'refused', note(f'finding/{problem.code}', **problem.params),
             )
         exports = self.env['exact.export'].browse().union(*told)

@@ -18,7 +18,7 @@ from .exact_export import BOOKED_STATES
 class ExactExport(models.Model):
     _inherit = 'exact.export'
 
-    def _withdraw(self):
+    def withdraw(self):
         """What a person was asked about stays in Exact: the document says so, for whoever wonders
         later.
         """
@@ -27,7 +27,7 @@ class ExactExport(models.Model):
                 "Withdrawn. What may be this document stays in Exact: %s.",
                 exact_note.shown(self.env, finding.params.get('entries')),
             ))
-        return super()._withdraw()
+        return super().withdraw()
 
 
 class ExactExportJournals(models.AbstractModel):
@@ -64,9 +64,9 @@ class ExactExportJournals(models.AbstractModel):
         :return: {GUID of an entry: booking.ReadEntry} of this division's exports that wait to be
             read back
         """
-        queue = self.env['exact.export.queue']._of(division)
+        queue = self.env['exact.export.queue'].of(division)
         now = fields.Datetime.now()
-        queue._note_restored()
+        queue.note_restored()
         result, go_on_at = self.env['exact.export.look'].read_changes(division, client)
         queue.write({
             'looked_at': not go_on_at and now,
@@ -75,7 +75,7 @@ class ExactExportJournals(models.AbstractModel):
         # What was seen is a fact before anything is checked: a check may fail and be taken back.
         self._commit()
         if go_on_at:
-            self.env['exact.export']._enqueue(division, go_on_at)
+            self.env['exact.export'].enqueue(division, go_on_at)
         self.env['exact.export.check'].check_proposed(division)
         return result
 
@@ -91,7 +91,7 @@ class ExactExportJournals(models.AbstractModel):
             self.env['exact.export.proof'].gl_types(division),
         )
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
-        journals = set(division._looked_through())
+        journals = set(division.looked_through())
         read |= self._read_whole(division, client, read, journals)
         ours = self.env['exact.export'].search([('exact_guid', 'in', list(by_entry))])
         # Of an entry that is being read back all lines are new. Of others some have changed.
@@ -140,8 +140,8 @@ class ExactExportJournals(models.AbstractModel):
         result = {}
         for guids in odata.batches(sorted(halves)):
             result |= self.env['exact.export.proof'].read_entries(client, division, guids)
-        # What was linked during these calls is ours to `_see`.
-        self.env['exact.export']._commit_half()
+        # What was linked during these calls is ours to `see`.
+        self.env['exact.export'].commit_half()
         return result
 
     def _is_whole(self, entry):
@@ -255,7 +255,7 @@ class ExactExportJournals(models.AbstractModel):
                 lambda finding: finding.export_id.reference_key in keys
                 or set(finding.params.get('guids', ())) & set(guids),
             )
-        findings._release([('id', 'in', findings.ids)])
+        findings.release([('id', 'in', findings.ids)])
 
     def _questions(self, export):
         """The findings that ask which entry is the document's."""

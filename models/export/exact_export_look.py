@@ -66,7 +66,7 @@ class ExactExportLook(models.AbstractModel):
                )
             """,
             now=now, soon=now + CLOCKS_DIFFER, hour_ago=now - HOURLY, resource=READ_BEFORE,
-            rested=self.env['exact.export.queue']._rested_sql(now),
+            rested=self.env['exact.export.queue'].rested_sql(now),
         )
 
     @api.private
@@ -83,7 +83,7 @@ class ExactExportLook(models.AbstractModel):
         visible.
         """
         self.look(division, client)
-        queue = self.env['exact.export.queue']._of(division)
+        queue = self.env['exact.export.queue'].of(division)
         if queue.looked_at:
             queue.look_at = fields.Datetime.now() + LOOK_AFTER
         restored = queue.forgotten_until
@@ -94,7 +94,7 @@ class ExactExportLook(models.AbstractModel):
                 division,
                 client,
             )
-        self.env['exact.export']._commit_half()
+        self.env['exact.export'].commit_half()
 
     def _ask_by_reference(self, exports, division, client):
         """Ask Exact for entries that carry the references of these exports, which are about to be
@@ -111,9 +111,9 @@ class ExactExportLook(models.AbstractModel):
         for some in odata.batches(sorted(guids)):
             entries |= self.env['exact.export.proof'].read_entries(client, division, some)
         # What was linked during these calls is ours.
-        exports._commit_half()
+        exports.commit_half()
         ours = set(exports.search([('exact_guid', 'in', list(guids))]).mapped('exact_guid'))
-        journals = set(division._looked_through())
+        journals = set(division.looked_through())
         self.env['exact.export.journals'].note_strangers(division, [
             entry for guid, entry in entries.items()
             if entry and guid not in ours and entry.journal in journals
@@ -149,7 +149,7 @@ class ExactExportLook(models.AbstractModel):
 
         :param operation: by which it was asked, empty if it was not
         """
-        queue = self.env['exact.export.queue']._of(export.division_id)
+        queue = self.env['exact.export.queue'].of(export.division_id)
         return not operation or queue._has_looked(operation.shown_by)
 
     @api.private
@@ -180,13 +180,14 @@ class ExactExportLook(models.AbstractModel):
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _sync_complete(self, resource, cursor):
-        result = super()._sync_complete(resource, cursor)
+    def sync_complete(self, resource, cursor):
+        result = super().sync_complete(resource, cursor)
         if resource.key == READ_BEFORE and self.env['exact.export.look'].is_look_due(self):
-            self.env['exact.export']._enqueue(self)
+            self.env['exact.export'].enqueue(self)
         return result
 
-    def _look_soon(self):
+    @api.private
+    def look_soon(self):
         """Have Exact asked what was changed or deleted there, as often as people may ask."""
-        granted, _moment = self._take_refresh()
-        granted._wake_sync('', 'Delete')
+        granted, _moment = self.take_refresh()
+        granted.wake_sync('', 'Delete')

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ...booking import from_dict
 from ...booking.choices import Choices, PeriodChoice
@@ -16,14 +16,16 @@ class ExactExport(models.Model):
         help="The document's own date; its period is closed in Exact, and it is booked in another.",
     )
 
-    def _chosen(self):
+    @api.private
+    def own_choices(self):
         """What a person chose for this export; of no export, nothing.
 
         :rtype: Choices
         """
         return Choices.from_dict(self.overrides)
 
-    def _choose(self, choices):
+    @api.private
+    def choose(self, choices):
         """Keep what a person chose for this export."""
         self.overrides = choices.to_dict() or False
 
@@ -35,7 +37,7 @@ class ExactExport(models.Model):
         in its own, though that is closed by now.
         """
         self.ensure_one()
-        choices = self._chosen()
+        choices = self.own_choices()
         if self.exact_guid and self.booking:
             booking = from_dict(self.booking)
             if booking.own_date:

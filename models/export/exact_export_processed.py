@@ -58,7 +58,7 @@ class ExactExportProof(models.AbstractModel):
                     lambda finding, code=problem.code: finding.code == code,
                 ).unlink()
                 export._add_findings({export: [problem]})
-                export._log_attempt(
+                export.log_attempt(
                     'undo', 'refused', note(f'finding/{problem.code}', **problem.params),
                 )
                 kept |= export

@@ -198,7 +198,7 @@ class ExactExportProof(models.AbstractModel):
 
         If Exact does not let us read them, they stay unproved and nothing waits for them.
         """
-        queue = self.env['exact.export.queue']._of(division)
+        queue = self.env['exact.export.queue'].of(division)
         now = fields.Datetime.now()
         if queue.terms_next_at and queue.terms_next_at > now:
             return
@@ -215,7 +215,7 @@ class ExactExportProof(models.AbstractModel):
                 self._keep_open_items(division, rows)
                 position = max([position, *filter(None, map(_timestamp, rows))])
                 queue.write({'terms_position': str(position), 'terms_read_at': now})
-                self.env['exact.export']._commit_half()
+                self.env['exact.export'].commit_half()
             queue.terms_next_at = False
         except (Forbidden, NotFound, Rejected, MalformedAnswer) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
@@ -226,7 +226,7 @@ class ExactExportProof(models.AbstractModel):
             if error.scope != 'error_fuse':
                 raise
             queue.terms_next_at = ceil(error.retry_at)
-        self.env['exact.export']._commit_half()
+        self.env['exact.export'].commit_half()
 
     def _needs_terms(self, export):
         return bool(
@@ -359,8 +359,8 @@ class ExactExportProof(models.AbstractModel):
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _on_deleted(self, entity_type, guids):
-        result = super()._on_deleted(entity_type, guids)
+    def on_deleted(self, entity_type, guids):
+        result = super().on_deleted(entity_type, guids)
         if entity_type == PAYMENT_TERMS:
             # Of a payment that was undone, and of an entry that was booked anew.
             self.env['exact.export.term'].search([

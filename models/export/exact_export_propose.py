@@ -17,7 +17,8 @@ class ExactExport(models.Model):
     _inherit = 'exact.export'
 
     @api.model
-    def _propose(self, moves, *, choices=None, automatic=False):
+    @api.private
+    def propose(self, moves, *, choices=None, automatic=False):
         """Put documents into the queue, one living export each.
 
         Nothing is checked here and nothing is sent: the worker does both. What cannot be exported
@@ -70,17 +71,17 @@ class ExactExport(models.Model):
                     lambda export: export.state in ('blocked', 'refused'),
                 )
                 others._go('check_anew', next_try=False)
-                others._trigger_worker()
+                others.trigger_worker()
             retried._go('check_anew', next_try=False, user_id=self.env.user.id)
             if choices:
                 for export in retried:
                     # The answers of a person stay, whatever else is chosen.
-                    answers = export._chosen()
-                    export._choose(choices.beside(
+                    answers = export.own_choices()
+                    export.choose(choices.beside(
                         entries=answers.book_beside, documents=answers.beside_documents,
                     ))
         created = self._create_once(new)
-        (created | retried)._trigger_worker()
+        (created | retried).trigger_worker()
         return created | again
 
     @api.model

@@ -141,7 +141,7 @@ class ExactExportProof(models.AbstractModel):
         :return: whether time ran out before all were compared
         """
         sent = self.due_for_reading(division)
-        queue = self.env['exact.export.queue']._of(division)
+        queue = self.env['exact.export.queue'].of(division)
         if queue.looked_at and any(
             not export.is_linked and export.sent_at and export.sent_at >= queue.looked_at
             for export in sent
@@ -159,7 +159,7 @@ class ExactExportProof(models.AbstractModel):
             )
             # The ids of the lines are committed, whatever happens in the comparison.
             entries = self.completed(batch, client, entries)
-            self.env['exact.export']._commit_half()
+            self.env['exact.export'].commit_half()
             self.compare_each(batch, entries)
             if not self._commit():
                 return True
@@ -190,7 +190,7 @@ class ExactExportProof(models.AbstractModel):
             ones count.
         """
         verified, different = exports.browse(), exports.browse()
-        queue = self.env['exact.export.queue']._of(exports.division_id) if exports else None
+        queue = self.env['exact.export.queue'].of(exports.division_id) if exports else None
         for export in exports:
             read = entries.get(export.exact_guid)
             differences = self._differences(export, read)
@@ -232,7 +232,7 @@ class ExactExportProof(models.AbstractModel):
             mine = exports.filtered(lambda export, own=division: export.division_id == own)
             if any(finding.code == 'read_back' and finding.params.get('field') == 'division'
                    for finding in mine.finding_ids):
-                division._hold_by_itself('other_division', document=mine[0].display_name)
+                division.hold_by_itself('other_division', document=mine[0].display_name)
                 continue
             since = [('differs_since', '>', division.released_at)] if division.released_at else []
             count = exports.search_count([
@@ -240,7 +240,7 @@ class ExactExportProof(models.AbstractModel):
                 ('has_difference', '=', True), *since,
             ])
             if division.hold_after and count >= division.hold_after:
-                division._hold_by_itself('differences', count=count)
+                division.hold_by_itself('differences', count=count)
 
     def _is_no_credit_note(self, booking, read):
         """Whether Exact took a credit note for an invoice with negative amounts: it wants the other
@@ -279,7 +279,7 @@ class ExactExportProof(models.AbstractModel):
         if not self._differs_since_sent(export) or known != self._differences_told(export):
             values['differs_since'] = fields.Datetime.now()
         export.write(values)
-        export._log_attempt('verify', 'refused', export.finding_ids[:1]._note())
+        export.log_attempt('verify', 'refused', export.finding_ids[:1].as_note())
 
     def _differences_told(self, exports):
         return sorted(
@@ -331,9 +331,9 @@ class ExactExportProof(models.AbstractModel):
                 # The document was edited while its entry was under way: the entry equals what was
                 # sent, but not the document as it is now.
                 export.pending_action = 'recheck'
-                export._trigger_worker()
+                export.trigger_worker()
         self._prove_operations(exports)
-        exports._log_attempt('verify', 'done')
+        exports.log_attempt('verify', 'done')
         for export in exports:
             self._number_document(export)
         news.move_id._message_log_batch(bodies={
@@ -351,7 +351,7 @@ class ExactExportProof(models.AbstractModel):
     def _prove_operations(self, export):
         """What Exact was asked for, to make these entries and to change them, its books show."""
         export.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
-            (operation.verb, operation.part) == ENTRY or operation._changes_entry()
+            (operation.verb, operation.part) == ENTRY or operation.changes_entry()
         ))._go('proved')
 
     def _note_conversion(self, export, read):

@@ -91,7 +91,7 @@ class ExactExportRefusal(models.AbstractModel):
         :param str step: 'relation', 'document' or 'entry': what was being sent.
         """
         export.ensure_one()
-        export._log_attempt(step, 'refused', describe(error))
+        export.log_attempt(step, 'refused', describe(error))
         if step == 'entry' and self._learn_closed_period(export, error):
             return
         problems = self.refusal_problems(export, error, step)
@@ -144,7 +144,7 @@ class ExactExportRefusal(models.AbstractModel):
     def _share(self, export, problem, step):
         """A right that is missing stops all documents that need it.
 
-        :param step: as of `_refused`
+        :param step: as of `refused`
         """
         name = {'entry': 'kind', 'document': 'files', 'relation': 'new_relation'}.get(step)
         part = self.env['exact.export.check'].shared_part(export, name)
@@ -254,7 +254,7 @@ class ExactExportRefusal(models.AbstractModel):
     def _problem(self, export, code, candidate, refusal, shares):
         """One problem, with what other documents would meet as well.
 
-        :param candidate: as of `_candidates`
+        :param candidate: as of `candidates`
         """
         target, name, meant = candidate
         booking = from_dict(export.booking) if export.booking else None
@@ -328,7 +328,7 @@ class ExactExportRefusal(models.AbstractModel):
         ]).filtered(lambda export: export.booking and (
             export.booking.get('year'), export.booking.get('period')) == (year, number))
         (exports | same)._go('check_anew', next_try=False)
-        (exports | same)._trigger_worker()
+        (exports | same).trigger_worker()
         return True
 
     def _learn_relation(self, export, error):
@@ -354,7 +354,7 @@ class ExactExportRefusal(models.AbstractModel):
     def given_up(self, export, words):
         """The finding of an export that was tried often enough.
 
-        :param words: as of `_may_try_again`
+        :param words: as of `may_try_again`
         """
         if _is_transient(words):
             return Problem('refused_again', params={
@@ -380,7 +380,7 @@ class ExactExportRefusal(models.AbstractModel):
                 or (finding.params or {}).get('shared')
             )
         )
-        return exports | self.allowed(findings._waiting_for_the_same())
+        return exports | self.allowed(findings.waiting_for_the_same())
 
 
 def _is_transient(words):

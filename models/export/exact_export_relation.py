@@ -89,7 +89,7 @@ class ExactExportRelations(models.AbstractModel):
         """
         real = {}
         for guid, partner in self.stand_ins(exports, booking).items():
-            exports._commit_half()
+            exports.commit_half()
             real[guid] = self._create_relation(exports, client, partner, booking.kind).exact_guid
         booking = replace(
             booking,
@@ -112,29 +112,29 @@ class ExactExportRelations(models.AbstractModel):
         if mapping.relation_id:
             self._bring_bank_account(export, client, mapping)
             return mapping.relation_id
-        values, omissions = export.division_id._relation_body(partner, kind)
-        operation = mapping._operation(*RELATION)._to_look_up()
+        values, omissions = export.division_id.relation_body(partner, kind)
+        operation = mapping.operation(*RELATION).to_look_up()
         row = self._find_remote_relation(
             export, client, partner, values, operation,
-            wants_new=mapping.is_new or export._chosen().create_relation,
+            wants_new=mapping.is_new or export.own_choices().create_relation,
         )
         if row:
             export.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
             return self._keep_relation(export, partner, row)
-        if operation and operation._may_still_come():
+        if operation and operation.may_still_come():
             raise OutcomeUnknown("the relation may be there without being seen yet")
         operation._go('not_shown')
         # Somebody may have made its row during the call.
-        export._commit_half()
-        mapping = mapping_model._remember(export.division_id, partner)
+        export.commit_half()
+        mapping = mapping_model.remember(export.division_id, partner)
         if mapping.relation_id:
             return mapping.relation_id
         try:
-            answer = mapping._ask(client, *RELATION, RELATION_RESOURCE, values)
+            answer = mapping.ask(client, *RELATION, RELATION_RESOURCE, values)
         except Rejected as error:
             raise RelationRefused(partner, error) from error
         guid = wire.as_guid(answer['ID'])
-        export._log_attempt('relation', 'done', partner.display_name)
+        export.log_attempt('relation', 'done', partner.display_name)
         self._name_omissions(export, partner, omissions)
         if kind == 'purchase':
             mapping.pending_account_id = self._own_account(export, partner)
@@ -149,7 +149,7 @@ class ExactExportRelations(models.AbstractModel):
         :param reason: why it is the partner, a key of REASONS
         """
         # Only a new transaction sees what the refresh has read since this one began.
-        export._commit_half()
+        export.commit_half()
         try:
             return self._adopt_relation(export, partner, row, reason)
         except UniqueViolation:
@@ -158,13 +158,13 @@ class ExactExportRelations(models.AbstractModel):
             return self._adopt_relation(export, partner, row, reason)
 
     def _adopt_relation(self, export, partner, row, reason):
-        relation = self.env['exact.relation']._adopt(
+        relation = self.env['exact.relation'].adopt(
             export.division_id, wire.as_guid(row['ID']), row,
         )
-        self.env['exact.partner.mapping']._remember(
+        self.env['exact.partner.mapping'].remember(
             export.division_id, partner, relation, reason,
         )
-        export._commit_half()
+        export.commit_half()
         return relation
 
     def _find_remote_relation(self, exports, client, partner, values, operation, *, wants_new):
@@ -177,7 +177,7 @@ class ExactExportRelations(models.AbstractModel):
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
         """
-        ours = known_party(partner, exports.division_id._home_country(), _place(values))
+        ours = known_party(partner, exports.division_id.home_country(), _place_of(values))
         rows = {
             wire.as_guid(row['ID']): row
             for row in client.get(
@@ -213,9 +213,9 @@ class ExactExportRelations(models.AbstractModel):
             if set(verdict.reasons) - {'same_name'}
         ]
         if asked and not wants_new:
-            exports._commit_half()
+            exports.commit_half()
             for guid in asked:
-                relation_model._adopt(exports.division_id, guid, rows[guid])
+                relation_model.adopt(exports.division_id, guid, rows[guid])
             raise RelationQuestion
         return None
 
@@ -236,7 +236,7 @@ class ExactExportRelations(models.AbstractModel):
         return {
             guid for guid, row in rows.items()
             if guid not in linked
-            and operation._is_about(naive(wire.as_utc(row.get('Created'))))
+            and operation.is_about(naive(wire.as_utc(row.get('Created'))))
             and (not user_guid or wire.as_guid(row.get('Creator')) == user_guid)
         }
 
@@ -245,9 +245,9 @@ class ExactExportRelations(models.AbstractModel):
         """Have the document checked anew: the relations that Exact has are mirrored now, and the
         check asks about them.
         """
-        export._log_attempt('relation', 'later', note('attempt/may_be_known'))
+        export.log_attempt('relation', 'later', note('attempt/may_be_known'))
         export._go('check_anew', next_try=False)
-        export._trigger_worker()
+        export.trigger_worker()
 
     def _fit_relation(self, export, client, relation, kind):
         """Let a linked relation be what the document needs: customer, supplier or both."""
@@ -258,13 +258,13 @@ class ExactExportRelations(models.AbstractModel):
             values['IsSupplier'] = True
         if not values:
             return
-        export._commit_half()
-        export._ask(client, 'put', 'relation', RELATION_RESOURCE, values, key=relation.exact_guid)
+        export.commit_half()
+        export.ask(client, 'put', 'relation', RELATION_RESOURCE, values, key=relation.exact_guid)
         relation.write({
             'status': values.get('Status', relation.status),
             'is_supplier': values.get('IsSupplier', relation.is_supplier),
         })
-        export._log_attempt('relation', 'done', relation.display_name)
+        export.log_attempt('relation', 'done', relation.display_name)
 
     # === WHAT IS NICE TO HAVE === #
 
@@ -315,11 +315,11 @@ class ExactExportRelations(models.AbstractModel):
             bank_account(wire.as_text(row[name]))
             for row in rows for name in ('BankAccount', 'IBAN')
         }
-        operation = mapping._operation(*BANK_ACCOUNT)._to_look_up()
+        operation = mapping.operation(*BANK_ACCOUNT).to_look_up()
         if number in there:
             operation._go('found')
         else:
-            if operation and operation._may_still_come():
+            if operation and operation.may_still_come():
                 raise OutcomeUnknown("the bank account may be there without being seen yet")
             operation._go('not_shown')
             body = {'Account': relation.exact_guid, 'BankAccount': number, 'Main': True}
@@ -328,14 +328,14 @@ class ExactExportRelations(models.AbstractModel):
             if bank.acc_holder_name:
                 body['BankAccountHolderName'] = fit_text(bank.acc_holder_name, 50)
             try:
-                mapping._ask(client, *BANK_ACCOUNT, _BANK_ACCOUNTS, body)
+                mapping.ask(client, *BANK_ACCOUNT, _BANK_ACCOUNTS, body)
             except (Rejected, Forbidden) as error:
                 self._leave_account_out(
                     export, mapping, " ".join(error.messages) or describe(error)
                 )
                 return
         mapping.pending_account_id = False
-        export._commit_half()
+        export.commit_half()
 
     def _leave_account_out(self, export, mapping, words):
         partner, bank = mapping.partner_id, mapping.pending_account_id
@@ -348,7 +348,7 @@ class ExactExportRelations(models.AbstractModel):
             ('res.partner', partner.id),
         )]})
         mapping.pending_account_id = False
-        export._commit_half()
+        export.commit_half()
 
 
 def _relations_of(booking):
@@ -380,11 +380,11 @@ def _row_party(row):
     return party(
         country=wire.as_text(row.get('Country')), vat=wire.as_text(row.get('VATNumber')),
         chamber=wire.as_text(row.get('ChamberOfCommerce')), name=wire.as_text(row.get('Name')),
-        place=_place(row),
+        place=_place_of(row),
     )
 
 
-def _place(values):
+def _place_of(values):
     return tuple(
         wire.as_text(values.get(name)) or '' for name in ('Email', 'Postcode', 'City')
     )

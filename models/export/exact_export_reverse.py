@@ -33,10 +33,10 @@ class ExactExportReversal(models.AbstractModel):
 
         :return: whether the entry is reversed, or may be
         """
-        operation = export._operation(*REVERSE)
+        operation = export.operation(*REVERSE)
         # (What Exact said that it has booked is looked for with those of all others.)
         return operation.state == 'answered' or (
-            bool(operation._unanswered()) and self._find_reversal(export, client)
+            bool(operation.unanswered()) and self._find_reversal(export, client)
         )
 
     def _find_reversal(self, export, client):
@@ -45,15 +45,15 @@ class ExactExportReversal(models.AbstractModel):
 
         :return: whether the entry is reversed, or may be
         """
-        operation = export._operation(*REVERSE)
+        operation = export.operation(*REVERSE)
         found = self._look_up_reversal(export, client, self._opposite(export))
         if found:
             self._reversed(export, found[0])
             return True
-        if operation and operation._may_still_come():
-            export.next_try = operation._look_again_at()
+        if operation and operation.may_still_come():
+            export.next_try = operation.look_again_at()
             return True
-        operation._to_look_up()._go('not_shown')
+        operation.to_look_up()._go('not_shown')
         return False
 
     @api.private
@@ -90,7 +90,7 @@ class ExactExportReversal(models.AbstractModel):
             export.pending_action = False
             return
         builder = BookingBuilder(division, export.move_id)
-        facts = division._booking_facts(builder, [])
+        facts = division.booking_facts(builder, [])
         period = next_open_period(facts, booking.journal, booking.entry_date)
         if not period:
             export._set_findings([
@@ -102,7 +102,7 @@ class ExactExportReversal(models.AbstractModel):
             self._opposite(export), entry_date=max(booking.entry_date, period.start),
             year=period.year, period=period.number,
         )
-        answer = export._ask(
+        answer = export.ask(
             client,
             *REVERSE,
             resource(opposite),
@@ -140,18 +140,18 @@ class ExactExportReversal(models.AbstractModel):
         :return: whether time ran out before all were done
         """
         reversed_ = self._due(division, 'change', order='id').filtered(
-            lambda export: export._operation(*REVERSE).state == 'answered',
+            lambda export: export.operation(*REVERSE).state == 'answered',
         )
         for batch in self.env['exact.export.proof'].batches(reversed_, READ_BATCH):
             there = self.env['exact.export.proof'].read_entries(client, division, {
-                export._operation(*REVERSE).exact_guid for export in batch
+                export.operation(*REVERSE).exact_guid for export in batch
             })
-            self.env['exact.export']._commit_half()
+            self.env['exact.export'].commit_half()
             if self.env['exact.export.change'].do_each(
                 division,
                 batch,
                 lambda export, there=there: self._settle_reversed(
-                    export, there.get(export._operation(*REVERSE).exact_guid)
+                    export, there.get(export.operation(*REVERSE).exact_guid)
                 ),
             ):
                 return True
@@ -162,7 +162,7 @@ class ExactExportReversal(models.AbstractModel):
 
         :param entry: booking.ReadEntry of the reversal, None if Exact's books do not show it
         """
-        operation = export._operation(*REVERSE)
+        operation = export.operation(*REVERSE)
         if entry:
             operation._go('proved')
             if _POSTED & {one.field for one in compare(self._opposite(export), entry)}:
@@ -172,8 +172,8 @@ class ExactExportReversal(models.AbstractModel):
                 self.env['exact.export.change'].give_up_action(export, export.pending_action)
                 return
             self._reversed(export, entry)
-        elif operation._may_still_come():
-            export.next_try = operation._look_again_at()
+        elif operation.may_still_come():
+            export.next_try = operation.look_again_at()
         else:
             operation._go('not_shown')
             export.write({'reversal_guid': False, 'reversal_number': 0})
@@ -211,7 +211,7 @@ class ExactExportReversal(models.AbstractModel):
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
         }
         # An entry that belongs to an export is not our reversal, even if that export is over.
-        known = exports._of_entries(guids)
+        known = exports.of_entries(guids)
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         return [
             entry

@@ -51,7 +51,7 @@ class ExactExport(models.Model):
         """Check anew what was held back as the same as these documents, which are not booked any
         more or have changed.
         """
-        self.env['exact.finding']._release([
+        self.env['exact.finding'].release([
             ('division_id', 'in', self.division_id.ids), ('code', 'in', SAME_CODES),
             ('res_model', '=', 'account.move'), ('res_id', 'in', self.move_id.ids),
             ('export_id', 'not in', self.ids),
@@ -65,7 +65,7 @@ class ExactExport(models.Model):
             findings = export._same_findings()
             if not findings:
                 continue
-            export._choose(export._chosen().beside(documents=(
+            export.choose(export.own_choices().beside(documents=(
                 move_id for finding in findings for move_id in finding.params.get('ids', ())
             )))
             for finding in findings:
@@ -76,14 +76,15 @@ class ExactExport(models.Model):
             findings.unlink()
             if export.state in ('blocked', 'refused'):
                 export._go('check_anew', next_try=False)
-                export._trigger_worker()
+                export.trigger_worker()
         return result
 
 
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _find_same(self, built):
+    @api.private
+    def find_same(self, built):
         """Add a problem to each of these documents that is the same as another one.
 
         Of documents that are alike one is booked: the one whose export is ahead, else the one that
@@ -154,7 +155,7 @@ class ExactDivision(models.Model):
         for export in self.env['exact.export'].sudo().search_fetch([
             ('division_id', '=', self.id), ('move_id', 'in', move_ids),
         ], ['move_id', 'overrides']):
-            for other in export._chosen().beside_documents:
+            for other in export.own_choices().beside_documents:
                 result[export.move_id.id].add(other)
                 result[other].add(export.move_id.id)
         return result

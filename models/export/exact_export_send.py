@@ -200,7 +200,7 @@ class ExactExportSend(models.AbstractModel):
         # A document whose export was uncertain may have been edited meanwhile.
         export.move_id.fetch(['state', 'write_date'])
         if export.move_id.state != 'posted':
-            export._withdraw()
+            export.withdraw()
             self._commit()
             return False
         if self.is_outdated(export):
@@ -236,7 +236,7 @@ class ExactExportSend(models.AbstractModel):
             if booking != meant:
                 # Without an answer this is what the entry is looked up by.
                 export.booking = to_dict(booking)
-            answer = export._ask(
+            answer = export.ask(
                 client, *ENTRY, resource(booking), self.body(export, booking), key_name='EntryID',
                 is_first=export.attempt_count == 1,
             )
@@ -247,7 +247,7 @@ class ExactExportSend(models.AbstractModel):
             self.env['exact.export.refusal'].refused(export, step, error)
             return
         except (OutcomeUnknown, MalformedAnswer) as error:
-            export._log_attempt(step, 'unknown', describe(error))
+            export.log_attempt(step, 'unknown', describe(error))
             # Only the entry itself must not come twice; relations and documents are looked up.
             export._go(
                 'in_doubt' if step == 'entry' else self._again_or_given_up(export, error.messages),
@@ -265,7 +265,7 @@ class ExactExportSend(models.AbstractModel):
             # Odoo could not print the document; Exact was not asked for the entry yet.
             problem = Problem('pdf_failed', params={'reason': str(error)})
             export._set_findings([problem if step == 'document' else self._unexpected(error)])
-            export._log_attempt(step, 'refused', str(error))
+            export.log_attempt(step, 'refused', str(error))
             export._go('refused')
             return
         except ExactError as error:
@@ -277,10 +277,10 @@ class ExactExportSend(models.AbstractModel):
             # Nobody foresaw it: a person is told, and the documents behind this one go on.
             self.env.cr.rollback()
             _logger.exception("Exact: export %s failed at its %s", export.id, step)
-            asked = export._operation(*ENTRY)._to_look_up()
+            asked = export.operation(*ENTRY).to_look_up()
             export._set_findings([self._unexpected(error)])
-            export._log_attempt(
-                step, 'unknown' if asked else 'refused', export.finding_ids[:1]._note()
+            export.log_attempt(
+                step, 'unknown' if asked else 'refused', export.finding_ids[:1].as_note()
             )
             export._go('in_doubt' if asked else 'refused', next_try=False)
             return
@@ -294,7 +294,7 @@ class ExactExportSend(models.AbstractModel):
 
     def _later(self, export, step, error):
         """Go back into the queue: nothing was sent, and it was not this document's fault."""
-        export._log_attempt(step, 'later', describe(error))
+        export.log_attempt(step, 'later', describe(error))
         export._go('not_asked', attempt_count=export.attempt_count - 1)
         self._commit()
 
@@ -320,4 +320,4 @@ class ExactExportSend(models.AbstractModel):
             next_try=False,
             has_difference=False,
         )
-        export._log_attempt('entry', 'done', str(export.entry_number or ''))
+        export.log_attempt('entry', 'done', str(export.entry_number or ''))

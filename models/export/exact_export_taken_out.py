@@ -16,7 +16,8 @@ from .exact_export_read_back import READ_BATCH
 class ExactOperation(models.Model):
     _inherit = 'exact.operation'
 
-    def _changes_entry(self):
+    @api.private
+    def changes_entry(self):
         """Whether this changes an entry that Exact has, and leaves it there."""
         self.ensure_one()
         return self.part.startswith(LINE) or (self.verb, self.part) == ('put', 'entry')
@@ -28,7 +29,7 @@ class ExactExportChange(models.AbstractModel):
     def _take_out(self, export, client):
         """Have Exact delete the entry."""
         self.env['exact.export.files'].learn_document(export, client)
-        export._ask(
+        export.ask(
             client, *TAKE_OUT, resource(from_dict(export.booking)), key=export.exact_guid,
         )
 
@@ -44,7 +45,7 @@ class ExactExportChange(models.AbstractModel):
     @api.private
     def is_being_taken_out(self, export):
         """Whether Exact was asked to delete the entry, and its books were not looked at since."""
-        return export._operation(*TAKE_OUT).state in ('asked', 'unknown', 'answered')
+        return export.operation(*TAKE_OUT).state in ('asked', 'unknown', 'answered')
 
     def _prove_changes(self, division, client):
         """Look in Exact's books whether entries that were to go are gone, and reversals there:
@@ -59,7 +60,7 @@ class ExactExportChange(models.AbstractModel):
             there = self.env['exact.export.proof'].read_entries(
                 client, division, set(batch.mapped('exact_guid'))
             )
-            self.env['exact.export']._commit_half()
+            self.env['exact.export'].commit_half()
             if self.do_each(division, batch, lambda export, there=there: (
                 self._settle_taken_out(export, client, is_gone=export.exact_guid not in there)
             )):
@@ -71,7 +72,7 @@ class ExactExportChange(models.AbstractModel):
 
         :param bool is_gone: whether its books do not show the entry
         """
-        operation = export._operation(*TAKE_OUT)
+        operation = export.operation(*TAKE_OUT)
         if is_gone:
             kept = self._delete_document(export, client)
             operation._go('proved')
@@ -82,8 +83,8 @@ class ExactExportChange(models.AbstractModel):
                 )
             else:
                 self._book_anew(export, kept)
-        elif operation._may_still_come():
-            export.next_try = operation._look_again_at()
+        elif operation.may_still_come():
+            export.next_try = operation.look_again_at()
         else:
             # Exact said so, or said nothing, and did not do it: it is asked once more.
             operation._go('not_shown')
@@ -108,8 +109,8 @@ class ExactExportChange(models.AbstractModel):
             pending_action=self._next_action(exports, 'update') and 'undo',
             difference_ids=False, has_difference=False, next_try=False,
         )
-        exports._log_attempt('update', 'done', note('attempt/deleted_anew'))
-        exports._trigger_worker()
+        exports.log_attempt('update', 'done', note('attempt/deleted_anew'))
+        exports.trigger_worker()
 
     def _delete_document(self, export, client):
         """Delete the document of the entry in Exact, with its files.
@@ -119,7 +120,7 @@ class ExactExportChange(models.AbstractModel):
         if not export.document_guid:
             return ''
         try:
-            export._ask(client, 'delete', 'document', DOCUMENTS, key=export.document_guid)
+            export.ask(client, 'delete', 'document', DOCUMENTS, key=export.document_guid)
         except (Rejected, Forbidden) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
                 raise

@@ -37,7 +37,7 @@ class ExactExport(models.Model):
 
         Runs in several scheduled actions at once: each takes divisions that no other one serves.
         """
-        divisions = self._due_divisions()
+        divisions = self.due_divisions()
         cron = self.env['ir.cron']
         cron._commit_progress(remaining=len(divisions))
         # Many divisions have to be looked at again at the same moment: woken for it once.
@@ -50,7 +50,7 @@ class ExactExport(models.Model):
                 again[fields.Datetime.now()] |= divisions
                 break
         for moment, waiting in again.items():
-            self._enqueue(waiting, moment)
+            self.enqueue(waiting, moment)
 
 
 class ExactExportTurn(models.AbstractModel):
@@ -66,11 +66,11 @@ class ExactExportTurn(models.AbstractModel):
 
         :return: that moment, None if nothing waits
         """
-        moment = self.env['exact.export']._next_moment(division)
+        moment = self.env['exact.export'].next_moment(division)
         if not moment or moment <= fields.Datetime.now():
             moment = self._turn(division)
         if moment:
-            self.env['exact.export']._enqueue(division, moment)
+            self.env['exact.export'].enqueue(division, moment)
         return moment
 
     def _turn(self, division):
@@ -78,7 +78,7 @@ class ExactExportTurn(models.AbstractModel):
 
         :return: when it has to be served again, None if nothing waits
         """
-        with self.env['exact.export']._serving(division) as mine:
+        with self.env['exact.export'].serving(division) as mine:
             return self._turn_alone(division) if mine else fields.Datetime.now() + BUSY
 
     def _turn_alone(self, division):
@@ -91,9 +91,9 @@ class ExactExportTurn(models.AbstractModel):
         division = division.with_env(worker.env)
         retry_at = reason = limited_by = more = False
         try:
-            worker.env['exact.export.queue']._of(division)._forget_future()
+            worker.env['exact.export.queue'].of(division).forget_future()
             more = worker._process_division(division)
-            more = division._do_steps() or more
+            more = division.do_steps() or more
         except RateLimited as error:
             self.env.cr.rollback()
             # Woken at full seconds, and never before the moment: the next chance is minutes later
@@ -112,9 +112,9 @@ class ExactExportTurn(models.AbstractModel):
             self.env.cr.rollback()
             _logger.exception("Exact division %s: export failed", division.code)
             retry_at, reason = None, note('finding/unexpected', reason=type(error).__name__)
-        worker.env['exact.export.queue']._of(division)._served(retry_at, reason, limited_by)
+        worker.env['exact.export.queue'].of(division).note_served(retry_at, reason, limited_by)
         self._commit()
-        moment = self.env['exact.export']._next_moment(division)
+        moment = self.env['exact.export'].next_moment(division)
         # If a turn changed nothing, the next one does not begin at once.
         return moment if more or not moment else max(moment, fields.Datetime.now() + BUSY)
 
@@ -134,7 +134,7 @@ class ExactExportTurn(models.AbstractModel):
             self._due_in(division) or self.env['exact.export.look'].is_look_due(division)
         ):
             return more
-        with division._client() as client:
+        with division.client() as client:
             self.env['exact.export.doubt'].resolve_uncertain(division, client)
             if self._verify_first(division):
                 # At the limit of calls a large queue takes many turns: nobody waits for the last.

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from psycopg2 import IntegrityError
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ...booking.period import unread
@@ -21,7 +21,8 @@ _OPEN_STATES = ('proposed', 'ready', 'blocked', 'refused', 'uncertain')
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _open_old_years(self, since, export_ids=None):
+    @api.private
+    def open_old_years(self, since, export_ids=None):
         """Journals and years before a year that open documents are booked in.
 
         :param export_ids: of these alone; all of the division by default.
@@ -56,13 +57,13 @@ class ExactExportSend(models.AbstractModel):
         :param export_ids: of those that are about to be sent.
         :return: whether anything has to be checked anew
         """
-        resource = division._resource('journal_period')
+        resource = division.resource_of('journal_period')
         cursor = division.cursor_ids.filtered(lambda one: one.resource == resource.key)
         since = resource.since(fields.Date.context_today(self.env['exact.export']))
-        wanted = division._open_old_years(since, export_ids)
+        wanted = division.open_old_years(since, export_ids)
         if not wanted or not cursor.is_complete:
             return False
-        queue, now = self.env['exact.export.queue']._of(division), fields.Datetime.now()
+        queue, now = self.env['exact.export.queue'].of(division), fields.Datetime.now()
         read = {
             tuple_of(key): fields.Datetime.to_datetime(moment)
             for key, moment in (queue.years_read or {}).items()
@@ -78,10 +79,10 @@ class ExactExportSend(models.AbstractModel):
             # Exact says it when it refuses one, then.
             rows = []
         # What the regular reading wrote meanwhile, only a new transaction sees.
-        self.env['exact.export']._commit_half()
+        self.env['exact.export'].commit_half()
         try:
             if rows:
-                division.sudo()._upsert(resource, cursor.sudo(), rows, None)
+                division.sudo().upsert(resource, cursor.sudo(), rows, None)
             queue.years_read = {
                 **{key_of(*pair): str(moment) for pair, moment in read.items()
                    if now - LASTS < moment <= now},
@@ -93,7 +94,7 @@ class ExactExportSend(models.AbstractModel):
             self.env.cr.rollback()
         closed = self._ready_in_closed(division, missing)
         closed._go('check_anew', next_try=False)
-        self.env['exact.export']._commit_half()
+        self.env['exact.export'].commit_half()
         return bool(closed)
 
     def _ready_in_closed(self, division, journal_years):

@@ -158,7 +158,7 @@ class ExactAccountMapping(models.Model):
         account = self.account_id
         if not account:
             # A product or category has no code of a ledger and is named after what is sold.
-            suggestion = index.by_name(self._source.name or '')
+            suggestion = index.by_name(self.source_record.name or '')
             return suggestion and (suggestion.key, suggestion.reason)
         code, name = account.code or '', account.name or ''
         suggestion = suggest_account(code, name, account.account_type, index)
@@ -227,7 +227,8 @@ class ExactAccountMapping(models.Model):
         accounts |= categories.property_account_expense_categ_id
         return {'account_id': accounts}
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         return SQL(
             """
             SELECT mapping.id AS mapping_id, move.id AS move_id

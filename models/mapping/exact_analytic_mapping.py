@@ -166,7 +166,8 @@ class ExactAnalyticMapping(models.Model):
         ids = [account_id for (account_id,) in rows]
         return {'analytic_account_id': self.env['account.analytic.account'].browse(ids).exists()}
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         return SQL(
             """
             SELECT mapping.id AS mapping_id, move.id AS move_id

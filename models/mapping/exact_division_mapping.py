@@ -155,7 +155,7 @@ class ExactDivision(models.Model):
 
     def _refresh_own_mappings(self):
         self.ensure_one()
-        models_ = self._mapping_models()
+        models_ = self.mapping_models()
         domain = [('division_id', '=', self.id)]
         if not any(model.search_count(domain, limit=1) for model in models_):
             self._prefill_defaults()
@@ -187,7 +187,8 @@ class ExactDivision(models.Model):
 
     # === WHAT THE EXPORT USES === #
 
-    def _mapping_index(self):
+    @api.private
+    def mapping_index(self):
         """All choices that work, as plain dictionaries: one query per kind, whatever the number.
 
         :return: {'account': {account id: (mapping id, G/L account id)},
@@ -211,7 +212,7 @@ class ExactDivision(models.Model):
                 "SELECT %s, state, id, %s FROM %s"
                 " WHERE division_id = %s AND %s IS NOT NULL AND state IN ('mapped', 'broken')",
                 SQL.identifier(source),
-                SQL(", ").join(map(SQL.identifier, mapping_model._record_fields)),
+                SQL(", ").join(map(SQL.identifier, mapping_model.record_fields)),
                 SQL.identifier(mapping_model._table), self.id, SQL.identifier(source),
             ))
             index[name] = {
@@ -232,11 +233,11 @@ class ExactDivision(models.Model):
 
         What came in from Exact, or is used in Odoo, a moment ago is looked at before.
         """
-        for mapping_model in self._mapping_models():
+        for mapping_model in self.mapping_models():
             mapping_model.browse().check_access('write')
         self._filtered_access('read')._refresh_mappings()
         done = left = looks = 0
-        for mapping_model in self._mapping_models():
+        for mapping_model in self.mapping_models():
             waiting = mapping_model.search([
                 ('division_id', 'in', self.ids), ('state', '!=', 'mapped'),
             ])
@@ -262,7 +263,7 @@ class ExactDivision(models.Model):
         self.ensure_one()
         return sum(
             mapping_model.search_count([('division_id', '=', self.id)])
-            for mapping_model in self._mapping_models()
+            for mapping_model in self.mapping_models()
         )
 
     def action_open_mappings(self):

@@ -172,7 +172,8 @@ class ExactJournalMapping(models.Model):
             ('type', 'in', ('sale', 'purchase', 'general')),
         ])}
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         # Journal entries go out of mapped journals only: what such a row keeps back is its own.
         return SQL(
             """

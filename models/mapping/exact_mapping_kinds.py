@@ -80,14 +80,16 @@ class ExactDivision(models.Model):
         return KINDS
 
     @api.model
-    def _mapping_models(self):
+    @api.private
+    def mapping_models(self):
         """The models of the rows of all kinds, each once."""
         return [self.env[name] for name in dict.fromkeys(
             kind.model for kind in self._mapping_kinds()
         )]
 
     @api.model
-    def _mapping_kind_of(self, model):
+    @api.private
+    def mapping_kind_of(self, model):
         """The kind that a record of Odoo is mapped as; None if it is not mapped.
 
         :param str model: of the record

@@ -94,8 +94,8 @@ class ExactMappingMixin(models.AbstractModel):
             'division_id',
             *self._target_fields,
             *(f'suggested_{name}' for name in self._target_fields),
-            *(f'{name}.active' for name in self._record_fields),
-            *(f'{name}.division_id' for name in self._record_fields),
+            *(f'{name}.active' for name in self.record_fields),
+            *(f'{name}.division_id' for name in self.record_fields),
         ]
 
     def _problem_with(self, field, target):
@@ -131,7 +131,8 @@ class ExactMappingMixin(models.AbstractModel):
         """
         return {}
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         """Pairs (mapping id, move id) of the posted documents that wait for a row.
 
         :return: SQL with the columns mapping_id and move_id, False for none; may repeat pairs.
@@ -141,17 +142,17 @@ class ExactMappingMixin(models.AbstractModel):
     # === COMPUTE === #
 
     @property
-    def _record_fields(self):
+    def record_fields(self):
         """The target fields that hold a record of Exact."""
         return [name for name in self._target_fields if self._fields[name].relational]
 
     def _target(self, prefix=''):
         """The first target that is set, None without; `suggested_` as prefix for the suggested."""
         self.ensure_one()
-        return next(filter(None, (self[prefix + name] for name in self._record_fields)), None)
+        return next(filter(None, (self[prefix + name] for name in self.record_fields)), None)
 
     @property
-    def _source(self):
+    def source_record(self):
         """The record of Odoo that a row is about."""
         self.ensure_one()
         for name in self._source_fields:
@@ -159,7 +160,8 @@ class ExactMappingMixin(models.AbstractModel):
                 return self[name]
         return self[self._source_fields[0]]
 
-    def _is_decided(self):
+    @api.private
+    def is_decided(self):
         """Whether somebody made a choice."""
         self.ensure_one()
         return any(self[name] for name in self._target_fields)
@@ -171,7 +173,7 @@ class ExactMappingMixin(models.AbstractModel):
     def _current_problem(self):
         """The first reason why the choice does not work; '' if it does."""
         self.ensure_one()
-        for name in self._record_fields:
+        for name in self.record_fields:
             problem = self[name] and self._problem_with(name, self[name])
             if problem:
                 return problem
@@ -180,7 +182,7 @@ class ExactMappingMixin(models.AbstractModel):
     @api.depends(lambda self: self._state_depends())
     def _compute_state(self):
         for mapping in self:
-            if mapping._is_decided():
+            if mapping.is_decided():
                 mapping.state = 'broken' if mapping._current_problem() else 'mapped'
             else:
                 mapping.state = 'suggested' if mapping._is_suggested() else 'missing'
@@ -226,7 +228,7 @@ class ExactMappingMixin(models.AbstractModel):
     def _compute_move_count(self):
         counts = {}
         waiting = self.filtered(lambda mapping: mapping.id and mapping.state != 'mapped')
-        query = waiting._stopped_query() if waiting.ids else None
+        query = waiting.stopped_query() if waiting.ids else None
         if query:
             self.env['account.move'].flush_model()
             self.env['account.move.line'].flush_model()
@@ -272,7 +274,7 @@ class ExactMappingMixin(models.AbstractModel):
     def _compute_display_name(self):
         for mapping in self:
             target = mapping._target()
-            source = mapping._source.display_name or ''
+            source = mapping.source_record.display_name or ''
             mapping.display_name = f"{source} → {target.display_name}" if target else source
 
     # === CONSTRAINTS === #
@@ -285,7 +287,7 @@ class ExactMappingMixin(models.AbstractModel):
             if problem:
                 raise ValidationError(self.env._(
                     "%(name)s cannot be mapped so: %(problem)s",
-                    name=mapping._source.display_name, problem=problem,
+                    name=mapping.source_record.display_name, problem=problem,
                 ))
 
     # === CRUD === #
@@ -313,7 +315,7 @@ class ExactMappingMixin(models.AbstractModel):
         if 'suggestion_reason' not in vals and any(vals[name] for name in chosen):
             # What was suggested keeps its reason; anything else is a person's own choice.
             as_suggested = self.filtered(lambda mapping: all(
-                mapping._id_or_value(f'suggested_{name}') == (vals[name] or False)
+                mapping.id_or_value(f'suggested_{name}') == (vals[name] or False)
                 for name in chosen
             ))
             by_hand = self - as_suggested
@@ -324,7 +326,8 @@ class ExactMappingMixin(models.AbstractModel):
         self._suggest()
         return True
 
-    def _id_or_value(self, name):
+    @api.private
+    def id_or_value(self, name):
         """The value of a field as it is written: the id of a record."""
         return self[name].id if self._fields[name].relational else self[name]
 

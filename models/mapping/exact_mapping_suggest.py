@@ -29,11 +29,11 @@ class ExactMappingMixin(models.AbstractModel):
         new = {
             f'suggested_{name}': values.get(name) or False for name in self._target_fields
         }
-        if reason or not self._is_decided():
+        if reason or not self.is_decided():
             new['suggestion_reason'] = reason
         changed = {
             name: value for name, value in new.items()
-            if self._id_or_value(name) != value
+            if self.id_or_value(name) != value
         }
         if changed:
             self.write(changed)
@@ -57,7 +57,7 @@ class ExactMappingMixin(models.AbstractModel):
                 (source, 'in', list(rows)), ('state', '=', 'mapped'),
                 ('division_id', '!=', division.id),
             ], order='mapped_on DESC, id DESC')
-            for name in self._record_fields:
+            for name in self.record_fields:
                 targets = others[name]
                 if not targets:
                     continue
@@ -115,11 +115,11 @@ class ExactMappingMixin(models.AbstractModel):
             if any(
                 mapping[f'suggested_{name}']
                 and mapping._problem_with(name, mapping[f'suggested_{name}'])
-                for name in self._record_fields
+                for name in self.record_fields
             ):
                 continue
             mapping.write({
-                name: mapping._id_or_value(f'suggested_{name}') for name in self._target_fields
+                name: mapping.id_or_value(f'suggested_{name}') for name in self._target_fields
             })
             accepted |= mapping
         return accepted

@@ -73,14 +73,14 @@ class ExactPartnerMapping(models.Model):
                 mapping.contradiction = False
                 continue
             ours = known_party(
-                mapping_sudo.partner_id, mapping_sudo.division_id._home_country(),
+                mapping_sudo.partner_id, mapping_sudo.division_id.home_country(),
             )
             mapping.contradiction = "; ".join(
                 self.env._(
                     "%(field)s %(ours)s in Odoo, %(theirs)s in Exact",
                     field=number_label(self.env, name), ours=own, theirs=their,
                 )
-                for name, own, their in meet(ours, relation_sudo._party()).contradictions
+                for name, own, their in meet(ours, relation_sudo.party()).contradictions
             ) or False
 
     @api.onchange('relation_id')
@@ -103,9 +103,9 @@ class ExactPartnerMapping(models.Model):
         result = super().write(vals)
         for mapping, relation in before.items():
             if relation and mapping.relation_id != relation:
-                relation._part_from(mapping.partner_id)
+                relation.part_from(mapping.partner_id)
             if mapping.relation_id:
-                mapping.relation_id._join_with(mapping.partner_id)
+                mapping.relation_id.join_with(mapping.partner_id)
         return result
 
     @api.model
@@ -121,14 +121,14 @@ class ExactPartnerMapping(models.Model):
         ] if not self.env.context.get('exact_keeps_together') else []
         result = super().unlink()
         for partner, relation in links:
-            relation._part_from(partner)
+            relation.part_from(partner)
         return result
 
     @api.model_create_multi
     def create(self, vals_list):
         mappings = super().create([self._one_choice(vals) for vals in vals_list])
         for mapping in mappings.filtered('relation_id'):
-            mapping.relation_id._join_with(mapping.partner_id)
+            mapping.relation_id.join_with(mapping.partner_id)
         return mappings
 
     # === ACCEPT === #
@@ -146,7 +146,8 @@ class ExactPartnerMapping(models.Model):
         return accepted
 
     @api.model
-    def _remember(self, division, partner, relation=None, reason=False):
+    @api.private
+    def remember(self, division, partner, relation=None, reason=False):
         """Keep which relation a partner is.
 
         :param relation: `exact.relation`, None while it is yet to be made
@@ -163,7 +164,7 @@ class ExactPartnerMapping(models.Model):
             mapping.write(values)
             if relation:
                 # sudo: what became of earlier calls is kept by the engine, whoever says who it is
-                mapping.sudo()._operation('post', 'relation')._to_look_up()._go('ended')
+                mapping.sudo().operation('post', 'relation').to_look_up().end()
             return mapping
         return self.with_context(tracking_disable=True).create({
             'division_id': division.id, 'partner_id': partner.id, **values,
@@ -172,7 +173,7 @@ class ExactPartnerMapping(models.Model):
     def _rebuilt(self, *, new=False):
         # Who had no relation is a stand-in until the document is sent, whoever learns it meanwhile.
         known = self.browse() if new else self.filtered('relation_id')
-        return known.division_id._unsent_exports([
+        return known.division_id.unsent_exports([
             ('move_id.line_ids.partner_id', 'child_of', known.partner_id.ids),
         ])
 
@@ -201,7 +202,7 @@ class ExactPartnerMapping(models.Model):
 
         :return: {partner: booking.party.Choice of ids of relations}; who is not known is not in it.
         """
-        home = division._home_country()
+        home = division.home_country()
         parties = {partner: known_party(partner, home) for partner in partners}
         pool = RelationPool(division)
         pool.add_by_number(parties.values())
@@ -252,7 +253,8 @@ class ExactPartnerMapping(models.Model):
             )
         return super()._describe_reason(reason, target)
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         # A partner that Exact surely knows, or does not know at all, is settled at the export.
         stops = self.filtered(lambda mapping: mapping.state == 'broken')
         for division, mappings in (self - stops).grouped('division_id').items():

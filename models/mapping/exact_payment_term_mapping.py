@@ -79,7 +79,7 @@ class ExactPaymentTermMapping(models.Model):
             # Master data and payment terms are no secret to whoever may see the mapping.
             mapping_sudo = mapping.sudo()
             record = mapping_sudo.payment_condition_id
-            found = misfits(mapping_sudo._term_facts(), record._plain()) if record else ()
+            found = misfits(mapping_sudo._term_facts(), record.as_facts()) if record else ()
             sentences = mapping_sudo._misfit_texts(record) if found else {}
             mapping.misfit = " ".join(sentences[name] for name in found)
 
@@ -189,7 +189,8 @@ class ExactPaymentTermMapping(models.Model):
             '|', ('active', '=', True), ('id', 'in', used),
         ])}
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         # One due date is sent as it is; several need a condition that knows them.
         return SQL(
             """

@@ -8,7 +8,7 @@ suggestion for a person, never a link. The rule itself is `booking.party`.
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from odoo import models
+from odoo import api, models
 from odoo.fields import Domain
 
 from ...booking import is_ledger_only, party as booking_party
@@ -56,7 +56,7 @@ class RelationPool:
         self._by_key = defaultdict(set)
         self._parted = {}
 
-    def _search(self, model, domain):
+    def _find(self, model, domain):
         return self.division.env[model].search(
             Domain('division_id', '=', self.division.id) & domain,
         )
@@ -66,7 +66,7 @@ class RelationPool:
         vat_keys = set().union(*(known.vat.keys for known in parties if known.vat))
         chambers = {known.chamber for known in parties} - {''}
         if vat_keys or chambers:
-            self._add(self._search('exact.relation', Domain.OR([
+            self._add(self._find('exact.relation', Domain.OR([
                 Domain('vat_key', 'in', list(vat_keys)),
                 Domain('chamber_key', 'in', list(chambers)),
             ])), {})
@@ -84,9 +84,9 @@ class RelationPool:
         relations = self.division.env['exact.relation']
         banks = relations.bank_ids
         if accounts:
-            banks = self._search('exact.relation.bank', Domain('iban_key', 'in', list(accounts)))
+            banks = self._find('exact.relation.bank', Domain('iban_key', 'in', list(accounts)))
         if names:
-            relations = self._search('exact.relation', Domain('name', 'in', list(names)))
+            relations = self._find('exact.relation', Domain('name', 'in', list(names)))
         by_relation = banks.filtered('relation_id.active').grouped('relation_id')
         self._add(relations.union(*by_relation), {
             relation: own.mapped('iban_key') for relation, own in by_relation.items()
@@ -96,7 +96,7 @@ class RelationPool:
         # sudo: who was parted from whom is decided for everybody
         parted_sudo = relations.sudo().with_context(active_test=False)
         for relation, relation_sudo in zip(relations, parted_sudo, strict=True):
-            known = relation._party(accounts.get(relation, ()))
+            known = relation.party(accounts.get(relation, ()))
             self.parties[relation.id] = known
             self._parted[relation.id] = set(relation_sudo.parted_partner_ids.ids)
             for key in _keys(known):
@@ -179,14 +179,15 @@ class RelationMatch:
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _match_relations(self, moves, index, *, link=False):
+    @api.private
+    def match_relations(self, moves, index, *, link=False):
         """Find the relations of all partners of a batch, in a handful of queries.
 
         With `link` a certain match is kept as a mapping, so that it is a fact from then on and a
         person can see and change it.
 
         :param moves: `account.move` of this division's company.
-        :param index: of `_mapping_index`.
+        :param index: of `mapping_index`.
         :return: {partner id: RelationMatch}; a partner that Exact does not know is not in it.
         """
         self.ensure_one()
@@ -246,7 +247,8 @@ class ExactDivision(models.Model):
         if new:
             mapping_model.with_context(tracking_disable=True).create(new)
 
-    def _relation_body(self, partner, kind):
+    @api.private
+    def relation_body(self, partner, kind):
         """What Exact is told of a partner that it does not know yet.
 
         :return: (values, what of the partner is left out: `booking.relation.Omission`)
@@ -254,7 +256,7 @@ class ExactDivision(models.Model):
         return relation_body(Contact(
             name=partner.name or '',
             country=partner.country_id.code or '',
-            home=self._home_country(),
+            home=self.home_country(),
             street=partner.street or '',
             street2=partner.street2 or '',
             postcode=partner.zip or '',
@@ -266,30 +268,34 @@ class ExactDivision(models.Model):
             chamber=own_text(partner, 'company_registry'),
         ), kind)
 
-    def _home_country(self):
+    @api.private
+    def home_country(self):
         """Code of the country of the books: whoever has none is taken to be there."""
         return self.company_id.account_fiscal_country_id.code or ''
 
-    def _entry_url(self, export):
+    @api.private
+    def entry_url(self, export):
         """Address in Exact's own screens: the page of the document, which shows its entry; without
         a document the start page of the administration, where the number finds it.
         """
         self.ensure_one()
         if export.document_guid:
-            return document_url(self.connection_id._base_url(), self.code, export.document_guid)
-        return self._page_of_entry(export.kind, export.exact_guid, export.entry_number)
+            return document_url(self.connection_id.api_url(), self.code, export.document_guid)
+        return self.page_of_entry(export.kind, export.exact_guid, export.entry_number)
 
-    def _page_of_entry(self, kind, guid, number):
+    @api.private
+    def page_of_entry(self, kind, guid, number):
         self.ensure_one()
         # One page shows all entries that are lines on ledgers.
         kind = 'general' if is_ledger_only(kind) else kind
-        return entry_url(self.connection_id._base_url(), self.code, kind, guid, number)
+        return entry_url(self.connection_id.api_url(), self.code, kind, guid, number)
 
 
 class ExactRelation(models.Model):
     _inherit = 'exact.relation'
 
-    def _adopt(self, division, guid, values):
+    @api.private
+    def adopt(self, division, guid, values):
         """The mirror of a relation that was just made or found in Exact, before the next refresh.
 
         :param dict values: what Exact was told, or tells, in its property names.

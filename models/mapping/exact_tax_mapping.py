@@ -150,7 +150,7 @@ class ExactTaxMapping(models.Model):
     def _misfits(self, record):
         """Why a VAT code does not stand for the tax: reasons of `vat_fits`; () if it does."""
         facts = self._tax_facts()
-        return vat_fits(facts, record._plain()) if facts else ('no_percentage',)
+        return vat_fits(facts, record.as_facts()) if facts else ('no_percentage',)
 
     @api.depends('division_id', 'tax_id')
     def _compute_target_domain(self):
@@ -219,7 +219,7 @@ class ExactTaxMapping(models.Model):
 
     def _find_suggestions(self, division):
         records = self.env['exact.vat.code'].search([('division_id', '=', division.id)])
-        codes = {record.id: record._plain() for record in records}
+        codes = {record.id: record.as_facts() for record in records}
         uses = {
             record.id: use_of(
                 record.name or '',
@@ -278,7 +278,8 @@ class ExactTaxMapping(models.Model):
         taxes |= taxes.filtered(lambda tax: tax.amount_type == 'group').children_tax_ids
         return {'tax_id': taxes.filtered(lambda tax: tax.amount_type != 'group')}
 
-    def _stopped_query(self):
+    @api.private
+    def stopped_query(self):
         return SQL(
             """
             SELECT mapping.id AS mapping_id, move.id AS move_id

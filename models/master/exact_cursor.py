@@ -98,7 +98,7 @@ class ExactCursor(models.Model):
         # The labels are lazy texts: this gives them in the reader's language
         translate = self.env._
         for cursor in self:
-            resource = self.env['exact.division']._resource(cursor.resource)
+            resource = self.env['exact.division'].resource_of(cursor.resource)
             cursor.label = translate(resource.label) if resource else cursor.resource
 
     @api.depends('broken_rows', 'broken_count')
@@ -123,7 +123,8 @@ class ExactCursor(models.Model):
         told_at = {'done': self.last_success_at, 'error': self.failed_at}.get(self.state)
         return self.next_at <= now or bool(told_at and not past(told_at, now))
 
-    def _make_due(self):
+    @api.private
+    def make_due(self):
         """Let them be read at once, except those that a worker is reading at this moment.
 
         Never waits for that worker: it holds its cursor while Exact is at work, and may itself be

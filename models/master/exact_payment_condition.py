@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ...booking import Condition
 
@@ -28,7 +28,8 @@ class ExactPaymentCondition(models.Model):
         help="The part of the total that the condition is for, in percent.",
     )
 
-    def _plain(self):
+    @api.private
+    def as_facts(self):
         """The condition as the plain facts that `booking` knows.
 
         :rtype: booking.Condition

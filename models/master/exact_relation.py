@@ -87,18 +87,21 @@ class ExactRelation(models.Model):
         for relation in self:
             relation.is_customer = relation.status == 'C'
 
-    def _part_from(self, partner):
+    @api.private
+    def part_from(self, partner):
         """Somebody took the link with a partner away: it does not come back by itself."""
         # sudo: relations are the mirror's, this is ours.
         self.sudo().parted_partner_ids = [Command.link(partner.id)]
 
-    def _join_with(self, partner):
+    @api.private
+    def join_with(self, partner):
         """A partner is linked again."""
         relations_sudo = self.sudo()
         if partner in relations_sudo.parted_partner_ids:
             relations_sudo.parted_partner_ids = [Command.unlink(partner.id)]
 
-    def _party(self, accounts=()):
+    @api.private
+    def party(self, accounts=()):
         """Who it is, in the terms of the one rule for that.
 
         :param accounts: its bank accounts, where they matter.

@@ -71,7 +71,7 @@ class ExactDivision(models.Model):
             new = new and new.replace(microsecond=0)
             moved |= self.filtered(lambda d, name=name, new=new: d[name] != new)
         result = super().write(vals)
-        moved._reset_sync()
+        moved.reset_sync()
         return result
 
     # === ACTIONS === #
@@ -93,9 +93,9 @@ class ExactDivision(models.Model):
                 "Choose the company of %(division)s first; its master data then comes by itself.",
                 division=unlinked[0].display_name,
             ))
-        granted, moment = self._take_refresh()
+        granted, moment = self.take_refresh()
         if self and not granted:
-            return self._told_to_wait(moment)
+            return self.told_to_wait(moment)
         granted._start_sync()
         return {
             'type': 'ir.actions.client',
@@ -116,10 +116,11 @@ class ExactDivision(models.Model):
         """Make everything due and wake the scheduled action; no call to Exact is made here."""
         # The cursors are nobody's to write; who may ask was checked before
         divisions_sudo = self.sudo()
-        divisions_sudo._sync_cursors().filtered(lambda c: c.state != 'running')._make_due()
+        divisions_sudo._sync_cursors().filtered(lambda c: c.state != 'running').make_due()
         divisions_sudo.env.ref('account_exact.ir_cron_sync')._trigger()
 
-    def _wake_sync(self, topic, action):
+    @api.private
+    def wake_sync(self, topic, action):
         """Read sooner what Exact says has changed; a burst of such hints makes one reading.
 
         What is being read at this moment is left alone: that reading goes on until nothing newer
@@ -141,14 +142,15 @@ class ExactDivision(models.Model):
                 cursor.next_at = moment
                 self.env.ref('account_exact.ir_cron_sync').sudo()._trigger(moment)
 
-    def _reset_sync(self):
+    @api.private
+    def reset_sync(self):
         """Read everything anew, keeping what is here until the reading is complete."""
         # Whoever learns of the move, the cursors are the engine's
         cursors_sudo = self.sudo().cursor_ids
         cursors_sudo.write({
             'is_full': True, 'is_complete': False, 'position': False, 'page_key': False,
         })
-        cursors_sudo._make_due()
+        cursors_sudo.make_due()
 
     @api.model
     def _cron_sync(self):

@@ -113,7 +113,7 @@ class ExactDivision(models.Model):
         self._sync_finish()
 
     def _sync_due(self, cursors, deadline):
-        with self._client(priority='master') as client:
+        with self.client(priority='master') as client:
             for cursor in cursors:
                 if time.monotonic() >= deadline:
                     return
@@ -135,7 +135,7 @@ class ExactDivision(models.Model):
 
     def _sync_resource(self, client, cursor, deadline):
         """Read one resource, page by page, each in its own transaction."""
-        resource = self._resource(cursor.resource)
+        resource = self.resource_of(cursor.resource)
         # A new transaction sees what another worker just finished, and locks without a conflict
         self._sync_commit(self)
         if not cursor._lock() or not cursor._is_due():
@@ -156,7 +156,7 @@ class ExactDivision(models.Model):
             while cursor._lock() and cursor._place() == place:
                 page = next(pages, None)
                 if not page:
-                    self._sync_complete(resource, cursor)
+                    self.sync_complete(resource, cursor)
                     self._sync_commit(self, 1)
                     return
                 self._sync_page(resource, cursor, page, extra)
@@ -196,7 +196,8 @@ class ExactDivision(models.Model):
             filter=odata.all_of(*terms) if terms else None, params=params, whole=False,
         )
 
-    def _sync_complete(self, resource, cursor):
+    @api.private
+    def sync_complete(self, resource, cursor):
         """The last page was read: draw conclusions, and say when to come back."""
         now = fields.Datetime.now()
         was_complete = cursor.is_complete
@@ -227,8 +228,8 @@ class ExactDivision(models.Model):
         cursor.write({**vals, 'is_full': False, 'page_key': False})
         if not was_complete:
             self.cursor_ids.filtered(
-                lambda c: resource.key in self._resource(c.resource).requires,
-            )._make_due()
+                lambda c: resource.key in self.resource_of(c.resource).requires,
+            ).make_due()
 
     def _sync_failed(self, resource, cursor, error):
         """Tell on the cursor why it stopped, and when it goes on.

@@ -322,7 +322,7 @@ class JournalPeriods(Resource):
 
     def filter(self, today, division):
         recent = odata.gt('Year', self.since(today) - 1)
-        older = division._open_old_years(self.since(today))
+        older = division.open_old_years(self.since(today))
         return f'({recent} or ({self.of(older)}))' if older else recent
 
     def of(self, journal_years):
@@ -370,6 +370,7 @@ class ExactDivision(models.Model):
         return RESOURCES
 
     @api.model
-    def _resource(self, key):
+    @api.private
+    def resource_of(self, key):
         """The resource of a cursor; None where the addon that knew it is gone."""
         return next((one for one in self._sync_resources() if one.key == key), None)

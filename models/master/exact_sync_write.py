@@ -4,7 +4,7 @@ import logging
 
 from psycopg2 import IntegrityError, OperationalError
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, float_compare
 
@@ -21,7 +21,8 @@ ATTEMPTS = 3
 class ExactDivision(models.Model):
     _inherit = 'exact.division'
 
-    def _on_deleted(self, entity_type, guids):
+    @api.private
+    def on_deleted(self, entity_type, guids):
         """Hook: records were deleted in Exact.
 
         :param int entity_type: of `sync/Deleted` (1 transaction lines, 2 accounts, 9 items ...).
@@ -63,7 +64,7 @@ class ExactDivision(models.Model):
         elif resource.key == 'deleted':
             changed = self._sync_deleted(cursor, page)
         else:
-            changed = self._upsert(resource, cursor, page, extra)
+            changed = self.upsert(resource, cursor, page, extra)
         if changed and not cursor.has_changes:
             cursor.has_changes = True
         cursor.write({
@@ -105,11 +106,12 @@ class ExactDivision(models.Model):
             else:
                 by_type.setdefault(entity_type, []).append(guid)
         for entity_type, guids in by_type.items():
-            self._on_deleted(entity_type, guids)
+            self.on_deleted(entity_type, guids)
         known = {resource.entity_type for resource in self._sync_resources()} - {None}
         return not known.isdisjoint(by_type)
 
-    def _upsert(self, resource, cursor, page, extra):
+    @api.private
+    def upsert(self, resource, cursor, page, extra):
         """Create and change the rows of a page, in as many queries for a thousand as for ten.
 
         A row that is not what the reference says is left out and named.

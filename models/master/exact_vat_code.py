@@ -1,7 +1,7 @@
 import datetime as dt
 from decimal import Decimal
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ...booking.vat import Rate, VatCode
 
@@ -39,7 +39,8 @@ class ExactVatCode(models.Model):
     oss_country = fields.Char(string="One-Stop-Shop Country", readonly=True)
     is_blocked = fields.Boolean(string="Blocked", readonly=True)
 
-    def _plain(self):
+    @api.private
+    def as_facts(self):
         """The code as the plain facts that `booking` knows, with the percentages of all times.
 
         :rtype: booking.VatCode

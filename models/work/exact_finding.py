@@ -90,7 +90,8 @@ class ExactFinding(models.Model):
         return dict(TEXTS)
 
     @api.model
-    def _said(self, code, params):
+    @api.private
+    def said(self, code, params):
         """What a note says, in the language of the environment."""
         return said(self.env, code, params)
 
@@ -100,7 +101,7 @@ class ExactFinding(models.Model):
 
     def _mapping_kind(self):
         """The kind of mapping of the record to fix; None if it is not mapped."""
-        return self.res_model and self.env['exact.division']._mapping_kind_of(self.res_model)
+        return self.res_model and self.env['exact.division'].mapping_kind_of(self.res_model)
 
     def _record_button(self):
         """Label of the button that leads to the record to fix, if nothing else is said of it."""
@@ -115,11 +116,13 @@ class ExactFinding(models.Model):
         is_managed = self.res_model in FIXED_BY_MANAGERS or self._mapping_kind()
         return 'manager' if is_managed else 'user'
 
-    def _note(self):
+    @api.private
+    def as_note(self):
         """What the finding says, to be kept elsewhere; nothing of none."""
         return note(f'finding/{self.code}', **(self.params or {})) if self else ''
 
-    def _label_on_document(self):
+    @api.private
+    def label_on_document(self):
         """Label of the button on the document itself; False where that would lead nowhere else."""
         leads_on = self._text().button or self.res_model != 'account.move'
         return leads_on and self.button_label
@@ -128,13 +131,14 @@ class ExactFinding(models.Model):
 
     def action_retry(self):
         """Check and send again all that waits for the same, as far as the person may."""
-        self.env['exact.export'].browse()._check_may_act()
-        exports = self.env['exact.export.refusal'].allowed(self._waiting_for_the_same())
+        self.env['exact.export'].browse().check_may_act()
+        exports = self.env['exact.export.refusal'].allowed(self.waiting_for_the_same())
         if exports:
             exports.action_retry()
-        return self._told(len(exports))
+        return self.told(len(exports))
 
-    def _told(self, count):
+    @api.private
+    def told(self, count):
         message = self.env._("%s documents are checked and sent again.", count)
         if count == 1:
             message = self.env._("1 document is checked and sent again.")
@@ -172,7 +176,7 @@ class ExactFinding(models.Model):
         if model == 'exact.entry' or self.code in LINK_CODES:
             return self.move_id.action_exact_link()
         if self._mapping_kind() and self.code not in RECORD_CODES:
-            return self.division_id._open_mapping(model, res_id)
+            return self.division_id.open_mapping(model, res_id)
         return {
             'type': 'ir.actions.act_window',
             'res_model': model,
@@ -195,12 +199,13 @@ class ExactFinding(models.Model):
         if not entry:
             return self.export_id.action_open_exact()
         # sudo: the address of the site is no secret.
-        url = self.division_id.sudo()._page_of_entry(
+        url = self.division_id.sudo().page_of_entry(
             self.export_id.kind, entry.exact_guid, entry.entry_number,
         )
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'new'}
 
-    def _journal_period(self):
+    @api.private
+    def journal_period(self):
         """The closed period that the finding is about; empty for any other finding."""
         period_model = self.env['exact.journal.period']
         is_period = self.res_model == period_model._name
@@ -208,7 +213,7 @@ class ExactFinding(models.Model):
 
     def _see_period(self):
         """The period among its neighbours, so that a person sees what is open."""
-        period = self._journal_period()
+        period = self.journal_period()
         return {
             **self.env['ir.actions.act_window']._for_xml_id(
                 'account_exact.exact_journal_period_action',
@@ -221,7 +226,8 @@ class ExactFinding(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _waiting_for_the_same(self):
+    @api.private
+    def waiting_for_the_same(self):
         """Exports that wait for what these findings say; of a cause that is no record to fix, those
         of the same cause as well.
 
@@ -236,18 +242,16 @@ class ExactFinding(models.Model):
         return result
 
     @api.model
-    def _release(self, domain):
+    @api.private
+    def release(self, domain):
         """What waited for something goes on by itself, blocked or refused.
 
         :param domain: on the findings whose cause is gone.
         """
         # sudo: people who mend release what others exported.
-        exports_sudo = self.sudo().search(
+        self.sudo().search(
             Domain(domain) & Domain('export_id.state', 'in', ['blocked', 'refused']),
-        ).export_id
-        if exports_sudo:
-            exports_sudo._go('check_anew', next_try=False)
-            exports_sudo._trigger_worker()
+        ).export_id.check_anew()
 
     @api.model
     def _is_awaited(self, divisions):

@@ -59,7 +59,7 @@ class ExactFindingGroup(models.Model):
 
     def action_open_documents(self):
         """The documents that wait for this."""
-        exports = self.finding_id._waiting_for_the_same()
+        exports = self.finding_id.waiting_for_the_same()
         return {
             'type': 'ir.actions.act_window',
             'name': self.env._("Waiting Documents"),

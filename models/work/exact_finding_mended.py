@@ -14,12 +14,13 @@ class ExactDivision(models.Model):
             division._fields[name].convert_to_write(division[name], division)
             != (vals[name] or False)
             for name in BOOKED_BY if name in vals
-        ))._unsent_exports()
+        )).unsent_exports()
         result = super().write(vals)
-        outdated._build_anew()
+        outdated.build_anew()
         return result
 
-    def _unsent_exports(self, domain=()):
+    @api.private
+    def unsent_exports(self, domain=()):
         """What is checked and not sent yet, as superuser: who maps may see no exports."""
         if not self:
             return self.env['exact.export'].sudo()
@@ -27,13 +28,14 @@ class ExactDivision(models.Model):
             ('division_id', 'in', self.ids), ('state', 'in', ['ready', 'uncertain']), *domain,
         ])
 
-    def _open_mapping(self, model, res_id):
+    @api.private
+    def open_mapping(self, model, res_id):
         """The mapping of one record of Odoo, as a list to choose the target in.
 
         :param str model: one that is mapped; `res_id` a record of it.
         """
         self.ensure_one()
-        kind = self._mapping_kind_of(model)
+        kind = self.mapping_kind_of(model)
         domain = [('division_id', '=', self.id), (kind.source, '=', res_id)]
         mappings = self.env[kind.model]
         if mappings.has_access('create') and not mappings.search_count(domain, limit=1):
@@ -54,24 +56,24 @@ class ExactMappingMixin(models.AbstractModel):
         mappings = super().create(vals_list)
         mappings._release_waiting()
         mapped = mappings.filtered(lambda mapping: mapping.state == 'mapped')
-        mapped._rebuilt(new=True)._build_anew()
+        mapped._rebuilt(new=True).build_anew()
         return mappings
 
     def write(self, vals):
         decisive = [name for name in (*self._target_fields, *self._policy_fields) if name in vals]
         outdated = self.filtered(lambda mapping: any(
-            mapping._id_or_value(name) != (vals[name] or False) for name in decisive
+            mapping.id_or_value(name) != (vals[name] or False) for name in decisive
         ))._rebuilt()
         result = super().write(vals)
         if any(name in self._target_fields for name in decisive):
             self._release_waiting()
-        outdated._build_anew()
+        outdated.build_anew()
         return result
 
     def unlink(self):
-        outdated = self.filtered(lambda mapping: mapping._is_decided())._rebuilt()
+        outdated = self.filtered(lambda mapping: mapping.is_decided())._rebuilt()
         result = super().unlink()
-        outdated._build_anew()
+        outdated.build_anew()
         return result
 
     def _rebuilt(self, *, new=False):
@@ -81,13 +83,13 @@ class ExactMappingMixin(models.AbstractModel):
         :param new: these rows were not there before
         :return: `exact.export`, as superuser
         """
-        return self.division_id._unsent_exports()
+        return self.division_id.unsent_exports()
 
     def _release_waiting(self):
         """What waited for these mappings goes on, without anybody pressing a button."""
         mapped = self.filtered(lambda mapping: mapping.state == 'mapped')
         if mapped:
-            self.env['exact.finding']._release(
+            self.env['exact.finding'].release(
                 mapped._waited_for() & Domain('division_id', 'in', mapped.division_id.ids),
             )
 
@@ -119,14 +121,14 @@ class ExactMasterMixin(models.AbstractModel):
         if not finding_model._is_awaited(self.division_id):
             return
         domains = [Domain('res_model', '=', self._name) & Domain('res_id', 'in', self.ids)]
-        for mapping_model in self.env['exact.division'].sudo()._mapping_models():
-            for name in mapping_model._record_fields:
+        for mapping_model in self.env['exact.division'].sudo().mapping_models():
+            for name in mapping_model.record_fields:
                 if mapping_model._fields[name].comodel_name != self._name:
                     continue
                 mappings = mapping_model.search([(name, 'in', self.ids)])
                 if mappings:
                     domains.append(mappings._waited_for())
-        finding_model._release(
+        finding_model.release(
             Domain.OR(domains) & Domain('division_id', 'in', self.division_id.ids),
         )
 
@@ -138,7 +140,7 @@ class ExactPeriod(models.Model):
     def create(self, vals_list):
         periods = super().create(vals_list)
         if self.env['exact.finding']._is_awaited(periods.division_id):
-            self.env['exact.finding']._release([
+            self.env['exact.finding'].release([
                 ('division_id', 'in', periods.division_id.ids), ('code', '=', 'period_unknown'),
             ])
         return periods
@@ -152,7 +154,7 @@ class ExactJournalPeriod(models.Model):
         opened = self.filtered(lambda period: not period.is_closed)
         if opened:
             # A later period serves a document whose own stays closed.
-            self.env['exact.finding']._release([
+            self.env['exact.finding'].release([
                 ('division_id', 'in', opened.division_id.ids), ('code', '=', 'no_open_period'),
             ])
         return result
@@ -169,6 +171,6 @@ class ExactConnection(models.Model):
 
     def _release_waiting(self):
         """The connection is back: what was refused for its sake goes on."""
-        self.env['exact.finding']._release([
+        self.env['exact.finding'].release([
             ('res_model', '=', self._name), ('res_id', 'in', self.ids),
         ])

@@ -24,7 +24,7 @@ class ExactCurrency(models.Model):
             waiting_sudo = self.env['exact.finding'].sudo().search([
                 ('division_id', 'in', there.division_id.ids), ('code', 'in', CURRENCY_CODES),
             ]).filtered(lambda finding: (finding.params or {}).get('currency') in codes)
-            self.env['exact.finding']._release([('id', 'in', waiting_sudo.ids)])
+            self.env['exact.finding'].release([('id', 'in', waiting_sudo.ids)])
         return result
 
 
@@ -38,14 +38,14 @@ class ExactDivision(models.Model):
         ))
         result = super().write(vals)
         if restyled:
-            self.env['exact.finding']._release([
+            self.env['exact.finding'].release([
                 ('division_id', 'in', restyled.ids), ('code', '=', 'refused_credit_note_style'),
             ])
         return result
 
-    def _sync_complete(self, resource, cursor):
+    def sync_complete(self, resource, cursor):
         """Documents that wait for what comes with this resource are worth a look every hour."""
-        result = super()._sync_complete(resource, cursor)
+        result = super().sync_complete(resource, cursor)
         codes = _WAITED_FOR.get(resource.key)
         # sudo: whose documents wait is not asked
         if codes and self.env['exact.finding'].sudo().search_count([

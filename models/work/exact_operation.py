@@ -115,17 +115,25 @@ class ExactOperation(models.Model):
                 # Before another of the kind is made: the index of the living ones sees only that.
                 self.browse(moved).flush_recordset(['state'])
 
-    def _unanswered(self):
+    @api.private
+    def end(self):
+        """What Exact was asked for is no longer of any concern: a person has said what holds."""
+        self._go('ended')
+
+    @api.private
+    def unanswered(self):
         """Those of which nobody knows what became."""
         return self.filtered(lambda operation: operation.state in life.UNANSWERED)
 
-    def _to_look_up(self):
+    @api.private
+    def to_look_up(self):
         """Those that Exact was asked for and that its books were not looked at for since."""
         return self.filtered(
             lambda operation: operation.state in (*life.UNANSWERED, 'refused'),
         )
 
-    def _may_still_come(self):
+    @api.private
+    def may_still_come(self):
         """Whether Exact may have done this without showing it yet.
 
         Of a moment in the future nobody knows when it was: then it counts from now.
@@ -136,12 +144,14 @@ class ExactOperation(models.Model):
             self.write({'asked_at': now, 'shown_by': now + VISIBILITY})
         return bool(self.shown_by) and now < self.shown_by
 
-    def _look_again_at(self):
+    @api.private
+    def look_again_at(self):
         """When to look next: soon, at last when Exact's books must show it."""
         soon = fields.Datetime.now() + timedelta(minutes=1)
         return min(soon, self.shown_by or soon)
 
-    def _is_about(self, moment):
+    @api.private
+    def is_about(self, moment):
         """Whether Exact may have made something at this moment because it was asked for it then.
 
         :param moment: of the database, None or False if it is not known
@@ -168,7 +178,7 @@ class ExactOperation(models.Model):
         # (Read now: after a commit it would be read anew.)
         verb, resource = self.verb, self.resource
         ask = getattr(client, METHODS[verb])
-        self.env['exact.work.mixin']._commit_half()
+        self.env['exact.work.mixin'].commit_half()
         started = fields.Datetime.now()
         try:
             if verb == 'put':
@@ -199,7 +209,7 @@ class ExactOperation(models.Model):
             # Limits, no connection, no consent: surely not processed.
             if not before:
                 self.unlink()
-                self.env['exact.work.mixin']._commit_half()
+                self.env['exact.work.mixin'].commit_half()
             else:
                 self._failed('not_made' if before == 'open' else 'no_answer', error)
             raise
@@ -220,7 +230,7 @@ class ExactOperation(models.Model):
         # A refusal without words is still one.
         words = "\n".join(error.messages) or (event == 'refused' and str(error))
         self._go(event, known='asked', answer=words, **values)
-        self.env['exact.work.mixin']._commit_half()
+        self.env['exact.work.mixin'].commit_half()
 
 
 class ExactOperationMixin(models.AbstractModel):
@@ -239,7 +249,8 @@ class ExactOperationMixin(models.AbstractModel):
         self.sudo().operation_ids.unlink()
         return super().unlink()
 
-    def _operation(self, verb, part):
+    @api.private
+    def operation(self, verb, part):
         """The latest operation of a kind that is not over, or an empty one.
 
         :rtype: `exact.operation`
@@ -249,14 +260,16 @@ class ExactOperationMixin(models.AbstractModel):
             and operation.state != 'over',
         )[:1]
 
-    def _operations(self, verb, part=''):
+    @api.private
+    def operations(self, verb, part=''):
         """Those of a verb that are not over, of all parts whose names begin so."""
         return self.operation_ids.filtered(
             lambda operation: operation.verb == verb and operation.part.startswith(part)
             and operation.state != 'over',
         )
 
-    def _ask(
+    @api.private
+    def ask(
         self, client, verb, part, resource, body=None, *, key=None, key_name='ID', is_first=False,
         **values,
     ):
@@ -272,7 +285,7 @@ class ExactOperationMixin(models.AbstractModel):
         :raise booking.life.LifeError: it was asked before, and not looked up since.
         """
         self.ensure_one()
-        operation = self.env['exact.operation'] if is_first else self._operation(verb, part)
+        operation = self.env['exact.operation'] if is_first else self.operation(verb, part)
         now = fields.Datetime.now()
         values |= {
             'resource': resource, 'asked_at': now, 'shown_by': now + VISIBILITY, 'answer': False,

@@ -71,12 +71,13 @@ class ExactWorkMixin(models.AbstractModel):
         if operator != 'in':
             return NotImplemented
         names = set(value)
-        return Domain.custom(to_sql=lambda model, alias, _query: model._work_sql(
+        return Domain.custom(to_sql=lambda model, alias, _query: model.work_sql(
             alias, lambda kind: kind.name in names,
         ))
 
     @api.model
-    def _commit_half(self):
+    @api.private
+    def commit_half(self):
         """Commit what was written in the middle of a step, which goes on."""
         self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
 
@@ -91,7 +92,8 @@ class ExactWorkMixin(models.AbstractModel):
         )
 
     @api.model
-    def _work_sql(self, alias, chosen=lambda kind: True):
+    @api.private
+    def work_sql(self, alias, chosen=lambda kind: True):
         """Condition on a row: work of one of the chosen kinds is due.
 
         :param str alias: of the table in the query
@@ -106,7 +108,8 @@ class ExactWorkMixin(models.AbstractModel):
         return SQL("(%s)", SQL(" OR ").join(due)) if due else SQL("FALSE")
 
     @api.model
-    def _due_sql(self, alias, chosen=lambda kind: True):
+    @api.private
+    def due_sql(self, alias, chosen=lambda kind: True):
         """Condition on a row, `division` and `connection`: the workers have something to do.
 
         Who archives an administration wants nothing more to happen to its books.
@@ -123,12 +126,12 @@ class ExactWorkMixin(models.AbstractModel):
             )))
             """,
             # The condition of the index
-            any=self._work_sql(alias, chosen),
-            inside=self._work_sql(alias, lambda kind: chosen(kind) and not kind.asks_exact),
-            asking=self._work_sql(
+            any=self.work_sql(alias, chosen),
+            inside=self.work_sql(alias, lambda kind: chosen(kind) and not kind.asks_exact),
+            asking=self.work_sql(
                 alias, lambda kind: chosen(kind) and kind.asks_exact and kind.while_on_hold,
             ),
-            sending=self._work_sql(
+            sending=self.work_sql(
                 alias, lambda kind: chosen(kind) and kind.asks_exact and not kind.while_on_hold,
             ),
         )

@@ -30,7 +30,8 @@ class ExactDivision(models.Model):
         )
 
     @api.model
-    def _steps_sql(self):
+    @api.private
+    def steps_sql(self):
         """Query for (division_id, next_try) of the rows that wait for a step."""
         queries = [
             self.env[model]._waiting_sql(lambda kind: kind.step)
@@ -40,7 +41,8 @@ class ExactDivision(models.Model):
             "SELECT 0 AS division_id, NULL::timestamp AS next_try WHERE FALSE",
         )
 
-    def _do_steps(self):
+    @api.private
+    def do_steps(self):
         """Do all steps that are due in this administration.
 
         :return: whether time ran out before all was done
@@ -63,7 +65,7 @@ class ExactDivision(models.Model):
         """
         step = getattr(rows, kind.step)
         try:
-            with self._client(kind.priority) if kind.asks_exact else nullcontext() as client:
+            with self.client(kind.priority) if kind.asks_exact else nullcontext() as client:
                 return bool(step(self, client))
         except RateLimited as error:
             self.env.cr.rollback()
@@ -97,5 +99,5 @@ class ExactWorkMixin(models.AbstractModel):
              WHERE division.company_id IS NOT NULL AND (%s)
             """,
             SQL.identifier('work', 'next_try', to_flush=self._fields['next_try']),
-            SQL.identifier(self._table), self._due_sql('work', chosen),
+            SQL.identifier(self._table), self.due_sql('work', chosen),
         )

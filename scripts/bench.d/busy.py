@@ -78,7 +78,7 @@ def main():
         cron = env.ref('account_exact.ir_cron_exact_export')
         simulator.calls()
         before = memory()
-        export = env['exact.export']._propose(move)
+        export = env['exact.export'].propose(move)
         env.cr.commit()
         with Meter() as meter:
             cron.method_direct_trigger()

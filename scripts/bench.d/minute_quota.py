@@ -109,7 +109,7 @@ def main():
             simulator.switches.update({'rate_limits': True, 'minute_limit': LIMIT})
             began = clock.now.replace(tzinfo=timezone.utc).timestamp()
             env['ir.cron.trigger'].search([]).unlink()
-            exports = env['exact.export']._propose(moves)
+            exports = env['exact.export'].propose(moves)
             cr.commit()
             until = work(env, clock, exports)
             calls = simulator.store.query(

@@ -108,10 +108,10 @@ def link(env):
         'client_secret': 'demo-client-secret',
     })
     env.cr.commit()
-    oauth = connection._oauth()
+    oauth = connection.oauth()
     connection._consented(oauth.exchange(consent(oauth.consent_url('bench'))))
     env.cr.commit()
-    connection._explore()
+    connection.explore()
     division = connection.division_ids.filtered(lambda division: division.code == DIVISION)
     division.company_id = company
     env.cr.commit()
@@ -320,7 +320,7 @@ class Meter:
 def export(moves):
     """Let the worker export these documents, as often as the scheduler would call it."""
     env = moves.env
-    exports = env['exact.export']._propose(moves)
+    exports = env['exact.export'].propose(moves)
     env.cr.commit()
     cron = env.ref('account_exact.ir_cron_exact_export')
     left = len(exports)

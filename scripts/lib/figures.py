@@ -1,6 +1,8 @@
 """Figures of the structure: how large the files are, and which of them hang together.
 
 python figures.py CHECKOUT: prints them.
+python figures.py CHECKOUT --check: prints what is larger than it may be, and what a room asks of
+another past its public methods; exit status 1 if there is anything.
 """
 import ast
 import sys
@@ -12,6 +14,14 @@ LONGEST_FILE = 450
 # Files whose private methods call each other in a circle can only be understood together.
 LARGEST_CIRCLE = 3
 EXPORT = 'exact.export'
+# What other rooms and addons extend or call by its private name: hooks, the scheduled action, the
+# only writer of a state, and what is ours on Odoo's own models.
+HOOKS = (
+    '_after_sync', '_cron_process', '_exact_', '_go', '_mapping_kinds', '_start_sync',
+    '_sync_resources', '_texts', '_wanted_sources', '_work_kinds',
+)
+# Names of methods that Odoo's own classes have, too.
+OF_ODOO = {'_search', '_translate'}
 
 
 def sources(checkout, *folders):
@@ -27,9 +37,7 @@ def is_private(name):
 
 
 def extends(node):
-    """Whether a method only extends, or is one of the forms of, what another file declares: it calls
-    the method of its own name of `super()`.
-    """
+    """Whether a method only extends what another file declares: it calls its like of `super()`."""
     return any(
         isinstance(call.func, ast.Attribute) and call.func.attr == node.name
         and isinstance(call.func.value, ast.Call)
@@ -98,6 +106,28 @@ def calls(trees):
     return result
 
 
+def room_of(path):
+    return '/'.join(path.split('/')[:2]) if path.startswith('models/') else path.split('/')[0]
+
+
+def intrusions(trees):
+    """Lines that call a private method which only files of another room declare."""
+    owners = owners_of({path: tree for path, tree in trees.items() if room_of(path) != path})
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name = node.func.attr
+            rooms = {room_of(owner) for owner in owners.get(name, ())}
+            if (
+                rooms and room_of(path) not in rooms and name not in OF_ODOO
+                and not name.startswith(HOOKS)
+                and not (isinstance(node.func.value, ast.Call)
+                         and ast.unparse(node.func.value) == 'super()')
+            ):
+                yield f"{path}:{node.lineno}: {name} is private to {', '.join(sorted(rooms))}"
+
+
 def circles(edges, nodes):
     """Sets of nodes that reach each other, the largest first."""
     def reached(start):
@@ -148,6 +178,19 @@ def lines(checkout, path):
     return len((checkout / path).read_text(encoding='utf-8').splitlines())
 
 
+def check(checkout):
+    """What is not as it has to be, a line each."""
+    program = sources(checkout, 'models', 'wizards', 'controllers')
+    models = {path: tree for path, tree in program.items() if path.startswith('models/')}
+    for path in sources(checkout, 'models', 'wizards', 'controllers', 'booking', 'exact_api'):
+        if lines(checkout, path) > LONGEST_FILE:
+            yield f'{path}: over {LONGEST_FILE} lines'
+    for circle in circles(calls(models), list(models)):
+        if len(circle) > LARGEST_CIRCLE:
+            yield f"call each other's private methods in a circle: {', '.join(sorted(circle))}"
+    yield from intrusions(program)
+
+
 def main(checkout):
     program = sources(checkout, 'models', 'wizards', 'controllers', 'booking', 'exact_api')
     models = {path: tree for path, tree in program.items() if path.startswith('models/')}
@@ -165,4 +208,8 @@ def main(checkout):
 
 
 if __name__ == '__main__':
-    main(Path(sys.argv[1]).resolve())
+    here = Path(sys.argv[1]).resolve()
+    if '--check' not in sys.argv:
+        main(here)
+    elif wrong := list(check(here)):
+        sys.exit('\n'.join(wrong))

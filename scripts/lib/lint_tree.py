@@ -182,7 +182,7 @@ def unremembered_changes(path, text):
             and node.func.attr in ('post', 'put', 'delete')
             and ast.unparse(node.func.value).endswith('client')
         ):
-            yield f'{path}:{node.lineno}: Exact is asked to change something by _ask alone'
+            yield f'{path}:{node.lineno}: Exact is asked to change something by ask alone'
 
 
 def manifest_data(root):

@@ -510,7 +510,7 @@ class TestCallBudget(BudgetCase):
 
     def test_the_client_reserves_and_records(self):
         self.assertEqual(self.division.call_budget, "No calls yet")
-        with self.division._client() as client:
+        with self.division.client() as client:
             for _call in range(3):
                 client.get('vat/VATCodes', select=['ID'], top=1)
         self.env.invalidate_all()
@@ -523,7 +523,7 @@ class TestCallBudget(BudgetCase):
         self.simulator.clock.advance(180)
         self.simulator.switches.update({'minute_limit': 5})
         self.addCleanup(self.simulator.switches.update, {'minute_limit': 60})
-        with self.division._client() as client:
+        with self.division.client() as client:
             for _call in range(3):
                 client.get('vat/VATCodes', select=['ID'], top=1)
             error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
@@ -533,10 +533,10 @@ class TestCallBudget(BudgetCase):
 
     def test_calls_of_the_connection_count_too(self):
         """Reading the list of administrations is done within one of them."""
-        self.connection._explore()
+        self.connection.explore()
         self.env.invalidate_all()
         before = self.limits().day_remaining
-        self.connection._explore()
+        self.connection.explore()
         self.assertEqual(self.limits().day_remaining or 5000, (before or 5000) - 1)
 
     def test_bookkeeping_does_not_cost_the_answer(self):
@@ -544,7 +544,7 @@ class TestCallBudget(BudgetCase):
             self.env.registry['exact.call'], '_record', side_effect=psycopg2.OperationalError,
         )
         with (
-            failing, self.division._client() as client,
+            failing, self.division.client() as client,
             mute_logger('odoo.addons.account_exact.models.administration.exact_call'),
         ):
             self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
@@ -561,16 +561,16 @@ class TestCallBudget(BudgetCase):
         self.assertEqual(budgets[other], self.division)
         self.assertEqual(budgets[stranger], stranger)
         self.assertEqual(budgets[abroad], abroad)
-        with other._client() as client:
+        with other.client() as client:
             client.get('vat/VATCodes', select=['ID'], top=1)
         self.assertEqual(self.limits().day_remaining, 4999)
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.get('vat/VATCodes', select=['ID'], top=1)
         self.env.invalidate_all()
         self.assertEqual(self.division.call_budget, "4,998 of 5,000 calls left today")
         self.assertEqual(other.call_budget, self.division.call_budget)
         self.keep(minute_remaining=0)
-        with other._client('person') as client:
+        with other.client('person') as client:
             self.assertEqual(
                 self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1).scope, 'minute',
             )
@@ -584,7 +584,7 @@ class TestCallBudget(BudgetCase):
 
     def test_fuse(self):
         self.simulator.faults.add('status', resource='vat/VATCodes', status=400, times=5)
-        with self.division._client() as client:
+        with self.division.client() as client:
             for _call in range(5):
                 error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
                 self.assertNotIsInstance(error, exact_api.RateLimited)
@@ -635,7 +635,7 @@ class TestCallBudget(BudgetCase):
 
     def test_a_gateway_that_fails_is_not_an_error_of_ours(self):
         self.simulator.faults.add('status', resource='vat/VATCodes', status=503, times=6)
-        with self.division._client() as client:
+        with self.division.client() as client:
             for _call in range(6):
                 error = self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
                 self.assertIsInstance(error, exact_api.Transient)
@@ -721,7 +721,7 @@ class TestMeter(ExactConnectedCase):
         """What waits is not done before the queue goes on."""
         self.wait(('ready', 'sale', False, 10))
         before = self.meter()
-        self.env['exact.export.queue'].sudo()._of(self.division).write({
+        self.env['exact.export.queue'].sudo().of(self.division).write({
             'retry_at': START.replace(tzinfo=None) + timedelta(minutes=30), 'failures': 6,
         })
         self.assertIn("done at 1:01", before)
@@ -932,7 +932,7 @@ class TestWorkerAtTheLimit(ExactFaultCase):
             'minute_limit': 60, 'minute_remaining': 60, 'minute_reset': now + timedelta(minutes=1),
             'day_limit': 5000, 'day_remaining': 5000, 'day_reset': now + timedelta(hours=5),
         })
-        self.queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        self.queue = self.env['exact.export.queue'].sudo().of(self.division)
 
     def test_a_used_up_day_waits_for_the_next(self):
         self.limits.day_remaining = 25
@@ -941,7 +941,7 @@ class TestWorkerAtTheLimit(ExactFaultCase):
         self.assertEqual((export.state, export.attempt_count), ('ready', 0))
         self.assertEqual(self.queue.retry_at, self.limits.day_reset)
         # A person who waits has what is kept for people
-        with self.division._client('person') as client:
+        with self.division.client('person') as client:
             self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
         # The next day
         self.limits.day_reset = self.queue.retry_at = fields.Datetime.now()

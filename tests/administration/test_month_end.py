@@ -265,7 +265,7 @@ class TestReadersLanguage(ExactExportCase):
         self.addCleanup(self.simulator.faults.clear)
         move = self.document('out_invoice', [(100, self.tax_21)])
         self.export(move)
-        trouble = self.env['exact.export.queue'].sudo()._of(self.division).trouble
+        trouble = self.env['exact.export.queue'].sudo().of(self.division).trouble
         reason = told(self.env, trouble)
         self.assertTrue(reason)
         english, dutch = self.both(move, 'exact_message')

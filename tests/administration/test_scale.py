@@ -175,7 +175,7 @@ class TestScale(ExactExportCase):
         self.assertEqual(len(self.entries()), len(divisions) + 2 - 1, "each once")
         midnight = fields.Datetime.now().replace(hour=0, minute=0, second=0) + timedelta(days=1)
         self.assertAlmostEqual(
-            self.env['exact.export']._next_moment(limited), midnight, delta=timedelta(minutes=1),
+            self.env['exact.export'].next_moment(limited), midnight, delta=timedelta(minutes=1),
         )
 
     def test_a_long_queue_leaves_the_others_their_turn(self):
@@ -209,7 +209,7 @@ class TestScale(ExactExportCase):
 
         def turn(_exports, division):
             served.append(division)
-            queue = exports.env['exact.export.queue']._of(division)
+            queue = exports.env['exact.export.queue'].of(division)
             queue.served_at = start + timedelta(seconds=len(served))
             queue.flush_recordset()
 

@@ -281,7 +281,7 @@ class TestOlderForm(TokenCase):
         self.assertTrue(all(text.startswith('exact1.') for text in self.stored()))
         self.assertEqual(self.token(), 'access-0')
         self.assertEqual(self.opened('client_secret'), 'a-secret')
-        self.assertEqual(self.env['exact.token']._webhook_secret(self.connection), 'a-hook')
+        self.assertEqual(self.env['exact.token'].secret_of_webhook(self.connection), 'a-hook')
         self.env['ir.config_parameter'].set_param(
             BASE_URL_PARAMETER, 'https://evil.example',
         )
@@ -296,4 +296,4 @@ class TestOlderForm(TokenCase):
         self.clock.at(600)
         self.assertEqual(self.token(), 'access-1')
         self.assertTrue(all(text.startswith('exact1.') for text in self.stored()))
-        self.assertEqual(self.env['exact.token']._webhook_secret(self.connection), 'a-hook')
+        self.assertEqual(self.env['exact.token'].secret_of_webhook(self.connection), 'a-hook')

@@ -66,7 +66,7 @@ class TestConnection(ExactTransactionCase):
         self.addCleanup(self.simulator.faults.clear)
 
     def explore(self, connection=None):
-        (connection or self.connection)._explore()
+        (connection or self.connection).explore()
         return {division.code: division for division in self.connection.division_ids}
 
     def attempt(self, function, *args, **kwargs):
@@ -144,7 +144,7 @@ class TestConnection(ExactTransactionCase):
             'http://127.0.0.1:1', 'http://localhost', 'http://[::1]:80', 'https://a.b/',
         ):
             self.env['ir.config_parameter'].set_param(BASE_URL_PARAMETER, address)
-            self.assertEqual(self.connection._base_url(), address.rstrip('/'))
+            self.assertEqual(self.connection.api_url(), address.rstrip('/'))
 
     def test_site_and_app_stay_while_connected(self):
         connection = self.connection.with_user(self.manager)
@@ -220,7 +220,7 @@ class TestConnection(ExactTransactionCase):
         division = self.create_division(self.connection, self.company, code=FORBIDDEN)
 
         def read():
-            with division._client() as client:
+            with division.client() as client:
                 client.get('vat/VATCodes', select=['ID'], top=1)
 
         error = self.attempt(read)
@@ -280,7 +280,7 @@ class TestConnection(ExactTransactionCase):
         self.assertEqual(seen, divisions[1234568])
         self.assertEqual(seen.connection_id, self.connection)
         self.assertEqual(seen.state, divisions[1234568].state)
-        with seen._client('person') as client:
+        with seen.client('person') as client:
             self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
 
     def test_hold(self):

@@ -211,13 +211,13 @@ class TestAddress(SecretCase):
     def test_an_address_that_changes_during_a_call(self):
         """The client was made for the one address, the token is asked for after the change."""
         self.set_address(self.listener.url)
-        with self.connection._client() as client:
+        with self.connection.client() as client:
             self.set_address(self.simulator.url)
             with self.assertRaises(NeedsReconnect), mute_logger(TOKEN_LOGGER):
                 client.get('current/Me', select='UserID')
         self.pass_time()
         self.set_address(self.listener.url)
-        with self.connection._client() as client:
+        with self.connection.client() as client:
             self.set_address(self.simulator.url)
             with self.assertRaises(NeedsReconnect), mute_logger(TOKEN_LOGGER):
                 client.get('current/Me', select='UserID')
@@ -227,7 +227,7 @@ class TestAddress(SecretCase):
         """The address is changed while the person is on Exact's page."""
         self.set_address(self.listener.url)
         with self.assertRaises(SecretClosedError) as caught:
-            self.connection._oauth()
+            self.connection.oauth()
         self.assertEqual(caught.exception.reason, 'origin')
 
     def test_a_new_address_is_taken_with_the_secret_entered_anew(self):
@@ -429,7 +429,7 @@ class TestCopiedDatabase(SecretCase):
         self.assertIn('/api/oauth2/token', self.seen)
         self.assertEqual(self.connection.state, 'connected')
         secrets = self.env['exact.token']
-        self.assertEqual(secrets._webhook_secret(self.connection), 'a-webhook-secret')
+        self.assertEqual(secrets.secret_of_webhook(self.connection), 'a-webhook-secret')
         self.assertEqual(
             secrets._client_secret(self.connection, self.simulator.url), CLIENT_SECRET,
         )

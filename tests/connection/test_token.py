@@ -215,7 +215,7 @@ class TestToken(TokenCase):
             connection.env['exact.token']._client_secret(connection, base_url)
             return self.oauth
 
-        with patch.object(self.env.registry['exact.connection'], '_oauth', oauth):
+        with patch.object(self.env.registry['exact.connection'], 'oauth', oauth):
             yield
 
     def store_under(self, key):
@@ -236,7 +236,7 @@ class TestToken(TokenCase):
                 self.assertEqual(self.token(), 'access-2')
                 secrets = self.env['exact.token']
                 self.assertEqual(self.opened('client_secret'), 'a-secret')
-                self.assertEqual(secrets._webhook_secret(self.connection), 'a-hook')
+                self.assertEqual(secrets.secret_of_webhook(self.connection), 'a-hook')
                 self.assertFalse(self.connection.has_wrong_key)
         self.assertEqual(self.connection.state, 'connected')
 

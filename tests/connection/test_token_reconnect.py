@@ -42,11 +42,11 @@ class TestReconnect(ExactExportCase):
     def consent(self, user='jan', explore=False):
         """Come back from the consent page."""
         pair = self.simulator.issue_tokens(user=user)
-        self.connection._keep_consent(
+        self.connection.keep_consent(
             Tokens(pair['access_token'], pair['refresh_token'], self.clock()),
         )
         if explore:
-            self.connection._explore()
+            self.connection.explore()
 
     def revoke(self):
         """The user withdraws the consent in Exact; Odoo learns it with the next refresh."""
@@ -99,11 +99,11 @@ class TestReconnect(ExactExportCase):
     def test_a_pause_of_the_queue_ends_with_the_consent(self):
         """Exact was away for hours before it refused the tokens: the queue waits for no clock."""
         self.document('out_invoice', [(100, self.tax_21)]).action_exact_export()
-        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        queue = self.env['exact.export.queue'].sudo().of(self.division)
         for _failure in range(6):
-            queue._served(None)
+            queue.note_served(None)
         self.env.flush_all()
-        due = self.env['exact.export']._due_divisions
+        due = self.env['exact.export'].due_divisions
         self.assertNotIn(self.division, due())
         self.break_()
         self.consent()
@@ -114,7 +114,7 @@ class TestReconnect(ExactExportCase):
 
     def ask(self):
         """Call Exact; return what came of it. `assertRaises` would roll back what was noted."""
-        with self.division._client() as client, mute_logger(TOKEN_LOGGER):
+        with self.division.client() as client, mute_logger(TOKEN_LOGGER):
             try:
                 return client.get('vat/VATCodes', select=['ID'], top=1)
             except ExactError as error:
@@ -210,7 +210,7 @@ class TestReconnect(ExactExportCase):
         self.assertEqual(self.connection.exact_user_name, "Emma Smith")
         self.assertEqual(self.division.unreachable_reason, 'gone')
         self.assertEqual(self.division.state, 'unreachable')
-        self.assertEqual(self.connection._explored_reason(), 'gone')
+        self.assertEqual(self.connection.explored_reason(), 'gone')
         calls = self.calls()
         self.work()
         self.assertEqual(self.calls(), calls, "nothing is even tried")
@@ -219,7 +219,7 @@ class TestReconnect(ExactExportCase):
         self.env['ir.cron.trigger'].search([]).unlink()
         self.consent(explore=True)
         self.env.invalidate_all()
-        self.assertFalse(self.connection._explored_reason())
+        self.assertFalse(self.connection.explored_reason())
         self.assertEqual(*self.triggers())
         self.work()
         self.assertEqual(move.exact_export_id.state, 'verified')
@@ -240,7 +240,7 @@ class TestReconnect(ExactExportCase):
         self.assertLessEqual(self.calls() - calls, 3, "one refusal speaks for all")
         self.assertEqual(set(moves.exact_export_id.mapped('state')), {'ready'})
         # What the hook of the client noted went with the worker's rollback: one cursor in tests
-        with suppress(Forbidden), self.division._client() as client:
+        with suppress(Forbidden), self.division.client() as client:
             client.get('vat/VATCodes', select=['ID'], top=1)
         self.env.invalidate_all()
         self.assertEqual(self.division.unreachable_reason, 'NoDivisionAccess')
@@ -253,7 +253,7 @@ class TestReconnect(ExactExportCase):
         self.simulator.control.run(
             'set_user', {'user': 'emma', 'divisions': [OTHER, self.division.code]},
         )
-        self.division.sudo().cursor_ids._make_due()
+        self.division.sudo().cursor_ids.make_due()
         self.run_cron('ir_cron_sync')
         self.work()
         self.assertEqual(set(moves.exact_export_id.mapped('state')), {'verified'})
@@ -274,7 +274,7 @@ class TestReconnect(ExactExportCase):
 
         def ask():
             # What the hook of the client notes goes with a worker's rollback: one cursor in tests
-            with suppress(Forbidden), self.division._client() as client:
+            with suppress(Forbidden), self.division.client() as client:
                 client.get('vat/VATCodes', select=['ID'], top=1)
 
         self.addCleanup(close, 0)
@@ -312,7 +312,7 @@ class TestReconnect(ExactExportCase):
         )
         self.consent('emma', explore=True)
         for _refresh in range(2):
-            self.connection._explore()
+            self.connection.explore()
         self.env.invalidate_all()
         [activity] = self.division.activity_ids
         self.assertIn("no longer lists", activity.note)

@@ -80,7 +80,7 @@ class WorkersMixin(ExactSimulatorMixin):
         self.enterContext(secret_key(Fernet.generate_key().decode()))
         self.enterContext(told_by(self.clock))
         self.enterContext(patch.object(
-            self.registry['exact.connection'], '_base_url', lambda connection: self.simulator.url,
+            self.registry['exact.connection'], 'api_url', lambda connection: self.simulator.url,
         ))
         self.answers = []
         self.enterContext(patch.object(self.simulator.app.oauth, 'token', self.record))
@@ -275,7 +275,7 @@ class TestWorkers(WorkersMixin, BaseCase):
 
     def keep_consent(self, tokens):
         with self.environment() as env:
-            env['exact.connection'].browse(self.connection_id)._keep_consent(tokens)
+            env['exact.connection'].browse(self.connection_id).keep_consent(tokens)
 
     def wait_for_a_waiting_lock(self):
         for _try in range(3000):

@@ -212,9 +212,9 @@ class TestWebhook(ExactSimulatorMixin, HttpCase):
         self.assertIn('/account_exact/webhook/', manager.webhook_address)
         self.assertNotIn(SECRET, str(manager.read()))
         manager.webhook_secret = ' a new one '
-        self.assertEqual(self.env['exact.token']._webhook_secret(self.connection), 'a new one')
+        self.assertEqual(self.env['exact.token'].secret_of_webhook(self.connection), 'a new one')
         manager.webhook_secret = ''
-        self.assertEqual(self.env['exact.token']._webhook_secret(self.connection), 'a new one')
+        self.assertEqual(self.env['exact.token'].secret_of_webhook(self.connection), 'a new one')
         self.assertFalse(manager.webhook_secret)
         self.assertTrue(manager.webhook_secret_placeholder)
         self.env.cr.execute(

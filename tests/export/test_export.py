@@ -178,7 +178,7 @@ class TestExportKinds(ExactExportCase):
         export = self.export(self.document('out_invoice', [(1, self.tax_21)], partner=partner))
         self.assertEqual(export.relation_id, known)
         self.assertEqual(export.state, 'verified')
-        with self.division._client() as client:
+        with self.division.client() as client:
             row = client.get_by_key('crm/Accounts', known.exact_guid, select=['ID', 'Name'])
         self.assertEqual(row['Name'], before)
 
@@ -351,7 +351,7 @@ class TestExportLife(ExactExportCase):
     def test_deleted_in_exact_is_seen(self):
         move = self.document('out_invoice', [(100, self.tax_21)])
         export = self.export(move)
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.delete('salesentry/SalesEntries', export.exact_guid)
         self.division.action_refresh()
         self.run_cron('ir_cron_sync')
@@ -367,7 +367,7 @@ class TestExportLife(ExactExportCase):
         guids = export.entry_line_ids.mapped('exact_guid')
         triggers = self.env['ir.cron.trigger'].sudo()
         before = triggers.search([])
-        self.division.sudo()._on_deleted(1, guids)
+        self.division.sudo().on_deleted(1, guids)
         self.assertEqual(export.state, 'sent')
         # The worker is woken, it need not wait for its interval.
         self.assertIn(
@@ -385,7 +385,7 @@ class TestExportLife(ExactExportCase):
         self.simulator.control.run('delete_entry', {
             'division': self.division.code, 'entry': export.exact_guid,
         })
-        self.division.sudo()._on_deleted(1, guids)
+        self.division.sudo().on_deleted(1, guids)
         move.action_exact_update()
         self.run_cron('ir_cron_exact_export')
         self.assertEqual((move.exact_state, export.pending_action), ('deleted', False))
@@ -567,7 +567,7 @@ class TestExportRefusals(ExactExportCase):
 
     def test_refused_by_exact_is_a_sentence(self):
         move = self.document('out_invoice', [(10, self.tax_21)])
-        with self.division._client() as client:
+        with self.division.client() as client:
             # Somebody blocks the ledger in Exact after our last refresh.
             ledger = self.env['exact.account.mapping'].search([
                 ('account_id', '=', self.revenue.id),

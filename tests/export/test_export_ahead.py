@@ -97,7 +97,7 @@ class TestExportAhead(ExactLookCase):
                 else:
                     other.exact_export_id.sudo().next_try = now + timedelta(minutes=10)
                 self.assertLessEqual(
-                    self.env['exact.export']._next_moment(self.division), fields.Datetime.now(),
+                    self.env['exact.export'].next_moment(self.division), fields.Datetime.now(),
                 )
                 self.work()
                 self.assertBooked(other)

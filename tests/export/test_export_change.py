@@ -37,7 +37,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
 
     def arrive(self, body):
         """What Exact did not answer comes through all the same."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post(ENTRIES, body)
 
     def lost_reversal(self, export):
@@ -189,7 +189,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
             self.work()
             self.soon(export)
         self.assertEqual((len(asked), export.pending_action), (1, 'update'))
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post(LINES, asked[0])
         self.later(export)
         self.work()
@@ -332,7 +332,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
 
     def assert_typed_stays(self, **values):
         """What is found before it was asked for is adopted, and let go of by an undo."""
-        self.connection._explore()
+        self.connection.explore()
         move = self.invoice()
         self.ready(move)
         guid = self.typed(move, **values)
@@ -354,7 +354,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
 
     def test_entry_that_only_exact_remembers_is_ours_by_its_maker(self):
         """A backup is restored: what we sent is found again, and is ours to take back."""
-        self.connection._explore()
+        self.connection.explore()
         move = self.invoice()
         first = self.export(move)
         guid = first.exact_guid

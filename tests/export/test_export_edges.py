@@ -19,7 +19,7 @@ from .test_export_typed import ExactTypedCase
 class TestExportEdges(ExactTypedCase):
 
     def arrive(self, body):
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post(ENTRIES, body)
 
     @mute_logger(*WORKER)
@@ -110,7 +110,7 @@ class TestExportEdges(ExactTypedCase):
         self.no_right('POST', ENTRIES)
         export = self.export(move)
         self.assertEqual(export.state, 'refused')
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post(FILES, {
                 'Document': export.document_guid, 'FileName': 'note.pdf',
                 'Attachment': base64.b64encode(b'%PDF-1.4 a note').decode(),
@@ -126,7 +126,7 @@ class TestExportEdges(ExactTypedCase):
         export = self.export(move)
         self.lost(move.action_exact_reverse)
         self.delete(export.exact_guid)
-        self.division.sudo()._on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
+        self.division.sudo().on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
         self.age(export)
         self.work()
         self.assertEqual(export.state, 'deleted')
@@ -139,7 +139,7 @@ class TestExportEdges(ExactTypedCase):
         bad, good = self.invoice(1), self.invoice(2)
         for export in self.export(bad | good):
             self.delete(export.exact_guid)
-            self.division.sudo()._on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
+            self.division.sudo().on_deleted(1, export.entry_line_ids.mapped('exact_guid'))
         gone = self.registry['exact.export.journals'].gone
 
         def broken(journals, export):

@@ -122,7 +122,7 @@ class ExactFaultCase(ExactExportCase):
     def edited_with_a_line_more_in_exact(self, move):
         """Exact has a line more than was sent, and the document is edited."""
         export = move.exact_export_id
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post('salesentry/SalesEntryLines', {
                 'EntryID': export.exact_guid, 'AmountFC': 1, 'VATCode': '',
                 'GLAccount': export.line_ids.gl_account_id.exact_guid,
@@ -134,7 +134,7 @@ class ExactFaultCase(ExactExportCase):
 
     def entries(self, reference):
         """Entries that Exact has under a reference, by id."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 ENTRIES, select=['EntryID', 'AmountFC'], filter=odata.eq('YourRef', reference),
             )
@@ -211,7 +211,7 @@ class TestExportFaults(ExactFaultCase):
         export = bad.exact_export_id
         self.assertEqual(export.state, state)
         self.assertIn("nobody foresaw this", bad.exact_message)
-        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        queue = self.env['exact.export.queue'].sudo().of(self.division)
         self.assertFalse(queue.failures, "the administration goes on")
         tries = self.tries
         self.work()
@@ -395,9 +395,9 @@ class TestExportFaults(ExactFaultCase):
         """Jobs wake one administration; after failures that is left alone all the same."""
         move = self.invoice()
         move.action_exact_export()
-        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        queue = self.env['exact.export.queue'].sudo().of(self.division)
         for _failure in range(3):
-            queue._served(None)
+            queue.note_served(None)
         self.env.flush_all()
         self.simulator.faults.add('status', status=503, times=None)
 
@@ -448,7 +448,7 @@ class TestExportFaults(ExactFaultCase):
             "used up."
         ))
         # Its time has come, and the worker with it.
-        self.env['exact.export.queue'].sudo()._of(self.division).retry_at = fields.Datetime.now()
+        self.env['exact.export.queue'].sudo().of(self.division).retry_at = fields.Datetime.now()
         self.env.invalidate_all()
         self.assertEqual(move.exact_message, "Waiting to be booked in Exact.")
         self.work()
@@ -636,7 +636,7 @@ class TestExportFaults(ExactFaultCase):
         for number in range(MAX_ATTEMPTS):
             self.work()
             if not number:
-                self.division.sudo()._on_deleted(1, lines)
+                self.division.sudo().on_deleted(1, lines)
             self.age(export)
         self.work()
         self.assertEqual((export.state, move.exact_state), ('undone', 'undone'))
@@ -741,7 +741,7 @@ class TestExportFaults(ExactFaultCase):
 
     def documents(self, subject):
         """Documents that Exact has under a subject."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             return client.get(
                 'documents/Documents', select=['ID'], filter=odata.eq('Subject', subject),
             )
@@ -749,7 +749,7 @@ class TestExportFaults(ExactFaultCase):
     def files(self, move):
         """Files that Exact has of a document: (name, content)."""
         document = move.exact_export_id.document_guid
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 FILES, select=['ID', 'FileName'],
                 filter=odata.eq('Document', odata.guid(document)),
@@ -844,7 +844,7 @@ class TestExportFaults(ExactFaultCase):
     # === RELATIONS WITHOUT ANSWER === #
 
     def relations(self, name):
-        with self.division._client() as client:
+        with self.division.client() as client:
             return client.get('crm/Accounts', select=['ID'], filter=odata.eq('Name', name))
 
     def test_relation_without_answer_is_made_once(self):
@@ -878,7 +878,7 @@ class TestExportFaults(ExactFaultCase):
         for move in first | second:
             self.assertBooked(move)
         self.assertEqual(len(self.relations("Laatkomer")), 1)
-        self.assertFalse(self.operation(mapping, part='relation')._to_look_up())
+        self.assertFalse(self.operation(mapping, part='relation').to_look_up())
 
     def test_relation_that_the_refresh_reads_in_the_same_moment(self):
         """Between our look at the mirror and our row in it, the refresh writes that very row."""
@@ -890,7 +890,7 @@ class TestExportFaults(ExactFaultCase):
         def refresh_first(model, vals):
             if not refreshed:
                 refreshed.append(create(model, vals))
-                model.env['exact.export']._commit_half()
+                model.env['exact.export'].commit_half()
             return create(model, vals)
 
         with patch.object(relations, 'create', refresh_first), mute_logger('odoo.sql_db'):
@@ -899,7 +899,7 @@ class TestExportFaults(ExactFaultCase):
         self.assertEqual(len(self.relations("Gelijktijdig")), 1)
         mapping = self.env['exact.partner.mapping'].search([('partner_id', '=', partner.id)])
         self.assertEqual(mapping.relation_id, refreshed[0])
-        self.assertFalse(self.operation(mapping, part='relation')._to_look_up())
+        self.assertFalse(self.operation(mapping, part='relation').to_look_up())
 
     def test_document_that_exact_keeps_is_told(self):
         self.division.send_documents = True
@@ -993,7 +993,7 @@ class TestExportWaysOut(ExactFaultCase):
         move.action_exact_export()
         self.work()
         self.assertBooked(move)
-        with self.division._client() as client:
+        with self.division.client() as client:
             guids = [row['ID'] for row in client.get(
                 'documents/Documents', select=['ID'], filter=odata.eq('Subject', move.name),
             )]
@@ -1081,7 +1081,7 @@ class TestExportWaysOut(ExactFaultCase):
     def test_new_relation_is_made_where_a_person_wants_a_new_one(self):
         """A namesake with the very same card is not taken for the partner."""
         body = {'Name': "Tweeling B.V.", 'City': "Ons Dorp", 'Status': 'C'}
-        with self.division._client() as client:
+        with self.division.client() as client:
             namesake = client.post('crm/Accounts', body)['ID']
         self.division.action_refresh()
         self.run_cron('ir_cron_sync')
@@ -1095,7 +1095,7 @@ class TestExportWaysOut(ExactFaultCase):
 
     def test_a_name_alone_is_no_relation(self):
         """A namesake that came into Exact after the last refresh, and nothing else is known."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             namesake = client.post('crm/Accounts', {'Name': "J. Jansen", 'Status': 'C'})['ID']
         partner = self.env['res.partner'].create({'name': "J. Jansen"})
         move = self.invoice(partner=partner)
@@ -1118,6 +1118,6 @@ class TestExportWaysOut(ExactFaultCase):
         self.simulator.control.run('set_division', {'code': DIVISION, 'BlockingStatus': 0})
         # As with any call that succeeds.
         self.division.sudo()._note_reachable(False)
-        self.env['exact.export.queue'].sudo()._of(self.division)._try_now()
+        self.env['exact.export.queue'].sudo().of(self.division).try_now()
         self.work()
         self.assertEqual(export.state, 'undone')

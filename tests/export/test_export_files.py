@@ -56,7 +56,7 @@ class FilesCase(ExactExportCase):
         guid = move.exact_export_id.document_guid
         if not guid:
             return {}
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 FILES, select=['ID', 'FileName'], filter=odata.eq('Document', odata.guid(guid)),
             )
@@ -312,7 +312,7 @@ class TestExportFiles(FilesCase):
         self.assertBooked(bill)
         self.assertEqual(self.files(bill), {'scan.pdf': b'%PDF'})
         self.assertEqual(self.requests('POST', FILES), posts + 1)
-        with self.division._client() as client:
+        with self.division.client() as client:
             self.assertEqual(len(client.get(
                 'documents/Documents', select=['ID'], filter=odata.all_of(
                     odata.eq('Subject', bill.name),

@@ -129,7 +129,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.assertEqual(export.state, 'uncertain')
         self.assertGreater(export.next_try, fields.Datetime.now())
         # It arrives while we wait.
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post(ENTRIES, self.payload(export))
         self.age(export)
         self.work()
@@ -188,7 +188,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         move = self.invoice()
         self.ready(move)
         guid = self.typed(move)
-        queue = self.env['exact.export.queue'].sudo()._of(self.division)
+        queue = self.env['exact.export.queue'].sudo().of(self.division)
         self.assertGreater(queue.looked_at, fields.Datetime.now() - timedelta(minutes=5))
         with patch.object(type(queue), '_present_database', return_value="another"):
             self.work()
@@ -214,7 +214,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
 
     def test_what_was_sent_before_the_backup_is_ours_however_it_was_booked(self):
         """An accountant has put the entry right since: nobody is asked whose it is."""
-        self.connection._explore()
+        self.connection.explore()
         move = self.invoice()
         export = self.export(move)
         guid = export.exact_guid
@@ -591,7 +591,7 @@ class TestExportOnce(ExactTypedMixin, ExactFaultCase):
         self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES)
         export = self.export(move)
         self.assertEqual(export.state, 'uncertain')
-        with self.division._client() as client:
+        with self.division.client() as client:
             numbers = [client.post(ENTRIES, self.payload(export))['EntryNumber'] for _i in range(2)]
         self.age(export)
         self.work()

@@ -56,7 +56,7 @@ class TestExportOvertaken(ExactTypedCase):
         self.env['exact.call'].sudo().search([]).unlink()
         self.assertEqual((export.pending_action, self.entries(move.name)), ('update', {}))
         self.assertTrue(self.env['exact.export.change'].is_being_taken_out(export))
-        self.division.sudo()._on_deleted(1, lines)
+        self.division.sudo().on_deleted(1, lines)
         for _turn in range(3):
             self.soon(export)
         self.assertBooked(move)
@@ -75,7 +75,7 @@ class TestExportOvertaken(ExactTypedCase):
             export.pending_action or self.env['exact.export.change'].is_being_taken_out(export)
         )
         self.delete(export.exact_guid)
-        self.division.sudo()._on_deleted(1, lines)
+        self.division.sudo().on_deleted(1, lines)
         self.work()
         self.assertEqual(export.state, 'deleted')
 
@@ -193,7 +193,7 @@ class TestExportOvertaken(ExactTypedCase):
         move = self.invoice()
         guid = self.typed(move)
         self.wizard(move).action_link()
-        with self.division._client() as client:
+        with self.division.client() as client:
             entries = self.env['exact.export.proof'].sudo().read_entries(
                 client, self.division.sudo(), {guid}
             )
@@ -209,7 +209,7 @@ class TestExportOvertaken(ExactTypedCase):
     def test_new_relation_is_made_where_several_have_the_number(self):
         """A person saw both, and wants neither."""
         number = 'NL819901242B01'
-        with self.division._client() as client:
+        with self.division.client() as client:
             for name in ("Tweede Kans", "Derde Kans"):
                 client.post('crm/Accounts', {'Name': name, 'VATNumber': number, 'Status': 'C'})
         self.division.action_refresh()
@@ -221,7 +221,7 @@ class TestExportOvertaken(ExactTypedCase):
         self.adjust(move, create_relation=True)
         self.assertBooked(move)
         self.assertEqual(export.relation_id.name, "Eerste Kans")
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 'crm/Accounts', select=['ID'], filter=odata.eq('VATNumber', number),
             )
@@ -234,9 +234,9 @@ class TestExportOvertaken(ExactTypedCase):
         made = []
 
         def make_it():
-            with self.division._client() as client:
+            with self.division.client() as client:
                 made.append(client.post('crm/Accounts', {'Name': partner.name, 'Status': 'C'}))
-            relation = self.env['exact.relation'].sudo()._adopt(
+            relation = self.env['exact.relation'].sudo().adopt(
                 self.division, made[0]['ID'], {'Name': partner.name},
             )
             self.env['exact.partner.mapping'].sudo()._remember(self.division, partner, relation)
@@ -245,7 +245,7 @@ class TestExportOvertaken(ExactTypedCase):
             self.adjust(move, create_relation=True)
         self.assertBooked(move)
         self.assertEqual(move.exact_export_id.relation_id.exact_guid, made[0]['ID'])
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 'crm/Accounts', select=['ID'], filter=odata.eq('Name', partner.name),
             )

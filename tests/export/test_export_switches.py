@@ -14,7 +14,7 @@ class ExactSwitchCase(ExactExportCase):
 
     def header(self, export):
         """Type, status and total of an entry as Exact has it."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             row = client.get_by_key(
                 ENTRY_RESOURCES[export.kind], export.exact_guid,
                 select=['EntryID', 'Type', 'Status', 'AmountFC'],
@@ -46,7 +46,7 @@ class ExactSwitchCase(ExactExportCase):
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(purchase.exact_state, 'undone')
         # The opposite of a credit note is a bill: all of its ledgers are back where they were.
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 'financialtransaction/TransactionLines', select=['GLAccount', 'AmountFC'],
                 filter=odata.any_of('EntryID', [
@@ -202,7 +202,7 @@ class TestExactNumbers(ExactSwitchCase):
                     export = self.export(move)
                     self.assertBooked(move)
                     self.control('delete_entry', entry=export.exact_guid)
-                    self.division.sudo()._on_deleted(
+                    self.division.sudo().on_deleted(
                         1, export.entry_line_ids.mapped('exact_guid'),
                     )
                     self.run_cron('ir_cron_exact_export')

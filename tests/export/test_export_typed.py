@@ -18,7 +18,7 @@ LINES = 'sync/Financial/TransactionLines'
 class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
 
     def queue(self):
-        return self.env['exact.export.queue'].sudo()._of(self.division)
+        return self.env['exact.export.queue'].sudo().of(self.division)
 
     def look_again(self):
         """Ten minutes have passed since the last look through the journals."""
@@ -81,7 +81,7 @@ class ExactTypedCase(ExactTypedMixin, ExactFaultCase):
 
     def know_us(self):
         """Who the user of our connection is, as read when somebody has consented."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             self.connection._write_me(self.connection._read_me(client))
 
     def found_unnamed(self, move, minutes=20):

@@ -58,7 +58,7 @@ class TestExportWorkers(ExactSimulatorMixin, BaseCase):
             }).id
         with self.worker() as env:
             connection = env['exact.connection'].browse(self.connection_id)
-            oauth = connection._oauth()
+            oauth = connection.oauth()
             answer = query_of(consent(oauth.consent_url('state')))
             connection._consented(oauth.exchange(answer['code']))
         with self.worker() as env:

@@ -30,7 +30,7 @@ class TestOperations(ExactFaultCase):
     def setUp(self):
         super().setUp()
         # Who the user of our connection is, as read when somebody has consented.
-        with self.division._client() as client:
+        with self.division.client() as client:
             self.connection._write_me(self.connection._read_me(client))
 
     def age(self, export):
@@ -252,7 +252,7 @@ class TestOperations(ExactFaultCase):
         started = fields.Datetime.now() - timedelta(minutes=1)
         waits = operation._shown_by(started, fields.Datetime.now()) - started
         self.assertGreater(waits, timedelta(minutes=4))
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.post(ENTRIES, body)
         self.age(export)
         self.work()
@@ -315,8 +315,8 @@ class TestOperations(ExactFaultCase):
         export = self.export(self.invoice())
         operation = self.operation(export)
         operation.sudo().write({'state': 'unknown'})
-        with self.division._client() as client, self.assertRaises(life.LifeError):
-            export.sudo()._ask(client, 'post', 'entry', ENTRIES, {})
+        with self.division.client() as client, self.assertRaises(life.LifeError):
+            export.sudo().ask(client, 'post', 'entry', ENTRIES, {})
 
     def test_people_read_what_was_asked_and_write_nothing(self):
         export = self.export(self.invoice())

@@ -86,7 +86,7 @@ class TestOperationsUpgrade(ExactFaultCase):
 
     def delete(self, guid):
         """Exact, or we in a call that the database knows nothing of, deleted an entry."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.delete(ENTRIES, guid)
 
     def test_files_are_neither_sent_twice_nor_forgotten(self):
@@ -113,7 +113,7 @@ class TestOperationsUpgrade(ExactFaultCase):
         move.action_exact_undo()
         self.work()
         self.assertEqual(export.state, 'undone')
-        with self.division._client() as client:
+        with self.division.client() as client:
             self.assertFalse(client.get(
                 'documents/DocumentAttachments', select=['ID', 'FileName'],
                 filter=f"ID eq guid'{guid}'",
@@ -135,7 +135,7 @@ class TestOperationsUpgrade(ExactFaultCase):
         self.age(move.exact_export_id)
         self.work()
         self.assertBooked(move)
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 'crm/Accounts', select=['ID'], filter="Name eq 'Asked Before the Upgrade'",
             )

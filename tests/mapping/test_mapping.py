@@ -202,7 +202,7 @@ class TestMappingRows(ExactMappingCase):
         # Exact has no dimensions: to leave them out is all that fits.
         self.assertEqual(set(rows.mapped('suggestion_reason')), {'no_dimensions'})
         rows.action_accept()
-        index = self.division._mapping_index()['analytic']
+        index = self.division.mapping_index()['analytic']
         self.assertEqual(index[first.id], (rows[0].id, None, None, None))
 
     def test_second_refresh_changes_nothing(self):
@@ -473,7 +473,7 @@ class TestMappingSuggestions(ExactMappingCase):
         row.action_accept()
         self.assertEqual(row.move_count, 0)
         self.assertEqual(
-            self.division._mapping_index()['partner'],
+            self.division.mapping_index()['partner'],
             {self.partner_a.id: (row.id, row.relation_id.id)},
         )
 
@@ -587,7 +587,7 @@ class TestMappingChoices(ExactMappingCase):
         self.assertTrue(row.suggestion_detail)
         row.action_accept()
         self.assertEqual(row.state, 'mapped')
-        index = self.division._mapping_index()
+        index = self.division.mapping_index()
         self.assertNotIn(exchange.id, index['journal'])
         self.assertEqual(index['left_out']['journal'], {exchange.id: row.id})
         with self.assertRaisesRegex(ValidationError, "at once"), self.cr.savepoint():
@@ -595,7 +595,7 @@ class TestMappingChoices(ExactMappingCase):
         row.write({
             'exact_journal_id': self.master('exact.journal', '90').id, 'is_left_out': False,
         })
-        self.assertIn(exchange.id, self.division._mapping_index()['journal'])
+        self.assertIn(exchange.id, self.division.mapping_index()['journal'])
         sales = self.row(self.sale_journal, 'journal_id', 'exact.journal.mapping')
         with self.assertRaisesRegex(ValidationError, "invoices or bills"):
             sales.is_left_out = True
@@ -625,7 +625,7 @@ class TestMappingChoices(ExactMappingCase):
                 'gl_account_id': self.gl('8010').id,
             },
         ])
-        index = self.division._mapping_index()
+        index = self.division.mapping_index()
         self.assertEqual(
             index['product'][self.product_a.product_tmpl_id.id],
             (rows[0].id, self.gl('8400').id),
@@ -762,7 +762,7 @@ class TestMappingLife(ExactMappingCase):
                 self.vat('2').write(change)
                 self.assertEqual(row.state, 'broken')
                 self.assertIn(reason, row.problem)
-                index = self.division._mapping_index()
+                index = self.division.mapping_index()
                 self.assertNotIn(self.tax_21.id, index['tax'])
                 self.assertEqual(index['broken']['tax'], {self.tax_21.id: row.id})
                 self.vat('2').write(back)
@@ -880,7 +880,7 @@ class TestMappingLife(ExactMappingCase):
             self.env.invalidate_all()
             self.division.fetch(['code'])
             before = self.cr.sql_log_count
-            self.division._mapping_index()
+            self.division.mapping_index()
             return self.cr.sql_log_count - before
 
         few = queries()
@@ -897,7 +897,7 @@ class TestMappingLife(ExactMappingCase):
         ])
         self.assertEqual(queries(), few)
         self.assertLessEqual(few, 8)
-        index = self.division._mapping_index()
+        index = self.division.mapping_index()
         self.assertEqual(index['account'][accounts[5].id][1], self.gl('8000').id)
         self.assertEqual(
             set(index),
@@ -952,7 +952,7 @@ class TestMappingRights(ExactMappingCase):
             self.assertFalse(self.env[model].with_user(self.invoicing_user).has_access('create'))
         # The export of an invoicing user reads them all.
         self.tax_row(self.tax_21).action_accept()
-        index = self.division.with_user(self.invoicing_user)._mapping_index()
+        index = self.division.with_user(self.invoicing_user).mapping_index()
         self.assertEqual(index['tax'][self.tax_21.id][1], self.vat('2').id)
 
     def test_administrators_map(self):
@@ -1022,6 +1022,6 @@ class TestMappingSimulator(ExactConnectedCase):
         ])
         self.assertEqual(revenue.gl_account_id.code, revenue.account_id.code)
         self.assertEqual(revenue.suggestion_reason, 'same_code')
-        index = self.division._mapping_index()
+        index = self.division.mapping_index()
         self.assertIn(self.company_data['default_journal_sale'].id, index['journal'])
         self.assertFalse(any(index['broken'].values()))

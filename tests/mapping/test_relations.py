@@ -43,12 +43,12 @@ class RelationCase(ExactExportCase):
         GUID."""
         values = {'Name': name, **values}
         bank = False
-        with self.division._client() as client:
+        with self.division.client() as client:
             guid = wire.as_guid(client.post('crm/Accounts', values)['ID'])
             if iban:
                 bank = client.post('crm/BankAccounts', {'Account': guid, 'BankAccount': iban})
         if sync:
-            relation = self.env['exact.relation'].sudo()._adopt(
+            relation = self.env['exact.relation'].sudo().adopt(
                 self.division, guid, {'Country': 'NL', **values},
             )
             if bank:
@@ -65,7 +65,7 @@ class RelationCase(ExactExportCase):
 
     def cards(self, name):
         """What Exact has of this name."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             return client.get(
                 'crm/Accounts', filter=odata.eq('Name', name),
                 select=['ID', 'VATNumber', 'ChamberOfCommerce', 'Email', 'Phone', 'Country'],
@@ -399,7 +399,7 @@ class TestWhoIsIt(RelationCase):
     def test_card_that_is_gone_is_nobody(self):
         guid = self.card("Gone", VATNumber='NL002065538B06', Status='C')
         self.env['exact.relation'].search([('exact_guid', '=', guid)]).sudo().active = False
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.delete('crm/Accounts', guid)
         move = self.invoice(self.contact("Gone B.V.", vat='NL002065538B06'))
         self.export(move)
@@ -672,7 +672,7 @@ class TestWhoIsIt(RelationCase):
     # === 7: BANK ACCOUNTS === #
 
     def bank_accounts(self, move):
-        with self.division._client() as client:
+        with self.division.client() as client:
             rows = client.get(
                 'crm/BankAccounts', select=['BankAccount', 'IBAN', 'Main'],
                 filter=odata.eq(

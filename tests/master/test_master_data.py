@@ -69,10 +69,10 @@ class TestMasterData(TransactionCase):
                         'is_full': False,
                     }
                 )
-                self.assertTrue(self.division._upsert(resource, cursor, [row], None))
+                self.assertTrue(self.division.upsert(resource, cursor, [row], None))
                 self.env.invalidate_all()
                 self.assertFalse(
-                    self.division._upsert(resource, cursor, [row], None),
+                    self.division.upsert(resource, cursor, [row], None),
                     "unchanged, yet written again",
                 )
 

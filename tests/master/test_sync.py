@@ -171,7 +171,7 @@ class TestSync(SyncCase):
         row = self._put('gl_account', Code='8996')
         self._refresh('deleted', 'gl_account')
         record = self._record('gl_account', row)
-        with self.division._client() as client:
+        with self.division.client() as client:
             client.delete('financial/GLAccounts', row['ID'])
         self._refresh('deleted', 'gl_account')
         self.assertFalse(record.active)
@@ -196,7 +196,7 @@ class TestSync(SyncCase):
             'write',
             lambda records, vals: seen.append((records.ids, vals)) or write(records, vals),
         ):
-            with self.division._client() as client:
+            with self.division.client() as client:
                 client.delete('financial/GLAccounts', row['ID'])
             self._refresh('deleted', 'gl_account')
         self.assertIn((self._record('gl_account', row).ids, {'active': False}), seen)
@@ -213,7 +213,7 @@ class TestSync(SyncCase):
                 'relation_id': record.id,
             }
         )
-        self.division._on_deleted(2, [relation['ID']])
+        self.division.on_deleted(2, [relation['ID']])
         self.assertFalse(record.active or bank.active)
         self.store.put('Accounts', DIVISION, relation)
         self._refresh('relation')
@@ -254,7 +254,7 @@ class TestSync(SyncCase):
     def _one_page(self, key):
         """Read one page of a resource, as a run that has no time for more."""
         self._cursor(key).next_at = fields.Datetime.now()
-        with self.division._client(priority='master') as client:
+        with self.division.client(priority='master') as client:
             self.division._sync_resource(client, self._cursor(key), deadline=0)
 
     def test_reading_by_key_goes_on_where_it_was(self):
@@ -300,7 +300,7 @@ class TestSync(SyncCase):
         with (
             patch.object(
                 type(self.division),
-                '_upsert',
+                'upsert',
                 side_effect=MalformedAnswer("broken"),
             ),
             self.assertNoLogs('odoo.addons.account_exact', 'WARNING'),
@@ -321,7 +321,7 @@ class TestSync(SyncCase):
         limited = RateLimited(
             "limited", scope='minute', retry_at=open_at.replace(tzinfo=timezone.utc),
         )
-        with patch.object(type(self.division), '_upsert', side_effect=limited):
+        with patch.object(type(self.division), 'upsert', side_effect=limited):
             self._refresh('gl_account')
         cursor = self._cursor('gl_account')
         self.assertEqual(cursor.state, 'waiting')
@@ -335,7 +335,7 @@ class TestSync(SyncCase):
             {'division_id': self.division.id, 'resource': resource.key}
         )
         with self.assertRaises(MalformedAnswer):
-            self.division._upsert(resource, cursor, [{'ID': 'x'}], None)
+            self.division.upsert(resource, cursor, [{'ID': 'x'}], None)
 
     # === MOVED === #
 
@@ -375,7 +375,7 @@ class TestSync(SyncCase):
     def test_made_here_meanwhile_is_not_absent(self):
         """A relation that an export created after its page was read stays."""
         self._first_sync()
-        self.division._reset_sync()
+        self.division.reset_sync()
         relation = self.env['exact.relation'].create(
             {
                 'division_id': self.division.id,
@@ -398,7 +398,7 @@ class TestSync(SyncCase):
                 made.append(create(model, [
                     {'division_id': self.division.id, 'exact_guid': row['ID'], 'name': "Made Here"},
                 ]))
-                model.env['exact.export']._commit_half()
+                model.env['exact.export'].commit_half()
             return create(model, vals_list)
 
         with patch.object(relations, 'create', export_first), mute_logger('odoo.sql_db'):
@@ -692,7 +692,7 @@ class TestSync(SyncCase):
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            self.division._upsert(resource, cursor, page(size, name), None)
+            self.division.upsert(resource, cursor, page(size, name), None)
             self.env.flush_all()
             return self.env.cr.sql_log_count - before
 

@@ -268,7 +268,7 @@ class TestSyncRubbish(SyncCase):
         self.assertLessEqual(cursor.next_at, fields.Datetime.now() + timedelta(hours=1, seconds=1))
         self.assertOthersDone('journal')
         self.simulator.faults.clear()
-        with self.division._client('master') as client:
+        with self.division.client('master') as client:
             self.assertTrue(client.get('financial/GLAccounts', select=['ID'], top=1))
 
     def test_a_packed_bomb_keeps_no_other_resource(self):

@@ -206,7 +206,7 @@ class TestHooks(ExactExportCase):
             (group.division_id, group.exact_guid, group.code, group.name),
             (self.division, GROUP, 'A', "Bolts"),
         )
-        self.division._on_deleted(7, [GROUP])
+        self.division.on_deleted(7, [GROUP])
         self.assertTrue(group.active, "that is a deleted ledger")
 
     # === MAPPINGS === #
@@ -223,7 +223,7 @@ class TestHooks(ExactExportCase):
         self.assertEqual(sorted(rows.mapped('state')), ['missing', 'suggested'])
         self.division.action_accept_suggestions()
         [mapped] = rows.filtered(lambda row: row.state == 'mapped')
-        index = self.division._mapping_index()
+        index = self.division.mapping_index()
         self.assertEqual(
             index['country'], {mapped.country_id.id: (mapped.id, mapped.gl_account_id.id)},
         )
@@ -233,7 +233,7 @@ class TestHooks(ExactExportCase):
     def test_its_records_are_mapped_from_a_finding(self):
         country = self.env.ref('base.de')
         move = self.document('out_invoice', [(100, self.tax_21)])
-        export = self.env['exact.export'].sudo()._propose(move)
+        export = self.env['exact.export'].sudo().propose(move)
         export._set_findings([Problem(
             'country_missing', params={'country': "Germany"}, target=('res.country', country.id),
         )])
@@ -267,7 +267,7 @@ class TestHooks(ExactExportCase):
         )
         self.assertEqual(len(self.simulator.entries()), 1)
         closed.invoice_origin = "approved"
-        self.env['exact.finding']._release([('code', '=', 'not_approved')])
+        self.env['exact.finding'].release([('code', '=', 'not_approved')])
         self.work()
         self.assertBooked(closed)
 
@@ -306,16 +306,16 @@ class TestHooks(ExactExportCase):
     def test_a_kind_of_work_is_done(self):
         task = self.task()
         self.assertEqual(task.work, 'task')
-        self.assertEqual(self.env['exact.export']._due_divisions(), self.division)
+        self.assertEqual(self.env['exact.export'].due_divisions(), self.division)
         self.work()
         self.assertEqual((task.state, task.work), ('done', False))
         self.assertTrue(task.user_name)
-        self.assertFalse(self.env['exact.export']._due_divisions())
+        self.assertFalse(self.env['exact.export'].due_divisions())
 
     def test_it_waits_for_its_moment_and_for_the_hold(self):
         later = fields.Datetime.now() + timedelta(hours=1)
         task = self.task(next_try=later)
-        self.assertEqual(self.env['exact.export']._next_moment(self.division), later)
+        self.assertEqual(self.env['exact.export'].next_moment(self.division), later)
         self.work()
         self.assertEqual(task.state, 'open')
         task.next_try = False
@@ -333,4 +333,4 @@ class TestHooks(ExactExportCase):
         self.export(move)
         self.assertBooked(move)
         self.assertEqual((task.state, task.next_try), ('open', until))
-        self.assertFalse(self.env['exact.export.queue']._of(self.division).retry_at)
+        self.assertFalse(self.env['exact.export.queue'].of(self.division).retry_at)

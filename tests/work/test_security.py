@@ -758,8 +758,8 @@ class TestRoutes(HttpCase):
         self.authenticate('exact_boss', 'exact_boss')
         for model, method in (
             ('exact.token', '_client_secret'), ('exact.token', '_access_token'),
-            ('exact.connection', '_access_token'), ('exact.connection', '_client'),
-            ('exact.export', '_propose'), ('exact.export', '_cron_process'),
+            ('exact.connection', '_access_token'), ('exact.connection', 'client'),
+            ('exact.export', 'propose'), ('exact.export', '_cron_process'),
             ('exact.division', '_sync'),
         ):
             with self.subTest(method=f'{model}.{method}'), mute_logger('odoo.http'):

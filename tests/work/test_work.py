@@ -71,11 +71,11 @@ class TestWork(ExactExportCase):
     def test_history_is_not_read_to_find_what_is_due(self):
         """The conditions are those of the index, or it would be of no use."""
         exports = self.env['exact.export']
-        self.assertIn('exact_export_due_idx', self.plan(exports._due_sql('export'), joined=True))
+        self.assertIn('exact_export_due_idx', self.plan(exports.due_sql('export'), joined=True))
         for name in ('compare', 'change'):
             with self.subTest(work=name):
                 self.assertIn('exact_export_due_idx', self.plan(
-                    exports._work_sql('export', lambda kind, name=name: kind.name == name),
+                    exports.work_sql('export', lambda kind, name=name: kind.name == name),
                 ))
 
     def test_hold_keeps_back_what_is_sent_and_nothing_else(self):
@@ -89,5 +89,5 @@ class TestWork(ExactExportCase):
         ):
             with self.subTest(**values):
                 export = self.create_export(**values)
-                self.assertEqual(bool(export._next_moment(self.division)), due)
+                self.assertEqual(bool(export.next_moment(self.division)), due)
                 export.unlink()

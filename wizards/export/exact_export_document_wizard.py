@@ -70,7 +70,7 @@ class ExactExportDocumentWizard(models.TransientModel):
                 document=move.display_name, why=reason,
             ))
         export = move.exact_export_id.sudo()
-        choices = export._chosen() if export.display_state == 'blocked' else Choices()
+        choices = export.own_choices() if export.display_state == 'blocked' else Choices()
         return {**values, **self._values_of(move, choices)}
 
     @api.model
@@ -84,7 +84,7 @@ class ExactExportDocumentWizard(models.TransientModel):
         builder = BookingBuilder(division, move)
         built = builder.build(move, choices)
         problems = self.env['exact.export.check'].sudo().problems(
-            division, built, division._booking_facts(builder, [built]),
+            division, built, division.booking_facts(builder, [built]),
         )
         booking = built.booking
         match = builder.relations.get(move.commercial_partner_id.id)
@@ -171,7 +171,7 @@ class ExactExportDocumentWizard(models.TransientModel):
             create_relation=self.create_relation and not relation,
             lines=lines,
             # Chosen elsewhere, and still meant.
-            period=self.move_id.exact_export_id.sudo()._chosen().period,
+            period=self.move_id.exact_export_id.sudo().own_choices().period,
         )
 
     def action_export(self):
@@ -192,8 +192,8 @@ class ExactExportDocumentWizard(models.TransientModel):
         if foreign:
             raise UserError(self.env._("These choices belong to another administration."))
         exports = self.env['exact.export']
-        exports._check_may_act()
-        exports._propose(self.move_id, choices=self._chosen())
+        exports.check_may_act()
+        exports.propose(self.move_id, choices=self._chosen())
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',

@@ -253,7 +253,7 @@ class ExactExportWizard(models.TransientModel):
             batch = self.env['account.move'].sudo().browse(batch_ids)
             builder = BookingBuilder(division_sudo, batch)
             built = [builder.build(move) for move in batch]
-            facts = division_sudo._booking_facts(builder, built)
+            facts = division_sudo.booking_facts(builder, built)
             for one in built:
                 checked += 1
                 blocking = {
@@ -307,7 +307,7 @@ class ExactExportWizard(models.TransientModel):
     def _key(self, problem: Problem):
         """Problems that one fix solves are one."""
         cause = problem.target
-        if not cause or not self.division_id._mapping_kind_of(cause[0]):
+        if not cause or not self.division_id.mapping_kind_of(cause[0]):
             cause = sorted((name, str(value)) for name, value in problem.params.items())
         return f'{problem.code} {cause}'
 
@@ -319,8 +319,8 @@ class ExactExportWizard(models.TransientModel):
         if not moves:
             raise UserError(self.env._("Everything is in Exact already."))
         exports = self.env['exact.export']
-        exports._check_may_act()
-        exports._propose(moves)
+        exports.check_may_act()
+        exports.propose(moves)
         # What was checked is on its way: the window begins anew the next time.
         self.is_checked = False
         return {
@@ -373,8 +373,8 @@ class ExactExportWizardLine(models.TransientModel):
         """Go to what stops these documents; without a record to fix, to the documents."""
         self.ensure_one()
         division = self.wizard_id.division_id
-        if self.res_model and division._mapping_kind_of(self.res_model):
-            return division._open_mapping(self.res_model, self.res_id)
+        if self.res_model and division.mapping_kind_of(self.res_model):
+            return division.open_mapping(self.res_model, self.res_id)
         return self.action_open_moves()
 
     def action_open_moves(self):

@@ -65,7 +65,8 @@ class ExactLinkWizard(models.TransientModel):
     # === LOOKING === #
 
     @api.model
-    def _look_for(self, moves):
+    @api.private
+    def look_for(self, moves):
         """Ask Exact which of these documents it has; nothing is changed.
 
         :param moves: posted `account.move` of one company that have no entry yet
@@ -175,8 +176,8 @@ class ExactLinkWizard(models.TransientModel):
             ('year', 'in', list({0, *(booking.year for booking in bookings)})),
         ])
         rows = []
-        with division_sudo._client('person') as client:
-            for codes in odata.batches(division_sudo._looked_through()):
+        with division_sudo.client('person') as client:
+            for codes in odata.batches(division_sudo.looked_through()):
                 pages = client.pages(
                     'bulk/Financial/TransactionLines', select=['ID', *READ_FIELDS],
                     filter=odata.all_of(
@@ -200,7 +201,7 @@ class ExactLinkWizard(models.TransientModel):
                 )
         proof_sudo = export_model.env['exact.export.proof']
         by_entry = proof_sudo.rows_by_entry(rows)
-        taken = export_model._of_entries(by_entry)
+        taken = export_model.of_entries(by_entry)
         taken = {*taken.mapped('exact_guid'), *taken.mapped('reversal_guid')}
         gl_types = proof_sudo.gl_types(division_sudo)
         entries = [
@@ -240,7 +241,7 @@ class ExactLinkWizard(models.TransientModel):
                 "Only one document at a time is booked beside what Exact has. Open it first.",
             ))
         move.check_access('write')
-        self.env['exact.export']._check_may_act()
+        self.env['exact.export'].check_may_act()
         # sudo: people ask, only the engine writes exports.
         export_sudo = self.env['exact.export'].sudo().search([
             ('move_id', '=', move.id), ('state', 'not in', ENDED_STATES),
@@ -249,7 +250,9 @@ class ExactLinkWizard(models.TransientModel):
             raise UserError(self.env._("%s is on its way to Exact by now.", move.display_name))
         asked_sudo = export_sudo.env['exact.export.journals'].asked_about(export_sudo)
         guids = {*self.line_ids.mapped('exact_guid'), *asked_sudo}
-        self.env['exact.export']._propose(move, choices=export_sudo._chosen().beside(entries=guids))
+        self.env['exact.export'].propose(
+            move, choices=export_sudo.own_choices().beside(entries=guids)
+        )
         return self.env['account.move']._exact_reload(
             self.env._("%s is booked as an entry of its own.", move.display_name),
         )
@@ -307,9 +310,9 @@ class ExactLinkWizardLine(models.TransientModel):
         moves = self.move_id
         moves.check_access('write')
         export_model = self.env['exact.export']
-        export_model._check_may_act()
+        export_model.check_may_act()
         # What was free when it was looked for may be another document's by now.
-        taken_sudo = export_model.sudo()._of_entries(self.mapped('exact_guid'))
+        taken_sudo = export_model.sudo().of_entries(self.mapped('exact_guid'))
         if taken_sudo:
             raise UserError(self.env._(
                 "Entry %(number)s belongs to another document by now. Look for the entries again.",
@@ -317,7 +320,7 @@ class ExactLinkWizardLine(models.TransientModel):
                     *taken_sudo.mapped('exact_guid'), *taken_sudo.mapped('reversal_guid'),
                 })[:1].entry_number,
             ))
-        exports_sudo = export_model._propose(moves)
+        exports_sudo = export_model.propose(moves)
         by_move = {export.move_id.id: export for export in exports_sudo}
         builders = defaultdict(lambda: None)
         for line in self:
@@ -330,7 +333,7 @@ class ExactLinkWizardLine(models.TransientModel):
             if builders[division_sudo] is None:
                 builders[division_sudo] = BookingBuilder(division_sudo, moves.sudo())
             one = builders[division_sudo].build(
-                line.move_id.sudo(), replace(export_sudo._chosen(), own_period=True),
+                line.move_id.sudo(), replace(export_sudo.own_choices(), own_period=True),
             )
             if not one.booking or to_dict(one.booking) != to_dict(from_dict(line.booking)):
                 raise UserError(self.env._(
@@ -342,13 +345,13 @@ class ExactLinkWizardLine(models.TransientModel):
                 lambda other, line=line: other.move_id == line.move_id and other != line
             )
             if others:
-                export_sudo._choose(
-                    export_sudo._chosen().beside(entries=others.mapped('exact_guid')),
+                export_sudo.choose(
+                    export_sudo.own_choices().beside(entries=others.mapped('exact_guid')),
                 )
             export_sudo.env['exact.export.doubt'].link_to(
                 export_sudo, one, line.exact_guid, line.entry_number, line.relation_guid,
             )
-            export_sudo._log_attempt('look_up', 'done', note(
+            export_sudo.log_attempt('look_up', 'done', note(
                 'attempt/linked', number=line.entry_number, user=self.env.user.name,
                 differences=several(
                     note('attempt/difference', field=name, found=found, meant=meant)

@@ -37,7 +37,7 @@ class ExactPeriodWizard(models.TransientModel):
     def _default_period(self):
         """The next open period."""
         finding = self.env['exact.finding'].browse(self.env.context.get('default_finding_id'))
-        closed = finding._journal_period()
+        closed = finding.journal_period()
         return self._open_periods(finding).filtered(
             lambda period: (period.year, period.number) > (closed.year, closed.period),
         )[:1]
@@ -47,7 +47,7 @@ class ExactPeriodWizard(models.TransientModel):
         division_id = finding.division_id.id
         rows = self.env['exact.journal.period'].search([
             ('division_id', '=', division_id), ('is_closed', '=', True),
-            ('journal_code', '=', finding._journal_period().journal_code),
+            ('journal_code', '=', finding.journal_period().journal_code),
         ])
         closed = {(row.year, row.period) for row in rows}
         return self.env['exact.period'].search([
@@ -60,7 +60,7 @@ class ExactPeriodWizard(models.TransientModel):
         """The documents that the choice is for, as far as the person may act on them."""
         if self.scope == 'one':
             return self.finding_id.export_id
-        return self.env['exact.export.refusal'].allowed(self.finding_id._waiting_for_the_same())
+        return self.env['exact.export.refusal'].allowed(self.finding_id.waiting_for_the_same())
 
     @api.depends('finding_id', 'scope')
     def _compute_document_count(self):
@@ -84,11 +84,11 @@ class ExactPeriodWizard(models.TransientModel):
         if self.period_id not in self.open_period_ids:
             raise UserError(self.env._("Choose an open period of this administration."))
         exports = self._exports()
-        exports._check_may_act()
+        exports.check_may_act()
         # sudo: people choose, only the engine writes exports; rights were checked above.
         for export_sudo in exports.sudo():
-            export_sudo._choose(replace(export_sudo._chosen(), period=PeriodChoice(
+            export_sudo.choose(replace(export_sudo.own_choices(), period=PeriodChoice(
                 self.period_id.year, self.period_id.number, export_sudo.move_id.date,
             )))
         exports.action_retry()
-        return self.finding_id._told(len(exports))
+        return self.finding_id.told(len(exports))

@@ -66,7 +66,7 @@ class ExactUndoWizard(models.TransientModel):
         exports = self.env['exact.export'].union(*will.values())
         if not exports:
             raise UserError(self.env._("None of these documents can be taken out of Exact now."))
-        exports._check_may_undo()
+        exports.check_may_undo()
         # What was sent since this was shown is not deleted as if that had been chosen.
         if will['withdraw']:
             will['withdraw'].action_withdraw()

@@ -17,7 +17,7 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         ])
         for rows_sudo in mappings_sudo.grouped('division_id').values():
             kept_sudo = rows_sudo.sorted(lambda row: (
-                not row.relation_id, not row._operation('post', 'relation'),
+                not row.relation_id, not row.operation('post', 'relation'),
                 row.partner_id != dst_partner, row.id,
             ))[0]
             (rows_sudo - kept_sudo).with_context(exact_keeps_together=True).unlink()

@@ -26,7 +26,7 @@ class ExactJournalMapping(models.Model):
                 wanted['journal_id'] |= journal
         return wanted
 
-    def _stopped_query(self):
+    def stopped_query(self):
         """Add what the company paid: the only payments that are exported."""
         return SQL(
             """
@@ -49,5 +49,5 @@ class ExactJournalMapping(models.Model):
                     WHERE export.move_id = move.id AND export.division_id = division.id
                       AND export.state IN %(exported)s)
             """,
-            others=super()._stopped_query(), ids=tuple(self.ids), exported=EXPORTED_STATES,
+            others=super().stopped_query(), ids=tuple(self.ids), exported=EXPORTED_STATES,
         )

@@ -59,7 +59,7 @@ class HrExpense(models.Model):
 
     @api.depends('company_id')
     def _compute_exact_is_linked(self):
-        linked = self.env['exact.division']._linked_among(self.company_id)
+        linked = self.env['exact.division'].linked_among(self.company_id)
         for expense in self:
             expense.exact_is_linked = expense.company_id in linked
 

@@ -115,7 +115,7 @@ class ExactExpenseCase(ExactExportCase):
 
     def documents(self, export):
         """Files that Exact has of an export: [(file name, subject of the document)]."""
-        with self.division._client() as client:
+        with self.division.client() as client:
             subjects = {
                 row['ID']: row['Subject']
                 for row in client.get('documents/Documents', select=['ID', 'Subject'])

@@ -11,12 +11,12 @@ class ExactExport(models.Model):
         """
         if not self.env.context.get('cron_id'):
             return super()._cron_process()
-        self._due_divisions()._delay_export()
+        self.due_divisions()._delay_export()
         return None
 
     @api.model
-    def _enqueue(self, divisions, at=None):
+    def enqueue(self, divisions, at=None):
         waiting = divisions._delay_export(at)
         # A job that still waits as far as we see may start before our own transaction ends, and
         # would not find what we want done: the scheduled action looks again, after our commit.
-        return super()._enqueue(waiting, at)
+        return super().enqueue(waiting, at)

@@ -137,12 +137,12 @@ class TestJobs(ExactExportCase):
     def test_a_later_job_does_not_hold_up(self):
         later = fields.Datetime.now() + timedelta(hours=5)
         exports = self.env['exact.export']
-        exports._enqueue(self.division, later)
-        exports._enqueue(self.division, later)
+        exports.enqueue(self.division, later)
+        exports.enqueue(self.division, later)
         self.assertEqual(self.jobs().mapped('eta'), [later])
-        exports._enqueue(self.division)
+        exports.enqueue(self.division)
         self.assertEqual(self.jobs().mapped('eta'), [later, False])
-        exports._enqueue(self.division, fields.Datetime.now() - timedelta(minutes=1))
+        exports.enqueue(self.division, fields.Datetime.now() - timedelta(minutes=1))
         self.assertEqual(len(self.jobs()), 2, "what is due already is due now")
 
     def test_waiting_for_exact_costs_no_tries(self):

@@ -22,7 +22,7 @@ PARTNERS = 6
 
 def consent(connection, simulator):
     """What a person does on the consent page of Exact."""
-    oauth = connection._oauth()
+    oauth = connection.oauth()
     address = simulator.authorize(connection._redirect_uri(), 'state')
     connection._consented(oauth.exchange(parse_qs(urlsplit(address).query)['code'][0]))
 
@@ -54,7 +54,7 @@ def connect(env, simulator):
     env.cr.commit()
     consent(connection, simulator)
     env.cr.commit()
-    connection._explore()
+    connection.explore()
     for name, code in DIVISIONS.items():
         division = connection.division_ids.filtered(lambda d, code=code: d.code == code)
         division.company_id = env.ref(name)
