@@ -23,7 +23,7 @@ ASKED_FOR = ('undo', 'reverse', 'update')
 # The bars, and the colour of each.
 COLOURS = {
     'verified': 'success', 'blocked': 'danger', 'waiting': 'secondary', 'changed': 'warning',
-    'draft': 'info', 'deleted': 'warning',
+    'draft': 'info', 'edited': 'info', 'deleted': 'warning',
 }
 # Buttons for those who may read, but not book.
 FOR_READERS = ('open', 'refresh')
@@ -133,7 +133,8 @@ def status(facts: Situation) -> Status:
         if is_there and (facts.may_act or name in FOR_READERS)
     )
     return Status(
-        bar if bar == 'draft' else code, bar, _sentence(facts, bar, reason), reason, buttons,
+        bar if bar in ('draft', 'edited') else code, bar, _sentence(facts, bar, reason), reason,
+        buttons,
     )
 
 
@@ -146,6 +147,9 @@ def _bar(facts):
         return ''
     if facts.document == 'draft' and facts.shown in ('verified', 'changed'):
         return 'draft'
+    if facts.shown == 'verified' and facts.pending == 'recheck':
+        # Whether the edit changed what Exact has is not known yet.
+        return 'edited'
     return facts.shown if facts.shown in COLOURS else ''
 
 
@@ -161,8 +165,8 @@ def _sentence(facts, bar, reason):
             return _say('told', reason=reason)
         case 'changed':
             return _say('changed', number=facts.number, reason=reason)
-        case 'draft':
-            return _say('draft', number=facts.number)
+        case 'draft' | 'edited':
+            return _say(bar, number=facts.number)
         case 'deleted':
             return _say('deleted')
     return None
@@ -251,6 +255,9 @@ def _buttons(facts, bar):
             yield 'reverse', may_reverse
             yield 'open', True
             yield 'undo', True
+        case 'edited':
+            yield 'refresh', True
+            yield 'open', True
         case 'blocked':
             yield 'fix', facts.leads_on
             yield 'keep_both', facts.may_keep_both

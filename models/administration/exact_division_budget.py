@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_date, format_datetime, format_time, formatLang
 
 from ...booking.payload import resource
+from ...booking.status import ASKED_FOR
 from ...exact_api import Window, finished_at
 from ...exact_api.forecast import USUAL
 from ..base.exact_clock import naive, utcnow
@@ -15,7 +16,6 @@ from ..export.exact_export_turn import VERIFY_AT
 from .exact_call import RESERVES
 from .exact_call_limits import closed_until, left_of
 
-ACTIONS = ('undo', 'reverse', 'update')
 READ_BACK_RESOURCE = 'bulk/Financial/TransactionLines'
 
 
@@ -168,7 +168,7 @@ class ExactDivision(models.Model):
         resources, calls, count = {READ_BACK_RESOURCE}, 0, 0
         for state, kind, action, number, _moment in waiting:
             count += number
-            if action in ACTIONS or state == 'uncertain':
+            if action in ASKED_FOR or state == 'uncertain':
                 # Looked up, then done
                 calls += 2 * number
             elif state != 'sent':
@@ -255,10 +255,10 @@ class ExactDivision(models.Model):
             self._stop_waiting()
 
     def _stop_waiting(self):
-        """Let what is ready be tried now."""
+        """Let what is ready, and what people asked to change, be tried now."""
         self.env['exact.export'].search([
-            ('division_id', 'in', self.ids), ('state', '=', 'ready'),
-            ('next_try', '>', fields.Datetime.now()),
+            ('division_id', 'in', self.ids), ('next_try', '>', fields.Datetime.now()),
+            '|', ('state', '=', 'ready'), ('pending_action', 'in', ASKED_FOR),
         ]).next_try = False
 
     def _go_on_now(self):

@@ -13,6 +13,10 @@ STATUS = {
         "This document is in Exact as entry %(number)s. After you confirm it again, you can bring "
         "the entry up to date.",
     ),
+    'edited': _lt(
+        "In Exact as entry %(number)s. The document was edited; in a moment it is compared with "
+        "that.",
+    ),
     'deleted': _lt("Somebody deleted the entry in Exact."),
     # What is in the way
     'not_taken': _lt("Exact has not taken this document."),

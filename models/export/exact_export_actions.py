@@ -5,7 +5,11 @@
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 
+from ...booking.status import ASKED_FOR
 from .exact_export import BOOKED_STATES, REVERSE, UNSENT_STATES
+
+# States in which an export waits for its next try.
+WAITING_STATES = ('ready', 'uncertain', 'sent')
 
 
 class ExactExport(models.Model):
@@ -31,7 +35,10 @@ class ExactExport(models.Model):
         exports_sudo = self.env['exact.export.refusal'].with_the_same_cause(self).sudo().filtered(
             lambda export: export.state in ('blocked', 'refused')
             or (export.state == 'sent' and export.has_difference)
-            or (export.state in ('ready', 'uncertain', 'sent') and export.next_try)
+            or (
+                export.next_try
+                and (export.state in WAITING_STATES or export.pending_action in ASKED_FOR)
+            )
             or (export.is_double and export.state in BOOKED_STATES)
         )
         again = exports_sudo.filtered(lambda export: export.state in ('blocked', 'refused'))

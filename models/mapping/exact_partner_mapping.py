@@ -35,7 +35,7 @@ class ExactPartnerMapping(models.Model):
         tracking=True, domain="[('division_id', '=', division_id), ('is_blocked', '=', False)]",
     )
     is_new = fields.Boolean(
-        string="Create New", tracking=True,
+        string="New Relation", tracking=True,
         help="None of Exact's relations is this partner: its next export makes one.",
     )
     suggested_is_new = fields.Boolean(string="Better a New One", readonly=True)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.tools.translate import LazyTranslate
 
 from ...booking import life
 from ...exact_api import (
@@ -22,12 +23,25 @@ from ...exact_api import (
 )
 from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY
 
+_lt = LazyTranslate(__name__)
+
 # Verbs that may be repeated: the second time does what the first did.
 REPEATABLE = ('put', 'delete')
 # The methods of HTTP by which Exact is asked.
 METHODS = {
     'post': 'post', 'upload': 'post', 'reverse': 'post', 'put': 'put', 'delete': 'delete',
 }
+
+# What of a record an operation is about, as people read it: by how its part begins.
+PARTS = {
+    'entry': _lt("Entry"),
+    'line': _lt("Line"),
+    'document': _lt("Document"),
+    'file': _lt("File"),
+    'relation': _lt("Relation"),
+    'bank_account': _lt("Bank Account"),
+}
+GUID_LENGTH = 36
 
 
 def as_text(data):
@@ -65,6 +79,7 @@ class ExactOperation(models.Model):
         required=True, readonly=True,
         help="What of the record: its entry, a line, its document, a file, its relation.",
     )
+    part_text = fields.Char(string="What", compute='_compute_part_text')
     # What leads from one to the next: booking/life.py
     state = fields.Selection(
         [
@@ -72,6 +87,7 @@ class ExactOperation(models.Model):
             ('refused', "Refused"), ('unknown', "No Answer"), ('done', "Done"), ('over', "Over"),
         ],
         required=True, default='open', readonly=True,
+        help="Answered: Exact said yes. Done: its books were read since, and show it.",
     )
     resource = fields.Char(readonly=True, help="Where Exact was asked, e.g. crm/Accounts.")
     # Large, and read one by one: no list has to carry them along.
@@ -94,6 +110,15 @@ class ExactOperation(models.Model):
         "Exact is being asked for this already.",
     )
     _record_idx = models.Index('(res_model, res_id)')
+
+    @api.depends('part', 'title')
+    @api.depends_context('lang')
+    def _compute_part_text(self):
+        for operation in self:
+            kind, _slash, name = operation.part.partition('/')
+            text = str(PARTS.get(kind, kind))
+            shown = operation.title or (name if len(name) < GUID_LENGTH else '')
+            operation.part_text = f"{text} {shown}" if shown else text
 
     # === STATE === #
 

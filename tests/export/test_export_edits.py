@@ -96,6 +96,9 @@ class TestExportEdits(ExactExportCase):
         line.with_context(skip_readonly_check=True).copy({'move_id': move.id, 'price_unit': 0})
         pending = move.exact_export_id.pending_action
         self.assertEqual(pending, 'recheck')
+        # Whether Exact still has the same is not known yet, and not said.
+        self.assertEqual(move.exact_bar, 'edited')
+        self.assertIn("The document was edited", move.exact_sentence)
 
     def test_cancelled_and_set_to_draft_by_rpc(self):
         move = self.verified()

@@ -10,6 +10,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import ExactClient, RateLimited, odata
+from odoo.addons.account_exact.models.administration.exact_call_limits import FUSE_ERRORS
 from odoo.addons.account_exact.models.document.exact_booking_builder import BookingBuilder
 from odoo.addons.account_exact.models.export.exact_export_step import MAX_ATTEMPTS
 
@@ -372,6 +373,29 @@ class TestExportFaults(ExactFaultCase):
         move.exact_export_id.sudo().next_try = fields.Datetime.now() + timedelta(minutes=10)
         self.env.invalidate_all()
         self.assertIn("earlier document", move.exact_message)
+
+    def test_a_change_behind_a_fuse_goes_when_a_person_says_so(self):
+        """Retry, and Go On Now of the administration: what people asked for waits in no other
+        way than what is to be sent.
+        """
+        for name in ('retry', 'go on now'):
+            with self.subTest(name):
+                move = self.invoice()
+                export = self.export(move)
+                fuse = self.fuse(ENTRIES)
+                fuse.errors = FUSE_ERRORS
+                move.action_exact_undo()
+                self.work()
+                self.assertEqual(export.pending_action, 'undo')
+                self.assertGreater(export.next_try, fields.Datetime.now())
+                if name == 'retry':
+                    move.action_exact_retry()
+                else:
+                    self.division.action_reset_fuse()
+                self.work()
+                self.assertEqual(export.state, 'undone')
+                self.assertFalse(self.entries(move.name))
+                fuse.unlink()
 
     def test_no_answer_again_and_again_ends_with_a_person(self):
         self.simulator.faults.add('cut_before', method='POST', resource=ENTRIES, times=None)
@@ -1089,7 +1113,15 @@ class TestExportWaysOut(ExactFaultCase):
         move = self.invoice(partner=partner)
         self.export(move)
         self.assertEqual(move.exact_export_id.finding_ids[:1].code, 'relation_same_name')
+        # Something else is in the way: the choice is kept, and shown when the window opens again.
+        self.division.export_start_date = move.date + timedelta(days=1)
         self.adjust(move, create_relation=True)
+        self.assertEqual(move.exact_state, 'blocked')
+        wizard = self.document_wizard(move)
+        self.assertEqual((wizard.create_relation, wizard.relation_id.id), (True, False))
+        self.division.export_start_date = False
+        wizard.action_export()
+        self.work()
         self.assertBooked(move)
         self.assertNotEqual(move.exact_export_id.relation_id.exact_guid, namesake)
 

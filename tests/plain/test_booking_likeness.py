@@ -130,6 +130,13 @@ def test_documents(meant, other, expected):
     (bill(), bill(**UNNAMED, reference=''), (ASK, 'unnamed')),
     (bill(), bill(**UNNAMED, reference='Office chairs 4'), (ASK, 'unnamed')),
     (bill(), bill(**UNNAMED, reference='', **OTHER), (NONE, '')),
+    # Some words where the number belongs; another number is another bill
+    (bill(), bill(reference='by phone'), (ASK, 'unnamed')),
+    (sale(), sale(reference='by phone'), (ASK, 'unnamed')),
+    (bill(), bill(reference='by phone', days=frozenset({NEXT_DAY})), (NONE, '')),
+    (bill(), bill(reference='by phone', amount=Decimal(5)), (NONE, '')),
+    (bill(), bill(reference='F-78'), (NONE, '')),
+    (bill(reference='rent'), bill(reference='by phone'), (NONE, '')),
     (bill(**ANYBODY), bill(**UNNAMED, reference=''), (NONE, '')),
     (bill(**UNNAMED, is_receipt=True), bill(**UNNAMED, reference=''), (ASK, 'unnamed')),
     (sale(), sale(**UNNAMED, reference=''), (ASK, 'unnamed')),

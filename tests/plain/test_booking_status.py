@@ -24,8 +24,8 @@ LEADING = {
 }
 # What goes on without anybody, as soon as Exact, a limit or a worker lets it.
 BY_ITSELF = {
-    'fuse', 'in_order', 'in_doubt', 'may_have', 'no_answer', 'read_back', 'limit', 'trouble',
-    'unanswered', 'wait',
+    'edited', 'fuse', 'in_order', 'in_doubt', 'may_have', 'no_answer', 'read_back', 'limit',
+    'trouble', 'unanswered', 'wait',
 }
 # What goes on by itself when a person has seen to something else, which the sentence names.
 ELSEWHERE = {
@@ -66,6 +66,12 @@ CASES = {
         'blocked', 'blocked', KEPT, 'fix keep_both retry undo'),
     'verified, and in draft again': (
         situation('verified', document='draft'), 'draft', 'draft', None, ''),
+    'verified, and edited since': (
+        situation('verified', number='7', pending='recheck'),
+        'edited', 'edited', None, 'refresh open'),
+    'verified, and edited since, for a reader': (
+        situation('verified', number='7', pending='recheck', may_act=False),
+        'edited', 'edited', None, 'refresh open'),
     'verified, for a reader': (
         situation('verified', may_act=False), 'verified', 'verified', None, 'open'),
     'changed': (

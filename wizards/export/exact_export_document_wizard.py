@@ -131,8 +131,11 @@ class ExactExportDocumentWizard(models.TransientModel):
             'division_id': division.id,
             'kind': booking.kind if booking else entry_kind(move),
             'journal_id': choices.journal_id or journal.id,
-            'relation_id': choices.relation_id or (match.relation.id if match else False),
-            'create_relation': match is None and bool(move.commercial_partner_id),
+            'relation_id': choices.relation_id or (
+                match.relation.id if match and not choices.create_relation else False
+            ),
+            'create_relation': choices.create_relation
+            or (match is None and bool(move.commercial_partner_id)),
             'line_ids': [(5, 0, 0), *lines],
             'is_blocked': any(problem.severity == 'blocks' for problem in problems),
             'findings_html': self.env['ir.qweb']._render('account_exact.findings', {

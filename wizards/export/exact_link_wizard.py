@@ -6,7 +6,15 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import split_every
 
-from ...booking import READ_FIELDS, amount_of, from_dict, read_entry, reference_of, to_dict
+from ...booking import (
+    READ_FIELDS,
+    amount_of,
+    from_dict,
+    is_ledger_only,
+    read_entry,
+    reference_of,
+    to_dict,
+)
 from ...booking.adopt import OFFERED, bare, judge, match
 from ...booking.choices import Choices
 from ...exact_api import ExactError, odata, wire
@@ -123,7 +131,10 @@ class ExactLinkWizard(models.TransientModel):
                 'booking': to_dict(bookings[move]),
                 'entry_number': entry.entry_number or 0,
                 'exact_guid': entry.entry_id,
-                'entry_reference': reference_of(entry),
+                'entry_reference': (
+                    reference_of(entry) if is_ledger_only(bookings[move].kind) else entry.your_ref
+                ),
+                'entry_description': entry.description,
                 'entry_journal': entry.journal,
                 'entry_date': entry.entry_date,
                 'entry_amount': abs(float(amount_of(entry))),
@@ -283,6 +294,7 @@ class ExactLinkWizardLine(models.TransientModel):
     entry_number = fields.Integer(string="Entry", readonly=True)
     entry_journal = fields.Char(string="Journal", readonly=True)
     entry_reference = fields.Char(string="Reference in Exact", readonly=True)
+    entry_description = fields.Char(string="Description in Exact", readonly=True)
     entry_date = fields.Date(string="Date in Exact", readonly=True)
     entry_amount = fields.Monetary(string="Total in Exact", readonly=True)
     differences = fields.Json(readonly=True)
