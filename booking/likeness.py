@@ -234,6 +234,7 @@ def _lacks_number(meant, other):
         return False
     # Who typed an entry by hand may have put some words where the number belongs.
     typed_word = (
-        not other.in_odoo and is_number(meant.reference) and not is_number(other.reference)
+        not other.in_odoo and not other.is_ours
+        and is_number(meant.reference) and not is_number(other.reference)
     )
     return same_word or typed_word or not (meant.is_named and other.is_named)

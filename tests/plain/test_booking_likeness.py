@@ -133,6 +133,7 @@ def test_documents(meant, other, expected):
     # Some words where the number belongs; another number is another bill
     (bill(), bill(reference='by phone'), (ASK, 'unnamed')),
     (sale(), sale(reference='by phone'), (ASK, 'unnamed')),
+    (sale(), sale(reference='by phone', is_ours=True), (NONE, '')),
     (bill(), bill(reference='by phone', days=frozenset({NEXT_DAY})), (NONE, '')),
     (bill(), bill(reference='by phone', amount=Decimal(5)), (NONE, '')),
     (bill(), bill(reference='F-78'), (NONE, '')),
