@@ -1,5 +1,5 @@
 from .base import exact_log, exact_engine_fields
-from .work import exact_operation, exact_work
+from .work import exact_work, exact_operation
 from .master import exact_master_mixin
 from .base import exact_visible_mixin
 from .master import (
@@ -70,6 +70,7 @@ from .export import (
     exact_export_files,
     exact_export_send,
     exact_export_read_back,
+    exact_export_files_proof,
     exact_export_deleted,
     exact_export_doubt,
     exact_export_proof,

@@ -43,7 +43,7 @@ _DOCUMENTS = """
         division_id, res_model, res_id, verb, part, state, exact_guid, asked_at, shown_by
     )
     SELECT division_id, 'exact.export', one.id, 'post', 'document',
-           CASE WHEN document_guid IS NULL THEN 'unknown' ELSE 'answered' END, document_guid,
+           CASE WHEN document_guid IS NULL THEN 'unknown' ELSE 'done' END, document_guid,
            create_date, create_date
       FROM exact_export AS one, LATERAL (SELECT to_jsonb(one) AS old) AS kept
      WHERE (document_guid IS NOT NULL OR jsonb_typeof(old -> 'document_step') = 'object')
@@ -62,7 +62,7 @@ _FILES = """
         version, asked_at, shown_by
     )
     SELECT division_id, 'exact.export', id, 'upload', 'file/' || name,
-           CASE WHEN value ? 'refused' THEN 'refused' WHEN value ? 'id' THEN 'answered'
+           CASE WHEN value ? 'refused' THEN 'refused' WHEN value ? 'id' THEN 'done'
                 ELSE 'unknown' END,
            'documents/DocumentAttachments', value ->> 'refused', value ->> 'id',
            COALESCE(value ->> 'of', name), value ->> 'version', create_date, create_date

@@ -337,6 +337,8 @@ ATTEMPTS = {
     'no_entry': _lt("Exact answered without an entry."),
     'not_there': _lt("Not in Exact."),
     'may_be_known': _lt("Exact has a relation that it may be: it is checked anew."),
+    'file_not_there': _lt("Exact took %(name)s and does not show it; it is brought once more."),
+    'file_still_there': _lt("Exact said that it deleted it, and still has it. Delete it there."),
     'still_there': _lt("Exact's books still show the entry: it is deleted once more."),
     'deleted_anew': _lt("Deleted, to be booked anew."),
     'entry': _lt("entry %(number)s of %(date)s, %(amount)s"),

@@ -147,19 +147,15 @@ class ExactExportAlike(models.AbstractModel):
             ('reference_key', 'in', notes.filtered('reference_key').mapped('reference_key')),
         ], ['reference_key'])}
         kinds = division._journal_kinds()
-        result = {}
+        result, doubt = {}, self.env['exact.export.doubt']
         for export in exports:
-            booking, apart = (
-                from_dict(export.booking),
-                self.env['exact.export.doubt'].booked_beside(export),
-            )
+            booking, apart = from_dict(export.booking), doubt.booked_beside(export)
+            asked = doubt.unanswered_posts(export)
             found = notes.filtered(
-                lambda note, export=export, booking=booking, apart=apart: (
+                lambda note, export=export, booking=booking, apart=apart, asked=asked: (
                     note.exact_guid not in apart
                     and note.reference_key not in named - {export.reference_key}
-                    and self.env['exact.export.doubt']
-                    .unanswered_posts(export)
-                    .is_about(note.created_at)
+                    and asked.is_about(note.created_at)
                     and note._is_in_kind_of(booking, kinds)
                     and note._has_amount_of(booking)
                 ),

@@ -229,24 +229,24 @@ class ExactExportChange(models.AbstractModel):
         self.undone(export, self.env._("No longer linked to entry %s; it stays in Exact.", number))
 
     @api.private
-    def undone(self, exports, body, kept=''):
+    def undone(self, export, body, kept=''):
         """Put back what the export changed in Odoo.
 
         :param kept: why Exact keeps the document, '' if it does not
         """
-        if exports.previous_payment_reference is not False and self.env[
-            'exact.export.proof'
-        ].has_own_number(exports):
-            exports.move_id.payment_reference = exports.previous_payment_reference
-        exports.finding_ids.unlink()
+        is_numbered = self.env['exact.export.proof'].has_own_number(export)
+        if is_numbered and export.previous_payment_reference is not False:
+            export.move_id.payment_reference = export.previous_payment_reference
+        export.finding_ids.unlink()
         # What nobody has looked up yet, another export of the document takes over.
-        (exports.operation_ids - self.env['exact.export.doubt'].asked_for(exports))._go('ended')
-        exports._go('undone', pending_action=False, has_difference=False, next_try=False)
-        exports.log_attempt('undo', 'done')
-        exports.move_id._message_log(body=body)
+        over = export.operation_ids - self.env['exact.export.doubt'].asked_for(export)
+        (over - self.env['exact.export.files'].deletions(export))._go('ended')
+        export._go('undone', pending_action=False, has_difference=False, next_try=False)
+        export.log_attempt('undo', 'done')
+        export.move_id._message_log(body=body)
         if kept:
             # The entry is gone, so the undo is done.
-            exports._set_findings([Problem('document_kept', 'warns', {'message': kept})])
+            export._set_findings([Problem('document_kept', 'warns', {'message': kept})])
 
 
     def _do_update(self, export, client):
@@ -315,11 +315,8 @@ class ExactExportChange(models.AbstractModel):
         problems = self.env['exact.export.check'].problems(
             division, one, division.booking_facts(builder, [one])
         )
-        problems += (
-            self.env['exact.export.einvoice']
-            .einvoice_problems(export, {export: one})
-            .get(export, [])
-        )
+        deviating = self.env['exact.export.einvoice'].einvoice_problems(export, {export: one})
+        problems += deviating.get(export, [])
         if any(problem.severity == 'blocks' for problem in problems):
             export._set_findings(problems)
             self.give_up_action(export, 'update')

@@ -19,8 +19,8 @@ from .exact_export import DOCUMENT, FILE, FILE_CODES
 
 # The document and its file are sent before the entry.
 DOCUMENTS = 'documents/Documents'
-_ATTACHMENTS = 'documents/DocumentAttachments'
-DOCUMENT_RESOURCES = (DOCUMENTS, _ATTACHMENTS)
+ATTACHMENTS = 'documents/DocumentAttachments'
+DOCUMENT_RESOURCES = (DOCUMENTS, ATTACHMENTS)
 # What of them only Exact tells.
 _LEARNED = ('attachment_refused', 'attachment_kept', 'files_behind')
 # Refusals that are not about one file: the document that it belongs to is not there.
@@ -138,7 +138,7 @@ class ExactExportFiles(models.AbstractModel):
         unanswered = [upload for upload in uploads.values() if upload.unanswered()]
         if unanswered or not uploads:
             rows = client.get(
-                _ATTACHMENTS, select=['ID', 'FileName'],
+                ATTACHMENTS, select=['ID', 'FileName'],
                 filter=odata.eq('Document', odata.guid(export.document_guid)),
             )
             known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
@@ -152,14 +152,15 @@ class ExactExportFiles(models.AbstractModel):
                 upload._go('not_shown')
         return known
 
-    def _uploads(self, exports):
+    def _uploads(self, export):
         """What Exact was asked to keep as files of the document, and was not taken off since.
 
         :return: {name in Exact: `exact.operation`}
         """
         return {
             operation.part.removeprefix(FILE): operation
-            for operation in exports.operations('upload', FILE)
+            # The latest of a name is the one that Exact has.
+            for operation in export.operations('upload', FILE).sorted('id')
         }
 
     @api.private
@@ -171,6 +172,16 @@ class ExactExportFiles(models.AbstractModel):
         return export.operation_ids.filtered(
             lambda operation: operation.state != 'over'
             and (operation.part == 'document' or operation.part.startswith(FILE)),
+        )
+
+    @api.private
+    def deletions(self, export):
+        """Deletions of the document and of files that Exact said yes to and that are not proved.
+
+        :rtype: `exact.operation`
+        """
+        return self.files_operations(export).filtered(
+            lambda operation: (operation.verb, operation.state) == ('delete', 'answered'),
         )
 
     def _bring_files(self, export, client, files, known):
@@ -205,7 +216,7 @@ class ExactExportFiles(models.AbstractModel):
             name = same or free_name(title, {*uploads, *known})
             try:
                 export.ask(
-                    client, 'upload', f'{FILE}{name}', _ATTACHMENTS, {
+                    client, 'upload', f'{FILE}{name}', ATTACHMENTS, {
                         'Document': export.document_guid, 'FileName': name,
                         'Attachment': self._encoded(raw),
                     }, title=title, version=version,
@@ -231,7 +242,7 @@ class ExactExportFiles(models.AbstractModel):
         self.env['exact.operation'].create({
             'division_id': export.division_id.id, 'res_model': export._name, 'res_id': export.id,
             'verb': 'upload', 'part': f'{FILE}{name}', 'state': 'done', 'exact_guid': guid,
-            'title': name, 'version': version, 'resource': _ATTACHMENTS,
+            'title': name, 'version': version, 'resource': ATTACHMENTS,
         })
 
     def _take_off(self, export, client, uploads, known, name):
@@ -245,7 +256,7 @@ class ExactExportFiles(models.AbstractModel):
         if name in known and not message:
             try:
                 export.ask(
-                    client, 'delete', f'{FILE}{name}', _ATTACHMENTS, key=known[name],
+                    client, 'delete', f'{FILE}{name}', ATTACHMENTS, key=known[name],
                 )
             except (Rejected, Forbidden) as error:
                 if getattr(error, 'reason', None) in DIVISION_REASONS:
@@ -253,7 +264,7 @@ class ExactExportFiles(models.AbstractModel):
                 message = describe(error)
         if message:
             return [Problem('attachment_kept', 'warns', {'name': name, 'message': message})]
-        (export.operation('delete', f'{FILE}{name}') | uploads.pop(name))._go('ended')
+        uploads.pop(name)._go('ended')
         known.pop(name, None)
         return []
 
@@ -327,13 +338,13 @@ class ExactExportFiles(models.AbstractModel):
 
     # === THE FILES THEMSELVES === #
 
-    def _files(self, exports):
+    def _files(self, export):
         """Files that travel with the document, and what is said of those that do not.
 
         :return: ([(file name, content, what tells its states apart)], problems)
         """
         files, problems, names = [], [], []
-        for file in exports.move_id._exact_files():
+        for file in export.move_id._exact_files():
             # Name and content are enough to tell.
             file = File(*file)
             title, why = wire.file_name(file.name or ''), file.why_left_out
@@ -345,7 +356,7 @@ class ExactExportFiles(models.AbstractModel):
                 continue
             # Exact's attachments are told apart by their names: two scans may share one.
             names.append(free_name(title, names))
-            files.append((names[-1], file.raw, self._version(exports, file)))
+            files.append((names[-1], file.raw, self._version(export, file)))
         return files, problems
 
     def _version(self, export, file):
@@ -363,18 +374,19 @@ class ExactExportFiles(models.AbstractModel):
         )
 
     @api.private
-    def files_differ(self, exports):
+    def files_differ(self, export):
         """Whether the files in Exact differ from those of the document. The printed page of a sale
         does not count: it is sent with its entry.
         """
-        if exports.kind == 'sale' or exports.is_linked or not exports.division_id.send_documents:
+        if export.kind == 'sale' or export.is_linked or not export.division_id.send_documents:
             return False
         there = {
-            (upload.title, upload.version) for name, upload in self._uploads(exports).items()
-            if exports.operation('delete', f'{FILE}{name}').state != 'refused'
+            (upload.title, upload.version) for name, upload in self._uploads(export).items()
+            if upload.state != 'open'
+            and export.operation('delete', f'{FILE}{name}').state != 'refused'
         }
-        files, problems = self._files(exports)
-        told = exports.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)
+        files, problems = self._files(export)
+        told = export.finding_ids.filtered(lambda finding: finding.code in FILE_CODES)
         return there != {(name, version) for name, _raw, version in files} or (
             {(problem.code, problem.params['name']) for problem in problems} != {
                 (finding.code, finding.params.get('name')) for finding in told

@@ -93,23 +93,23 @@ class ExactExportCheck(models.AbstractModel):
     # === THOSE IN THE QUEUE === #
 
     @api.private
-    def spare_others(self, exports, problems):
+    def spare_others(self, export, problems):
         """Let the documents in the queue wait that share a cause with this one: Exact takes few
         errors an hour. They get the same findings, so that one fix releases all.
         """
         told = defaultdict(list)
         waiting = Domain([
-            ('division_id', '=', exports.division_id.id), ('state', '=', 'ready'),
+            ('division_id', '=', export.division_id.id), ('state', '=', 'ready'),
             ('pending_action', '=', False),
         ])
         for problem in problems:
             if not problem.params.get('shared'):
                 continue
             part = Part(*problem.params['shared'])
-            others = exports.search(waiting & self._may_have(exports, part))
-            for export, parts in self._parts(others).items():
+            others = export.search(waiting & self._may_have(export, part))
+            for other, parts in self._parts(others).items():
                 if part in parts:
-                    told[export].append(problem)
+                    told[other].append(problem)
         self._tell_held(told)
 
     def _tell_held(self, told):

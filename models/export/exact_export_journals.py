@@ -132,11 +132,8 @@ class ExactExportJournals(models.AbstractModel):
         }
         if not halves:
             return {}
-        halves -= set(
-            self.env['exact.export']
-            .search([('exact_guid', 'in', list(halves))])
-            .mapped('exact_guid')
-        )
+        ours = self.env['exact.export'].search([('exact_guid', 'in', list(halves))])
+        halves -= set(ours.mapped('exact_guid'))
         result = {}
         for guids in odata.batches(sorted(halves)):
             result |= self.env['exact.export.proof'].read_entries(client, division, guids)
@@ -177,11 +174,8 @@ class ExactExportJournals(models.AbstractModel):
         :param entries: list of booking.ReadEntry
         """
         guids = [entry.entry_id for entry in entries]
-        reversals = set(
-            self.env['exact.export']
-            .search([('reversal_guid', 'in', guids)])
-            .mapped('reversal_guid')
-        )
+        reversing = self.env['exact.export'].search([('reversal_guid', 'in', guids)])
+        reversals = set(reversing.mapped('reversal_guid'))
         entry_model = self.env['exact.entry']
         known = {
             entry.exact_guid: entry for entry in entry_model.search([

@@ -393,21 +393,21 @@ class ExactExportProof(models.AbstractModel):
             text=text, names=export.unproved_text,
         )
 
-    def _number_document(self, exports):
+    def _number_document(self, export):
         """Where Exact numbers, its number is what the customer pays by."""
-        exports.ensure_one()
-        if exports.division_id.numbering != 'exact' or exports.kind != 'sale':
+        export.ensure_one()
+        if export.division_id.numbering != 'exact' or export.kind != 'sale':
             return
-        if self.has_own_number(exports):
+        if self.has_own_number(export):
             return
-        reference = exports.move_id.payment_reference or ''
+        reference = export.move_id.payment_reference or ''
         # The number of an entry that is gone is nothing to come back to.
-        gone = exports.move_id.exact_export_ids.filtered(
+        gone = export.move_id.exact_export_ids.filtered(
             lambda export: export.state == 'deleted' and self.has_own_number(export)
             and export.previous_payment_reference is not False
         )[:1]
-        exports.previous_payment_reference = gone.previous_payment_reference if gone else reference
-        exports.move_id.payment_reference = str(exports.invoice_number or exports.entry_number)
+        export.previous_payment_reference = gone.previous_payment_reference if gone else reference
+        export.move_id.payment_reference = str(export.invoice_number or export.entry_number)
 
     @api.private
     def has_own_number(self, export):

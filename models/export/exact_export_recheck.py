@@ -27,11 +27,8 @@ class ExactExportRecheck(models.AbstractModel):
             ('division_id', '=', division.id), ('work', '=', 'compare'),
         ])
         for batch_ids in split_every(CHECK_BATCH, edited.ids):
-            batch = (
-                self.env['exact.export']
-                .browse(batch_ids)
-                .try_lock_for_update(allow_referencing=True)
-            )
+            batch = self.env['exact.export'].browse(batch_ids)
+            batch = batch.try_lock_for_update(allow_referencing=True)
             self._each_by_itself(
                 batch, lambda exports: self._compare_with_documents(exports.filtered(
                     lambda export: export.pending_action == 'recheck',

@@ -342,13 +342,13 @@ class ExactExportRefusal(models.AbstractModel):
     # === TRIED AGAIN BY ITSELF === #
 
     @api.private
-    def may_try_again(self, exports, words):
+    def may_try_again(self, export, words):
         """Whether an attempt without result is repeated; a person looks after some of them.
 
         :param words: what Exact answered, sentence by sentence; empty without an answer
         """
         limit = TRANSIENT_ATTEMPTS if _is_transient(words) else MAX_ATTEMPTS
-        return bool(exports.attempt_count % limit)
+        return bool(export.attempt_count % limit)
 
     @api.private
     def given_up(self, export, words):

@@ -82,15 +82,15 @@ class ExactExportRelations(models.AbstractModel):
         )
         return {guid: one for one in partners if (guid := stand_in(one.id)) in named}
 
-    def _make_relations(self, exports, client, booking):
+    def _make_relations(self, export, client, booking):
         """Put real relations in the place of stand-ins.
 
         :return: (booking, relation of the entry)
         """
         real = {}
-        for guid, partner in self.stand_ins(exports, booking).items():
-            exports.commit_half()
-            real[guid] = self._create_relation(exports, client, partner, booking.kind).exact_guid
+        for guid, partner in self.stand_ins(export, booking).items():
+            export.commit_half()
+            real[guid] = self._create_relation(export, client, partner, booking.kind).exact_guid
         booking = replace(
             booking,
             relation=real.get(booking.relation, booking.relation),
@@ -100,7 +100,7 @@ class ExactExportRelations(models.AbstractModel):
             ),
         )
         return booking, self.env['exact.relation'].search([
-            ('division_id', '=', exports.division_id.id), ('exact_guid', '=', booking.relation),
+            ('division_id', '=', export.division_id.id), ('exact_guid', '=', booking.relation),
         ], limit=1) if booking.relation else self.env['exact.relation']
 
     def _create_relation(self, export, client, partner, kind):
@@ -167,7 +167,7 @@ class ExactExportRelations(models.AbstractModel):
         export.commit_half()
         return relation
 
-    def _find_remote_relation(self, exports, client, partner, values, operation, *, wants_new):
+    def _find_remote_relation(self, export, client, partner, values, operation, *, wants_new):
         """A relation that came into Exact after the last refresh, or in an attempt without answer.
 
         :param values: what Exact would be told of it.
@@ -177,7 +177,7 @@ class ExactExportRelations(models.AbstractModel):
         :return: its row, None if there is none
         :raise RelationQuestion: some may be it
         """
-        ours = known_party(partner, exports.division_id.home_country(), _place_of(values))
+        ours = known_party(partner, export.division_id.home_country(), _place_of(values))
         rows = {
             wire.as_guid(row['ID']): row
             for row in client.get(
@@ -186,9 +186,9 @@ class ExactExportRelations(models.AbstractModel):
         }
         relation_model = self.env['exact.relation']
         known = relation_model.with_context(active_test=False).search([
-            ('division_id', '=', exports.division_id.id), ('exact_guid', 'in', list(rows)),
+            ('division_id', '=', export.division_id.id), ('exact_guid', 'in', list(rows)),
         ]) if rows else relation_model
-        answers = self._made_when_asked(exports, operation, rows, known)
+        answers = self._made_when_asked(export, operation, rows, known)
         if wants_new:
             seen = {*known.mapped('exact_guid')} - answers
             rows = {guid: row for guid, row in rows.items() if guid not in seen}
@@ -213,13 +213,13 @@ class ExactExportRelations(models.AbstractModel):
             if set(verdict.reasons) - {'same_name'}
         ]
         if asked and not wants_new:
-            exports.commit_half()
+            export.commit_half()
             for guid in asked:
-                relation_model.adopt(exports.division_id, guid, rows[guid])
+                relation_model.adopt(export.division_id, guid, rows[guid])
             raise RelationQuestion
         return None
 
-    def _made_when_asked(self, exports, operation, rows, known):
+    def _made_when_asked(self, export, operation, rows, known):
         """GUIDs of what may have become of a request without answer: relations that our user of
         Exact made about then, and that are no other partner's.
 
@@ -229,9 +229,9 @@ class ExactExportRelations(models.AbstractModel):
         if not operation:
             return set()
         # sudo: who the user of the connection is in Exact, is no secret of its tokens
-        user_guid = exports.division_id.connection_id.sudo().exact_user_guid
+        user_guid = export.division_id.connection_id.sudo().exact_user_guid
         linked = self.env['exact.partner.mapping'].search([
-            ('division_id', '=', exports.division_id.id), ('relation_id', 'in', known.ids),
+            ('division_id', '=', export.division_id.id), ('relation_id', 'in', known.ids),
         ]).relation_id.mapped('exact_guid')
         return {
             guid for guid, row in rows.items()

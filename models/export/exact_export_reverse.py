@@ -63,12 +63,9 @@ class ExactExportReversal(models.AbstractModel):
             return
         division = export.division_id
         booking = from_dict(export.booking)
-        read = (
-            self.env['exact.export.proof']
-            .read_entries(client, division, {export.exact_guid})
-            .get(export.exact_guid)
-        )
-        if read is None and not self.env['exact.export.proof'].was_seen(export) and (
+        proof = self.env['exact.export.proof']
+        read = proof.read_entries(client, division, {export.exact_guid}).get(export.exact_guid)
+        if read is None and not proof.was_seen(export) and (
             export.sent_at > fields.Datetime.now() - PATIENCE
         ):
             # It was booked just now: Exact may have it without showing it yet.
@@ -194,7 +191,7 @@ class ExactExportReversal(models.AbstractModel):
             number=export.entry_number, reversal=entry.entry_number,
         ))
 
-    def _look_up_reversal(self, exports, client, booking):
+    def _look_up_reversal(self, export, client, booking):
         """The opposite entry that an earlier attempt may have booked."""
         ledger_only = is_ledger_only(booking.kind)
         rows = client.get(
@@ -211,14 +208,12 @@ class ExactExportReversal(models.AbstractModel):
             or has_reference(wire.as_text(row.get('Description')), booking.your_ref)
         }
         # An entry that belongs to an export is not our reversal, even if that export is over.
-        known = exports.of_entries(guids)
+        known = export.of_entries(guids)
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
+        found = self.env['exact.export.proof'].read_entries(client, export.division_id, guids)
+        # The relation counts as well: several vendors may use the same number.
+        parts = _POSTED | {'relation'}
         return [
-            entry
-            for entry in self.env['exact.export.proof']
-            .read_entries(client, exports.division_id, guids)
-            .values()
-            # The relation counts as well: several vendors may use the same number.
-            if not (_POSTED | {'relation'})
-            & {difference.field for difference in compare(booking, entry)}
+            entry for entry in found.values()
+            if not parts & {difference.field for difference in compare(booking, entry)}
         ]

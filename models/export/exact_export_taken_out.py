@@ -90,27 +90,25 @@ class ExactExportChange(models.AbstractModel):
             operation._go('not_shown')
             self.again_in_a_minute(export, export.pending_action, note('attempt/still_there'))
 
-    def _book_anew(self, exports, kept):
+    def _book_anew(self, export, kept):
         """The entry was taken out to be booked anew: the export is a new one that sends itself.
 
         :param kept: as of `_delete_document`: then it goes with the new entry
         """
-        (
-            exports.operation_ids - self.env['exact.export.files'].files_operations(exports)
-            if kept
-            else exports.operation_ids
-        )._go('ended')
-        exports.entry_line_ids.unlink()
-        exports.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
-        exports._go(
+        files = self.env['exact.export.files']
+        going_on = files.files_operations(export) if kept else files.deletions(export)
+        (export.operation_ids - going_on)._go('ended')
+        export.entry_line_ids.unlink()
+        export.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
+        export._go(
             'taken_out_to_book_anew', exact_guid=False, entry_number=0,
-            document_guid=kept and exports.document_guid,
+            document_guid=kept and export.document_guid,
             # There is nothing to reverse any more: it is taken out instead.
-            pending_action=self._next_action(exports, 'update') and 'undo',
+            pending_action=self._next_action(export, 'update') and 'undo',
             difference_ids=False, has_difference=False, next_try=False,
         )
-        exports.log_attempt('update', 'done', note('attempt/deleted_anew'))
-        exports.trigger_worker()
+        export.log_attempt('update', 'done', note('attempt/deleted_anew'))
+        export.trigger_worker()
 
     def _delete_document(self, export, client):
         """Delete the document of the entry in Exact, with its files.

@@ -25,6 +25,8 @@ from ..base.exact_clock import CLOCKS_DIFFER, VISIBILITY
 
 _lt = LazyTranslate(__name__)
 
+# After so long what has no read-back of its own is looked for, with all that came behind it.
+PROVE_AFTER = timedelta(minutes=10)
 # Verbs that may be repeated: the second time does what the first did.
 REPEATABLE = ('put', 'delete')
 # The methods of HTTP by which Exact is asked.
@@ -58,6 +60,7 @@ class ExactOperation(models.Model):
 
     _name = 'exact.operation'
     _description = "Exact Operation"
+    _inherit = ['exact.work.mixin']
     _order = 'id desc'
     # What it is told with is here already: when it was asked, when Exact must show it.
     _log_access = False
@@ -102,6 +105,9 @@ class ExactOperation(models.Model):
     asked_at = fields.Datetime(readonly=True)
     shown_by = fields.Datetime(
         readonly=True, help="When Exact's books show what it was asked for, if it was done.",
+    )
+    next_try = fields.Datetime(
+        readonly=True, help="When it is looked for, unless it is proved with its record before.",
     )
 
     # Whatever happens above the database.
@@ -314,7 +320,7 @@ class ExactOperationMixin(models.AbstractModel):
         now = fields.Datetime.now()
         values |= {
             'resource': resource, 'asked_at': now, 'shown_by': now + VISIBILITY, 'answer': False,
-            'request': self._request_text(body),
+            'request': self._request_text(body), 'next_try': now + PROVE_AFTER,
         }
         if key:
             values['exact_guid'] = key
