@@ -23,10 +23,13 @@ from .identity import (
     is_equal,
 )
 
-# How one relates to the other: it was made from here for this very document; somebody else made it,
-# and it equals what would be sent; it is the same; it may be the same, and only a person can say;
-# it reverses the other; it is another.
-OURS, EQUAL, DOUBLE, ASK, REVERSAL, NONE = 'ours', 'equal', 'double', 'ask', 'reversal', 'none'
+# How an entry relates to a document:
+OURS = 'ours'  # it was made from here, for this very document
+EQUAL = 'equal'  # somebody else made it, and it equals what would be sent
+DOUBLE = 'double'  # it is the same once more
+ASK = 'ask'  # it may be the same: a person says
+REVERSAL = 'reversal'  # it reverses the document
+NONE = 'none'  # it is another
 
 # A run of zeros at the head of a number, as some programs print it and nobody types it.
 _LEADING_ZEROS = re.compile(r'(?<![0-9])0+(?=[0-9])')

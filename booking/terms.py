@@ -1,9 +1,9 @@
 """Due dates: those of a document, those that a payment condition can express, those in Exact.
 
 Facts about Exact: an entry is sent with one `PaymentCondition` and one `DueDate`, which is computed
-from the condition unless it is given; a condition has one number of days, and a discount until so
-many days after the entry's date (B) or a credit surcharge that whoever pays within them leaves out
-(K). What is open of an entry stands in its own resource, a row per due date.
+from the condition unless it is given; a condition has one number of days, and for so many days
+after the entry's date a discount (B: it may be taken) or a credit surcharge (K: it need not be
+paid). What is open of an entry stands in its own resource, a row per due date.
 """
 
 import datetime as dt

@@ -66,10 +66,14 @@ class ExactExportQueue(models.Model):
              "seen; empty before the first look.",
     )
     forgotten_since = fields.Datetime(
-        readonly=True, help="When a backup was restored, what was sent from this moment on",
+        readonly=True, help="Begin of the time that a restored backup has forgotten.",
     )
-    forgotten_until = fields.Datetime(readonly=True, help="until this one was forgotten here.")
-    looked_since = fields.Datetime(readonly=True, help="And from this moment on.")
+    forgotten_until = fields.Datetime(
+        readonly=True, help="End of the time that a restored backup has forgotten.",
+    )
+    looked_since = fields.Datetime(
+        readonly=True, help="What Exact changed from this moment on has been seen.",
+    )
 
     years_read = fields.Json(
         readonly=True, export_string_translation=False,

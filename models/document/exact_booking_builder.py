@@ -271,7 +271,8 @@ class BookingBuilder(PeriodOfDocument, LinesOfDocument):
         mapped = self.index['payment_term'].get(term.id)
         if mapped:
             return self.env['exact.payment.condition'].browse(mapped[1]).code
-        # The due date is sent anyway; only several due dates need a condition that knows them.
+        # The due date is sent anyway. Of several, Exact gets the last: a person has to have chosen
+        # the nearest condition.
         tranches = built.move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
         built.problems.append(Problem(
             'mapping_missing_payment_term', 'blocks' if len(tranches) > 1 else 'warns',

@@ -15,9 +15,9 @@ from ...booking.einvoice import read
 from ...booking.einvoice_check import NO_VAT, RATE, REVERSE, ZERO, Bill, Nature, deviations
 from ...booking.reverse_charge import is_reverse_charge
 from ..base.exact_note import moment, money
+from ..base.exact_problem import Problem, decimal
 from ..mapping.exact_tax_mapping import tax_factors
 from ..work.exact_finding_text import EINVOICE_CODES
-from .exact_booking_builder import Problem, decimal
 
 _logger = logging.getLogger(__name__)
 

@@ -243,7 +243,6 @@ class ExactExport(models.Model):
 
     # === BUSINESS METHODS === #
 
-
     def _go(self, event, **values):
         """Something happened to these exports: the only writer of their state.
 

@@ -1,7 +1,5 @@
 """What people ask of an export: retry, undo, reverse, update, book anew."""
 
-
-
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 

@@ -18,7 +18,7 @@ from ...booking.likeness import (
 )
 from ...exact_api import odata
 from ..base.exact_clock import CLOCKS_DIFFER
-from ..document.exact_booking_builder import stand_in
+from ..document.exact_booking_built import stand_in
 
 
 class ExactExportAlike(models.AbstractModel):
@@ -42,8 +42,8 @@ class ExactExportAlike(models.AbstractModel):
         """Entries of others that may be what these exports book, and what they are of it.
 
         :param bookings: {export: Booking}
-        :return: {export: {exact.entry: Grade}}, of a note that is kept for the export None as its
-            grade; exports without any are left out
+        :return: {export: {exact.entry: Grade}}; exports without any are left out. The grade of an
+            entry that is kept for the document whatever its reference is None.
         """
         by_key, by_day, by_move = (
             defaultdict(self.env['exact.entry'].browse) for _index in range(3)
@@ -110,20 +110,20 @@ class ExactExportAlike(models.AbstractModel):
         )
 
     @api.private
-    def look_for_unnamed(self, export, division, client):
+    def look_for_unnamed(self, exports, division, client):
         """Read what our own user made when Exact was asked for these, and that nothing names any
         more: somebody may have rewritten it since. The journals are looked through for it, as
         before sending, unless they were since; a further call is made only if there is any.
 
         :return: {export: [booking.ReadEntry]}; exports without any are left out
         """
-        if not export:
+        if not exports:
             return {}
         queue = self.env['exact.export.queue'].of(division)
-        asked = self.env['exact.export.doubt'].unanswered_posts(export)
+        asked = self.env['exact.export.doubt'].unanswered_posts(exports)
         if not queue._has_looked(max(asked.mapped('shown_by'))):
             self.env['exact.export.journals'].look_through_journals(division, client)
-        return self._read_anew(division, client, lambda: self._unnamed(export, division))
+        return self._read_anew(division, client, lambda: self._unnamed(exports, division))
 
     def _unnamed(self, exports, division):
         """Entries of nobody that may be what Exact was asked for, though their reference does not

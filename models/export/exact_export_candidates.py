@@ -1,6 +1,5 @@
 """What of a document a refusal of Exact can be about: the records that a person would mend."""
 
-
 from odoo import api, models
 
 from ...booking import from_dict
@@ -25,13 +24,13 @@ class ExactExportCandidates(models.AbstractModel):
         found = list(dict.fromkeys(find(export))) if find else []
         return found if len(found) <= MAX_CANDIDATES else []
 
-    def _candidates_vat_code(self, exports):
-        for line in exports.line_ids.filtered('vat_code_id'):
+    def _candidates_vat_code(self, export):
+        for line in export.line_ids.filtered('vat_code_id'):
             for tax in line.move_line_id.tax_ids.flatten_taxes_hierarchy():
                 yield ('account.tax', tax.id), tax.display_name, line.vat_code_id.display_name
 
-    def _candidates_gl_account(self, exports):
-        for line in exports.line_ids.filtered('gl_account_id'):
+    def _candidates_gl_account(self, export):
+        for line in export.line_ids.filtered('gl_account_id'):
             model, _comma, mapping_id = (line.chosen_by or '').partition(',')
             mapping = self.env['exact.account.mapping'].browse(
                 int(mapping_id) if model == 'exact.account.mapping' else [],
@@ -100,15 +99,15 @@ class ExactExportCandidates(models.AbstractModel):
             export, 'project_id', export.line_ids.project_id.mapped('code')
         )
 
-    def _candidates_analytic(self, exports, field, codes):
+    def _candidates_analytic(self, export, field, codes):
         account_ids = {
             int(part)
-            for line in exports.line_ids.move_line_id
+            for line in export.line_ids.move_line_id
             for key in line.analytic_distribution or {}
             for part in key.split(',')
         }
         for mapping in self.env['exact.analytic.mapping'].search([
-            ('division_id', '=', exports.division_id.id),
+            ('division_id', '=', export.division_id.id),
             ('analytic_account_id', 'in', list(account_ids)), (f'{field}.code', 'in', codes),
         ]):
             account = mapping.analytic_account_id

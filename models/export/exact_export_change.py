@@ -1,5 +1,4 @@
-"""After the export: undo, reverse, update, and documents that were edited since.
-"""
+"""After the export: undo and update, one committed document at a time."""
 
 import logging
 from dataclasses import replace
@@ -31,7 +30,8 @@ from ...exact_api import (
 from ..administration.exact_call import OF_ONE_KIND
 from ..base.exact_clock import ceil
 from ..base.exact_error_text import DIVISION_REASONS, describe
-from ..document.exact_booking_builder import BookingBuilder, Problem
+from ..base.exact_problem import Problem
+from ..document.exact_booking_builder import BookingBuilder
 from .exact_export import BOOKED_STATES, LINE
 from .exact_export_proof import DUE_PROPERTIES
 from .exact_export_relation import RELATION_RESOURCE, RelationQuestion
@@ -40,10 +40,10 @@ from .exact_export_step import MAX_ATTEMPTS
 _logger = logging.getLogger(__name__)
 
 # What an entry and its reversal have in common, but for the sign: what is posted on which account.
-_POSTED = frozenset({'total', 'line_count', 'gl_account', 'amount'})
+POSTED = frozenset({'total', 'line_count', 'gl_account', 'amount'})
 # Properties in which the entry must still equal what was sent, so that the opposite of what was
 # sent takes all of it back.
-_TAKEN_BACK = _POSTED | {
+TAKEN_BACK = POSTED | {
     'division', 'journal', 'relation', 'currency', 'vat', 'vat_code', 'cost_center', 'cost_unit',
     'project',
 }
@@ -115,7 +115,7 @@ class ExactExportChange(models.AbstractModel):
             except (OutcomeUnknown, MalformedAnswer) as error:
                 # All three can be repeated: an entry may be gone by then, and what still differs is
                 # compared anew.
-                self._no_answer(export, action, error)
+                self.again_in_a_minute(export, action, describe(error))
             except RateLimited as error:
                 if error.scope not in OF_ONE_KIND:
                     raise
@@ -132,12 +132,12 @@ class ExactExportChange(models.AbstractModel):
                 return True
         return False
 
-    def _no_answer(self, export, action, error):
-        """Do it again in a minute, but not for ever: then a person has to look."""
-        self.again_in_a_minute(export, action, describe(error))
-
     @api.private
     def again_in_a_minute(self, export, action, message):
+        """Do it again in a minute, but not for ever: then a person has to look.
+
+        :param message: what to tell of this time: see `exact_note`
+        """
         export.log_attempt(action, 'unknown', message)
         tries = export.attempt_ids.filtered(
             lambda attempt: attempt.action == action and attempt.outcome == 'unknown'
@@ -170,9 +170,6 @@ class ExactExportChange(models.AbstractModel):
         :return: False where there is nothing else
         """
         return export.pending_action != action and export.pending_action
-
-    # === WHAT EXACT MAY HAVE DONE ALREADY === #
-
 
     def _do_undo(self, export, client):
         """Have the entry deleted. When Exact's books show that it is gone, its document goes; of
@@ -373,12 +370,12 @@ class ExactExportChange(models.AbstractModel):
         export.commit_half()
         return True
 
-    def _settle_lines(self, exports, count):
+    def _settle_lines(self, export, count):
         """Settle which of the lines that Exact was asked for it has.
 
         :param count: how many lines the entry has
         """
-        for operation in exports.operations('post', LINE).to_look_up():
+        for operation in export.operations('post', LINE).to_look_up():
             is_there = int(operation.part.removeprefix(LINE)) < count
             operation._go('found' if is_there else 'not_shown')
 

@@ -1,7 +1,5 @@
 """Documents are built and checked by Exact's own rules before anything is sent."""
 
-
-
 from odoo import api, models
 from odoo.tools import split_every
 
@@ -10,7 +8,8 @@ from ...booking import (
     to_dict,
 )
 from ...booking.rules import check
-from ..document.exact_booking_builder import BookingBuilder, Problem
+from ..base.exact_problem import Problem
+from ..document.exact_booking_builder import BookingBuilder
 from ..document.exact_facts import line_taxes
 from ..mapping.exact_relation_match import RELATION_QUESTIONS
 from .exact_export import ENTRY

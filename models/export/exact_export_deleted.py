@@ -2,7 +2,7 @@
 
 from odoo import api, models
 
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from .exact_export import BOOKED_STATES
 
 # EntityType of TransactionLines in sync/Deleted.
@@ -15,14 +15,15 @@ class ExactDivision(models.Model):
     def on_deleted(self, entity_type, guids):
         result = super().on_deleted(entity_type, guids)
         if entity_type == TRANSACTION_LINES:
-            self.env['exact.export.journals']._deleted_in_exact(self, set(guids))
+            self.env['exact.export.journals'].note_deleted(self, set(guids))
         return result
 
 
 class ExactExportJournals(models.AbstractModel):
     _inherit = 'exact.export.journals'
 
-    def _deleted_in_exact(self, division, line_guids):
+    @api.private
+    def note_deleted(self, division, line_guids):
         """Ledger lines were deleted in Exact: the worker looks whether their entries still are
         there, for an edit may give an entry other lines.
 

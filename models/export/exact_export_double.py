@@ -9,7 +9,7 @@ from odoo import api, models
 from ...booking import from_dict
 from ...booking.likeness import ASK, DOUBLE
 from ..base.exact_note import several
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from .exact_export import BOOKED_STATES
 
 
@@ -51,10 +51,10 @@ class ExactExportAlike(models.AbstractModel):
             lambda export: export.state in BOOKED_STATES and export.reference_key,
         )
         result = {}
-        for division, exports in booked.grouped('division_id').items():
-            exports = self._perhaps_noted(exports, division)
-            exports.fetch(['booking'])
-            bookings = {export: from_dict(export.booking) for export in exports}
+        for division, some in booked.grouped('division_id').items():
+            some = self._perhaps_noted(some, division)
+            some.fetch(['booking'])
+            bookings = {export: from_dict(export.booking) for export in some}
             for export, graded in self._graded(division, bookings).items():
                 entries = self.env['exact.entry'].union(*(
                     entry for entry, one in graded.items()

@@ -24,7 +24,8 @@ from ...exact_api import (
 from ..base.exact_clock import CLOCKS_DIFFER, naive
 from ..base.exact_error_text import describe
 from ..base.exact_note import day, money, note, several
-from ..document.exact_booking_builder import Problem, stand_in
+from ..base.exact_problem import Problem
+from ..document.exact_booking_built import stand_in
 from .exact_export import ENTRY
 from .exact_export_read_back import ASK_AGAIN, READ_BATCH
 
@@ -173,9 +174,9 @@ class ExactExportDoubt(models.AbstractModel):
         return self.env['exact.operation'].union(*operations).to_look_up()
 
     @api.private
-    def unanswered_posts(self, export):
-        """The same where Exact did not answer."""
-        return self.asked_for(export).unanswered()
+    def unanswered_posts(self, exports):
+        """The operations by which Exact was asked for the entries of these, and did not answer."""
+        return self.asked_for(exports).unanswered()
 
     def _came_when_asked(self, export, entry):
         """Whether Exact made this entry about when it was asked for ours."""

@@ -57,10 +57,11 @@ class ExactExportQueue(models.Model):
     # When older documents come than there were before, what changed before the first look is read.
     older_position = fields.Char(
         readonly=True, export_string_translation=False,
-        help="Older changes are being read, and have been up to this Timestamp;",
+        help="The Timestamp up to which older changes have been read.",
     )
     older_until = fields.Char(
-        readonly=True, export_string_translation=False, help="all is seen at this one.",
+        readonly=True, export_string_translation=False,
+        help="The Timestamp at which no older changes are left to be read.",
     )
 
     def _has_looked(self, since=None):

@@ -14,7 +14,7 @@ from odoo.exceptions import UserError
 from ...booking import File, free_name
 from ...exact_api import Forbidden, NotFound, OutcomeUnknown, Rejected, odata, wire
 from ..base.exact_error_text import DIVISION_REASONS, describe
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from .exact_export import DOCUMENT, FILE, FILE_CODES
 
 # The document and its file are sent before the entry.

@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from ...exact_api import odata, wire
 from ..base.exact_note import note
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from ..work.exact_work import Work, index_of_work
 from .exact_export import BOOKED_STATES, FILE
 from .exact_export_files import ATTACHMENTS, DOCUMENTS

@@ -11,7 +11,7 @@ from odoo.tools import SQL
 from ...booking import from_dict
 from ...booking.holding import Part, parts_of, shared, waits_with
 from ..base.exact_note import note
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 
 # Kinds of entries that name relations and currencies on their lines, which no column holds.
 _LEDGER_KINDS = ('general', 'bank', 'cash')

@@ -22,7 +22,7 @@ class ExactExport(models.Model):
         """What a person was asked about stays in Exact: the document says so, for whoever wonders
         later.
         """
-        for finding in self.env['exact.export.journals']._questions(self):
+        for finding in self.env['exact.export.journals'].questions(self):
             finding.move_id._message_log(body=self.env._(
                 "Withdrawn. What may be this document stays in Exact: %s.",
                 exact_note.shown(self.env, finding.params.get('entries')),
@@ -86,23 +86,19 @@ class ExactExportJournals(models.AbstractModel):
         :param rows: ledger lines that Exact changed
         :return: {GUID: booking.ReadEntry} of the exports that wait to be read back
         """
-        by_entry, gl_types = (
-            self.env['exact.export.proof'].rows_by_entry(rows),
-            self.env['exact.export.proof'].gl_types(division),
-        )
+        proof = self.env['exact.export.proof']
+        by_entry, gl_types = proof.rows_by_entry(rows), proof.gl_types(division)
         read = {guid: read_entry(entry, gl_types) for guid, entry in by_entry.items()}
         journals = set(division.looked_through())
         read |= self._read_whole(division, client, read, journals)
         ours = self.env['exact.export'].search([('exact_guid', 'in', list(by_entry))])
-        # Of an entry that is being read back all lines are new. Of others some have changed.
+        # Of an entry that was just booked the feed shows all lines, of an older one what changed.
         waiting = ours.filtered(
             lambda export: export.state == 'sent' and not export.has_difference
             and self._is_whole(read[export.exact_guid]),
         )
-        self.env['exact.export.proof'].keep_entry_lines(
-            {guid: by_entry[guid] for guid in waiting.mapped('exact_guid')}
-        )
-        # Proved, and edited in Exact since: that is for reading back once more.
+        proof.keep_entry_lines({guid: by_entry[guid] for guid in waiting.mapped('exact_guid')})
+        # What is proved and was edited in Exact since is read back once more.
         edited = ours.filtered(lambda export: self._is_edited(export, read[export.exact_guid]))
         edited._go('read_again', has_difference=False)
         # (What people asked for comes first, and keeps its own time.)
@@ -251,13 +247,14 @@ class ExactExportJournals(models.AbstractModel):
             )
         findings.release([('id', 'in', findings.ids)])
 
-    def _questions(self, export):
+    @api.private
+    def questions(self, exports):
         """The findings that ask which entry is the document's."""
-        return export.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
+        return exports.finding_ids.filtered(lambda finding: finding.code in WHICH_CODES)
 
     @api.private
     def asked_about(self, exports):
         """GUIDs of the entries that people are asked about."""
         return {
-            guid for finding in self._questions(exports) for guid in finding.params.get('guids', ())
+            guid for finding in self.questions(exports) for guid in finding.params.get('guids', ())
         }

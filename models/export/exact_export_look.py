@@ -59,7 +59,7 @@ class ExactExportLook(models.AbstractModel):
                     queue.look_at <= %(now)s
                     OR queue.looked_at <= %(hour_ago)s
                     OR reading.last_success_at > queue.looked_at
-                    -- The last one did not reach the present, and has its time to go on;
+                    -- The last look did not reach the present, and no moment is set to go on at it;
                     OR (queue.looked_at IS NULL AND queue.look_at IS NULL)
                     -- or it was taken by a clock that was ahead.
                     OR queue.looked_at > %(soon)s OR queue.served_at > %(soon)s

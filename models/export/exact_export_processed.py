@@ -8,7 +8,7 @@ from odoo import api, models
 
 from ...booking import from_dict
 from ..base.exact_note import note
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 
 # TransactionLines.Status (facts): 20 open, 50 processed.
 PROCESSED = 50

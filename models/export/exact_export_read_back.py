@@ -1,5 +1,4 @@
-"""Reading Exact's ledger: to find what got no answer, to prove what did, to see what was deleted.
-"""
+"""Reading back: whether Exact's ledger has what was meant of the entries that were sent."""
 
 import json
 from collections import defaultdict
@@ -24,7 +23,7 @@ from ...exact_api import (
 )
 from ..base.exact_clock import floor
 from ..base.exact_note import value as as_param
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from .exact_export import ENTRY
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
@@ -74,9 +73,6 @@ class ExactExportProof(models.AbstractModel):
     _name = 'exact.export.proof'
     _inherit = 'exact.export.step.mixin'
     _description = "Exact: Reading Back"
-
-    # === DOUBT === #
-
 
     @api.private
     def rows_by_entry(self, rows):
@@ -217,9 +213,9 @@ class ExactExportProof(models.AbstractModel):
         only those by which it is not this document's at all.
         """
         booking = from_dict(export.booking)
-        differences = compare(booking, read)
         if export.is_linked:
             return link_differences(booking, read)
+        differences = compare(booking, read)
         if not differences and self._is_no_credit_note(booking, read):
             return (Difference('credit_note_type', None, read.type),)
         return differences
@@ -348,9 +344,9 @@ class ExactExportProof(models.AbstractModel):
             ]).unlink()
         self.env['exact.export.alike'].tell_doubles(exports)
 
-    def _prove_operations(self, export):
+    def _prove_operations(self, exports):
         """What Exact was asked for, to make these entries and to change them, its books show."""
-        export.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
+        exports.operation_ids.filtered(lambda operation: operation.state == 'answered' and (
             (operation.verb, operation.part) == ENTRY or operation.changes_entry()
         ))._go('proved')
 
@@ -434,9 +430,6 @@ class ExactExportProof(models.AbstractModel):
         if read is None:
             return ''
         return json.dumps(asdict(read), default=plain_text)
-
-    # === DELETED IN EXACT === #
-
 
     @api.private
     def batches(self, exports, size):

@@ -15,7 +15,8 @@ from ...exact_api import Forbidden, NotFound, Rejected
 from ...exact_api.catalog import LATER, kind_of, understand
 from ..base.exact_error_text import describe
 from ..base.exact_note import told
-from ..document.exact_booking_builder import Problem, stand_in
+from ..base.exact_problem import Problem
+from ..document.exact_booking_built import stand_in
 from .exact_export import BOOKED_STATES
 from .exact_export_step import MAX_ATTEMPTS
 
@@ -29,8 +30,8 @@ class Meaning(NamedTuple):
     """What becomes of one kind of refusal.
 
     :param code: of the finding.
-    :param part: of the entry, whose record is to be mended (a key of `_candidates_...`); '' for the
-        one that the sentence names, else 'document'.
+    :param part: whose record a person mends (`_candidates_<part>`): '' for the part that Exact's
+        sentence names, 'document' for the document itself.
     :param shares: name of the part (`booking.holding`) by which others would meet the same; '' for
         what is this document's alone.
     """
@@ -167,8 +168,9 @@ class ExactExportRefusal(models.AbstractModel):
         )
 
     def _partner_problem(self, export, partner, error):
-        """Exact does not take a partner as a relation. If it was to be made, none is made for the
-        other documents of the partner either."""
+        """Exact does not take a partner as a relation. If the relation was yet to be made, the
+        other documents of the partner wait as well.
+        """
         problem = Problem('refused_partner', params={
             'name': partner.display_name,
             'words': " ".join(error.messages) or told(self.env, describe(error)),
@@ -304,7 +306,7 @@ class ExactExportRefusal(models.AbstractModel):
 
     # === WHAT A REFUSAL TEACHES === #
 
-    def _learn_closed_period(self, exports, error):
+    def _learn_closed_period(self, export, error):
         """A period was closed after the check: check this document anew, and all others that are
         about to meet the same, by the rule of their journals.
 
@@ -314,21 +316,21 @@ class ExactExportRefusal(models.AbstractModel):
             refusal.period for refusal in map(understand, error.messages)
             if refusal.kind.code == 'period_closed'
         ]
-        if not periods or len(periods) < len(error.messages) or not exports.booking:
+        if not periods or len(periods) < len(error.messages) or not export.booking:
             return False
-        booking = from_dict(exports.booking)
+        booking = from_dict(export.booking)
         year, number = periods[0] or (booking.year, booking.period)
         if (year, number) != (booking.year, booking.period):
             # Not the period that we asked for: nothing that a check could find.
             return False
-        exports.division_id._note_closed(year, number, booking.journal)
-        same = exports.search([
-            ('division_id', '=', exports.division_id.id), ('state', '=', 'ready'),
-            ('journal_id', '=', exports.journal_id.id), ('pending_action', '=', False),
+        export.division_id._note_closed(year, number, booking.journal)
+        same = export.search([
+            ('division_id', '=', export.division_id.id), ('state', '=', 'ready'),
+            ('journal_id', '=', export.journal_id.id), ('pending_action', '=', False),
         ]).filtered(lambda export: export.booking and (
             export.booking.get('year'), export.booking.get('period')) == (year, number))
-        (exports | same)._go('check_anew', next_try=False)
-        (exports | same).trigger_worker()
+        (export | same)._go('check_anew', next_try=False)
+        (export | same).trigger_worker()
         return True
 
     def _learn_relation(self, export, error):

@@ -18,7 +18,8 @@ from ...exact_api import Forbidden, OutcomeUnknown, Rejected, odata, wire
 from ..base.exact_clock import naive
 from ..base.exact_error_text import describe
 from ..base.exact_note import note
-from ..document.exact_booking_builder import Problem, stand_in
+from ..base.exact_problem import Problem
+from ..document.exact_booking_built import stand_in
 from ..mapping.exact_relation_match import known_party, own_text
 
 RELATION_RESOURCE = 'crm/Accounts'

@@ -15,9 +15,10 @@ from ...booking import (
 from ...booking.payload import has_reference
 from ...exact_api import odata, wire
 from ..base.exact_note import note
-from ..document.exact_booking_builder import BookingBuilder, Problem
+from ..base.exact_problem import Problem
+from ..document.exact_booking_builder import BookingBuilder
 from .exact_export import REVERSE
-from .exact_export_change import _POSTED, _TAKEN_BACK
+from .exact_export_change import POSTED, TAKEN_BACK
 from .exact_export_read_back import PATIENCE, READ_BATCH
 
 
@@ -76,7 +77,7 @@ class ExactExportReversal(models.AbstractModel):
             return
         differences = [
             difference for difference in compare(booking, read)
-            if difference.field in _TAKEN_BACK
+            if difference.field in TAKEN_BACK
         ]
         if differences:
             # Exact's entry differs from what was sent, so the opposite of what was sent would not
@@ -162,7 +163,7 @@ class ExactExportReversal(models.AbstractModel):
         operation = export.operation(*REVERSE)
         if entry:
             operation._go('proved')
-            if _POSTED & {one.field for one in compare(self._opposite(export), entry)}:
+            if POSTED & {one.field for one in compare(self._opposite(export), entry)}:
                 export._set_findings([Problem(
                     'reversal_booked_otherwise', params={'number': entry.entry_number or "?"},
                 )])
@@ -212,7 +213,7 @@ class ExactExportReversal(models.AbstractModel):
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         found = self.env['exact.export.proof'].read_entries(client, export.division_id, guids)
         # The relation counts as well: several vendors may use the same number.
-        parts = _POSTED | {'relation'}
+        parts = POSTED | {'relation'}
         return [
             entry for entry in found.values()
             if not parts & {difference.field for difference in compare(booking, entry)}

@@ -13,7 +13,7 @@ from odoo.fields import Domain
 from ...booking import from_dict
 from ...booking.likeness import DOUBLE, NONE, REVERSAL, bare, grade, traits_of
 from ..base.exact_note import day, money
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from ..master.exact_relation import identity_keys
 from ..work.exact_finding_text import SAME_CODES
 from .exact_export import BOOKED_STATES, ENDED_STATES

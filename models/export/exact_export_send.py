@@ -35,7 +35,7 @@ from ...exact_api import (
 from ..administration.exact_call import OF_ONE_KIND
 from ..base.exact_clock import ceil
 from ..base.exact_error_text import DIVISION_REASONS, describe
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 from .exact_export import ENTRY
 from .exact_export_files import DOCUMENT_RESOURCES
 from .exact_export_relation import RELATION_RESOURCE, RelationQuestion

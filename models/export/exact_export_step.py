@@ -11,7 +11,7 @@ from psycopg2 import OperationalError
 from odoo import fields, models
 
 from ...exact_api import ExactError
-from ..document.exact_booking_builder import Problem
+from ..base.exact_problem import Problem
 
 _logger = logging.getLogger(__name__)
 

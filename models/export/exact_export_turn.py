@@ -22,9 +22,10 @@ _logger = logging.getLogger(__name__)
 
 # So many entries that wait to be read back are about one page of ledger lines.
 VERIFY_AT = 250
-# Four of them, since what the journals changed shortly before is read along.
+# Reading back before sending pays from four pages on: with less it is a call for few entries.
 VERIFY_MANY = 4 * VERIFY_AT
 VERIFY_AFTER = timedelta(minutes=10)
+
 
 class ExactExport(models.Model):
     _inherit = 'exact.export'
@@ -43,7 +44,7 @@ class ExactExport(models.Model):
         # Many divisions have to be looked at again at the same moment: woken for it once.
         again = defaultdict(self.env['exact.division'].browse)
         for division in divisions:
-            moment = self.env['exact.export.turn']._turn(division)
+            moment = self.env['exact.export.turn'].serve(division)
             if moment:
                 again[moment] |= division
             if not cron._commit_progress(1):
@@ -68,12 +69,13 @@ class ExactExportTurn(models.AbstractModel):
         """
         moment = self.env['exact.export'].next_moment(division)
         if not moment or moment <= fields.Datetime.now():
-            moment = self._turn(division)
+            moment = self.serve(division)
         if moment:
             self.env['exact.export'].enqueue(division, moment)
         return moment
 
-    def _turn(self, division):
+    @api.private
+    def serve(self, division):
         """Do all that is due in one division; a failure stops no other division.
 
         :return: when it has to be served again, None if nothing waits
@@ -144,7 +146,7 @@ class ExactExportTurn(models.AbstractModel):
                 more |= self.env['exact.export.send'].send_ready(division, client)
             self.env['exact.export.look'].look_if_due(division, client)
             if not more or self._verify_first(division):
-                # With many at once: the next turn sends on, a call for each turn's few is a waste.
+                # While there is more to send, reading back waits: each time costs a call.
                 more |= self.env['exact.export.proof'].verify_sent(division, client)
         return more
 
@@ -161,21 +163,9 @@ class ExactExportTurn(models.AbstractModel):
     def _due_in(self, division):
         """Whether there is anything to ask or tell Exact."""
         now = fields.Datetime.now()
-        return self.env['exact.export'].search_count(
-            [
-                ('division_id', '=', division.id),
-                '|',
-                ('next_try', '=', False),
-                ('next_try', '<=', now),
-                (
-                    'work',
-                    'in',
-                    [
-                        kind.name
-                        for kind in self.env['exact.export']._work_kinds()
-                        if kind.asks_exact
-                    ],
-                ),
-            ],
-            limit=1,
-        )
+        kinds = self.env['exact.export']._work_kinds()
+        return self.env['exact.export'].search_count([
+            ('division_id', '=', division.id),
+            '|', ('next_try', '=', False), ('next_try', '<=', now),
+            ('work', 'in', [kind.name for kind in kinds if kind.asks_exact]),
+        ], limit=1)

@@ -76,7 +76,7 @@ class ExactExportSend(models.AbstractModel):
                 resource.endpoint, select=resource.select, filter=resource.of(missing),
             )
         except (Forbidden, NotFound):
-            # Exact says it when it refuses one, then.
+            # Not to be read: what is closed is learned when Exact refuses an entry.
             rows = []
         # What the regular reading wrote meanwhile, only a new transaction sees.
         self.env['exact.export'].commit_half()

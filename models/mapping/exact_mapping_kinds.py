@@ -11,7 +11,7 @@ _lt = LazyTranslate(__name__)
 class MappingKind(NamedTuple):
     """A kind of record of Odoo that stands for something of Exact."""
 
-    #: name in `exact.division._mapping_index`
+    #: name in `exact.division.mapping_index`
     name: str
     #: model of the rows, which has `exact.mapping.mixin`
     model: str

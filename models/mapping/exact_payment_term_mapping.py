@@ -191,7 +191,7 @@ class ExactPaymentTermMapping(models.Model):
 
     @api.private
     def stopped_query(self):
-        # One due date is sent as it is; several need a condition that knows them.
+        # One due date is sent as it is; of several, a person has to choose the nearest condition.
         return SQL(
             """
             SELECT mapping.id AS mapping_id, move.id AS move_id

@@ -62,7 +62,7 @@ class ExactOperation(models.Model):
     _description = "Exact Operation"
     _inherit = ['exact.work.mixin']
     _order = 'id desc'
-    # What it is told with is here already: when it was asked, when Exact must show it.
+    # No columns of the log: `asked_at` and `shown_by` tell what they would.
     _log_access = False
 
     division_id = fields.Many2one(

@@ -2,13 +2,23 @@
 in its order when an administration is served.
 """
 
+import logging
 from contextlib import nullcontext
+from datetime import timedelta
+
+from psycopg2 import OperationalError
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ...exact_api import RateLimited
+from ...exact_api import ExactError, NeedsReconnect, RateLimited, Transient, Unreachable
 from ..base.exact_clock import ceil
+from ..base.exact_sentences import DIVISION_REASONS
+
+_logger = logging.getLogger(__name__)
+
+# How long a step that Exact refused, or that broke, is left alone.
+FAILED_AGAIN = timedelta(hours=1)
 
 
 class ExactDivision(models.Model):
@@ -61,7 +71,8 @@ class ExactDivision(models.Model):
         return more
 
     def _do_step(self, kind, rows):
-        """Let a kind of work do its step; what it may not ask Exact now waits without the others.
+        """Let a kind of work do its step; what it may not ask Exact now, or cannot do, waits
+        without the others.
         """
         step = getattr(rows, kind.step)
         try:
@@ -70,7 +81,22 @@ class ExactDivision(models.Model):
         except RateLimited as error:
             self.env.cr.rollback()
             rows.next_try = ceil(error.retry_at)
-            return False
+        except (NeedsReconnect, Unreachable, Transient, OperationalError):
+            # It is not about this kind of work: the administration waits.
+            raise
+        except ExactError as error:
+            if getattr(error, 'reason', None) in DIVISION_REASONS:
+                raise
+            self.env.cr.rollback()
+            _logger.info(
+                "Exact division %s, %s: %s", self.code, kind.name, type(error).__name__,
+            )
+            rows.next_try = fields.Datetime.now() + FAILED_AGAIN
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("Exact division %s: %s failed", self.code, kind.name)
+            rows.next_try = fields.Datetime.now() + FAILED_AGAIN
+        return False
 
 
 class ExactWorkMixin(models.AbstractModel):

@@ -216,7 +216,7 @@ class TestScale(ExactExportCase):
         start = fields.Datetime.now()
         seconds = iter([9] + [9] * 39 + [0] + [9] * 200)
         with (
-            patch.object(self.registry['exact.export.turn'], '_turn', turn),
+            patch.object(self.registry['exact.export.turn'], 'serve', turn),
             patch.object(
                 self.registry['ir.cron'], '_commit_progress',
                 lambda *args, **kwargs: next(seconds),

@@ -173,7 +173,7 @@ class TestExportEdges(ExactTypedCase):
         self.work()
         self.assertEqual((export.state, export.pending_action), ('changed', False))
         self.delete(export.exact_guid)
-        self.env['exact.export.journals'].sudo()._deleted_in_exact(self.division, lines)
+        self.env['exact.export.journals'].sudo().note_deleted(self.division, lines)
         self.work()
         self.assertEqual(export.state, 'deleted')
 

@@ -975,7 +975,7 @@ class TestExportFaults(ExactFaultCase):
         move.action_exact_update()
         self.work()
         self.assertEqual(export.state, 'sent')
-        self.env['exact.export.journals']._deleted_in_exact(self.division, old)
+        self.env['exact.export.journals'].note_deleted(self.division, old)
         self.assertEqual(export.state, 'sent')
         self.simulator.faults.clear()
         self.age(export)

@@ -3,9 +3,9 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.orm.model_classes import add_to_registry
 from odoo.tests import tagged
-from odoo.tools import SQL, LazyTranslate
+from odoo.tools import SQL, LazyTranslate, mute_logger
 
-from odoo.addons.account_exact.exact_api import RateLimited
+from odoo.addons.account_exact.exact_api import RateLimited, Rejected
 from odoo.addons.account_exact.models.base.exact_clock import aware
 from odoo.addons.account_exact.models.base.exact_note import note, told
 from odoo.addons.account_exact.models.base.exact_problem import Problem
@@ -84,9 +84,14 @@ class Task(models.Model):
     state = fields.Char(default='open')
     user_name = fields.Char()
     limited_until = fields.Datetime()
+    breaks = fields.Char()
 
     def _do_tasks(self, division, client):
         for task in self:
+            if task.breaks == 'refused':
+                raise Rejected("no", messages=["Not today."])
+            if task.breaks == 'broken':
+                raise KeyError('nobody foresaw this')
             if task.limited_until:
                 raise RateLimited(
                     "limit", retry_at=aware(task.limited_until), scope='day',
@@ -325,6 +330,23 @@ class TestHooks(ExactExportCase):
         self.division.sudo().hold = False
         self.work()
         self.assertEqual(task.state, 'done')
+
+    @mute_logger('odoo.addons.account_exact.models.work.exact_work_steps')
+    def test_what_it_breaks_at_keeps_nothing_else(self):
+        for breaks in ('refused', 'broken'):
+            with self.subTest(breaks):
+                task = self.task(breaks=breaks)
+                move = self.document('out_invoice', [(100, self.tax_21)])
+                self.export(move)
+                self.assertBooked(move)
+                self.assertEqual(task.state, 'open')
+                self.assertGreater(task.next_try, fields.Datetime.now() + timedelta(minutes=50))
+                queue = self.env['exact.export.queue'].of(self.division)
+                self.assertFalse(queue.retry_at or queue.failures)
+                # It is tried again then, and works.
+                task.write({'breaks': False, 'next_try': fields.Datetime.now()})
+                self.work()
+                self.assertEqual(task.state, 'done')
 
     def test_its_limit_is_not_that_of_others(self):
         until = fields.Datetime.now() + timedelta(hours=1)
