@@ -39,15 +39,6 @@ from .exact_export_step import MAX_ATTEMPTS
 
 _logger = logging.getLogger(__name__)
 
-# What an entry and its reversal have in common, but for the sign: what is posted on which account.
-POSTED = frozenset({'total', 'line_count', 'gl_account', 'amount'})
-# Properties in which the entry must still equal what was sent, so that the opposite of what was
-# sent takes all of it back.
-TAKEN_BACK = POSTED | {
-    'division', 'journal', 'relation', 'currency', 'vat', 'vat_code', 'cost_center', 'cost_unit',
-    'project',
-}
-
 
 class ExactExportChange(models.AbstractModel):
     _name = 'exact.export.change'

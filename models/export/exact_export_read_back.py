@@ -16,7 +16,7 @@ from ...booking import (
     own_difference,
     read_entry,
 )
-from ...booking.adopt import link_differences
+from ...booking.link import link_differences
 from ...exact_api import (
     odata,
     wire,

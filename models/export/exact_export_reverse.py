@@ -6,19 +6,18 @@ from datetime import timedelta
 from odoo import api, fields, models
 
 from ...booking import (
-    compare,
     from_dict,
     is_ledger_only,
     next_open_period,
     resource,
 )
 from ...booking.payload import has_reference
+from ...booking.reversal import is_reversal, left_standing, opposite_of
 from ...exact_api import odata, wire
 from ..base.exact_note import note
 from ..base.exact_problem import Problem
 from ..document.exact_booking_builder import BookingBuilder
 from .exact_export import REVERSE
-from .exact_export_change import POSTED, TAKEN_BACK
 from .exact_export_read_back import PATIENCE, READ_BATCH
 
 
@@ -75,13 +74,8 @@ class ExactExportReversal(models.AbstractModel):
         if read is None:
             self.env['exact.export.journals'].gone(export)
             return
-        differences = [
-            difference for difference in compare(booking, read)
-            if difference.field in TAKEN_BACK
-        ]
+        differences = left_standing(booking, read)
         if differences:
-            # Exact's entry differs from what was sent, so the opposite of what was sent would not
-            # offset it.
             export._go('read_again')
             self.env['exact.export.proof'].differs(export, differences, read)
             export._add_findings({export: [Problem('reversal_differs')]})
@@ -115,20 +109,8 @@ class ExactExportReversal(models.AbstractModel):
 
     def _opposite(self, export):
         """The booking that offsets the entry; its date and period are yet to be chosen."""
-        booking = from_dict(export.booking)
-        return replace(
-            booking, is_refund=not booking.is_refund, total=-booking.total,
-            vat_total=-booking.vat_total, due_date=None, invoice_number=None, entry_number=None,
-            document='', payment_reference='',
-            description=self.env._("Reversal of entry %s", export.entry_number),
-            lines=tuple(
-                replace(
-                    line, amount=-line.amount, date=None, document='',
-                    vat_amount=None if line.vat_amount is None else -line.vat_amount,
-                    from_date=None, to_date=None,
-                )
-                for line in booking.lines
-            ),
+        return opposite_of(
+            from_dict(export.booking), self.env._("Reversal of entry %s", export.entry_number),
         )
 
     @api.private
@@ -163,7 +145,7 @@ class ExactExportReversal(models.AbstractModel):
         operation = export.operation(*REVERSE)
         if entry:
             operation._go('proved')
-            if POSTED & {one.field for one in compare(self._opposite(export), entry)}:
+            if not is_reversal(self._opposite(export), entry, was_named=True):
                 export._set_findings([Problem(
                     'reversal_booked_otherwise', params={'number': entry.entry_number or "?"},
                 )])
@@ -212,9 +194,4 @@ class ExactExportReversal(models.AbstractModel):
         known = export.of_entries(guids)
         guids -= set(known.mapped('exact_guid') + known.mapped('reversal_guid'))
         found = self.env['exact.export.proof'].read_entries(client, export.division_id, guids)
-        # The relation counts as well: several vendors may use the same number.
-        parts = POSTED | {'relation'}
-        return [
-            entry for entry in found.values()
-            if not parts & {difference.field for difference in compare(booking, entry)}
-        ]
+        return [entry for entry in found.values() if is_reversal(booking, entry)]

@@ -15,8 +15,9 @@ from ...booking import (
     reference_of,
     to_dict,
 )
-from ...booking.adopt import OFFERED, bare, judge, match
 from ...booking.choices import Choices
+from ...booking.likeness import bare
+from ...booking.link import OFFERED, judge, match
 from ...exact_api import ExactError, odata, wire
 from ...models.base.exact_error_text import explain_to_asker
 from ...models.base.exact_note import note, several, shown

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from booking import Booking, Line, ReadEntry, ReadLine
-from booking.adopt import (
+from booking.link import (
     ASKED,
     DATE,
     DIFFERS,
