@@ -40,7 +40,7 @@ class Situation:
     :param has_administration: the company is linked to an administration.
     :param may_act: the reader may book documents.
     :param pending: what a person asked for and the worker has to do.
-    :param answered: what came instead of Exact's answer to it.
+    :param answered: what came instead of Exact's answer to the last request.
     :param is_linked: the entry was in Exact already, nothing was sent.
     :param is_asked: Exact was asked for the entry.
     :param is_put_off: it is tried again at a certain moment.
@@ -217,7 +217,7 @@ def _waiting(facts):
         if facts.first:
             return 'in_doubt', facts.first
         code = 'no_answer' if facts.is_asked else 'may_have'
-        return code, _say(code)
+        return code, (facts.is_asked and facts.answered) or _say(code)
     if facts.state == 'sent' and not facts.pending:
         # Booked, and it could not be compared: a person is told that.
         if facts.blocking:

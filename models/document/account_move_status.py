@@ -98,7 +98,7 @@ def _facts(export, state):
         'state': export.state,
         'pending': export.pending_action or '',
         'is_linked': export.is_linked,
-        'answered': export.pending_action in ASKED_FOR
+        'answered': (export.pending_action in ASKED_FOR or export.state == 'uncertain')
         and export.env['exact.export.change'].answered_instead(export),
         'is_asked': export.state == 'uncertain'
         and bool(export.env['exact.export.doubt'].unanswered_posts(export)),

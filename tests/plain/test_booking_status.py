@@ -163,6 +163,9 @@ CASES = {
     'at a limit': (
         situation('ready', limit="Later.", trouble="Down."), 'waiting', 'limit',
         [{'code': 'status/wait_book', 'params': {}}, "Later."], 'refresh withdraw'),
+    'what answered for an entry was not Exact': (
+        situation('uncertain', is_asked=True, answered="A proxy."), 'waiting', 'no_answer',
+        "A proxy.", 'refresh'),
     'what answered was not Exact': (
         situation('verified', pending='undo', answered="A proxy."), 'waiting', 'unanswered',
         [{'code': 'status/wait_undo', 'params': {}}, "A proxy."], 'refresh'),
