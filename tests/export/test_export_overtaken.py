@@ -239,7 +239,7 @@ class TestExportOvertaken(ExactTypedCase):
             relation = self.env['exact.relation'].sudo().adopt(
                 self.division, made[0]['ID'], {'Name': partner.name},
             )
-            self.env['exact.partner.mapping'].sudo()._remember(self.division, partner, relation)
+            self.env['exact.partner.mapping'].sudo().remember(self.division, partner, relation)
 
         with self.during('get', 'crm/Accounts', make_it):
             self.adjust(move, create_relation=True)

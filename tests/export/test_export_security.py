@@ -1,5 +1,6 @@
 from odoo import models
 from odoo.exceptions import AccessError
+from odoo.service.model import get_public_method
 from odoo.tests import new_test_user, tagged
 
 from ..export_common import ExactExportCase
@@ -129,4 +130,5 @@ class TestExportSecurity(ExactExportCase):
             if callable(method) and getattr(method, '__module__', '').startswith(
                 'odoo.addons.account_exact',
             ):
-                self.fail(f"{name} can be called from outside")
+                with self.assertRaises(AccessError, msg=f"{name} can be called from outside"):
+                    get_public_method(self.env['exact.export'], name)

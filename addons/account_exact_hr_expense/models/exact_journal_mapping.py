@@ -26,6 +26,7 @@ class ExactJournalMapping(models.Model):
                 wanted['journal_id'] |= journal
         return wanted
 
+    @api.private
     def stopped_query(self):
         """Add what the company paid: the only payments that are exported."""
         return SQL(

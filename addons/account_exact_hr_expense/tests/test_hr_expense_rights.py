@@ -131,7 +131,8 @@ class TestHrExpenseRights(ExactExpenseCase):
                     # What extends Odoo's own keeps Odoo's own rights
                     found.setdefault(model, set()).update(
                         name for name, value in vars(base).items()
-                        if callable(value) and not name.startswith('_') and not any(
+                        if callable(value) and not name.startswith('_')
+                        and not getattr(value, '_api_private', False) and not any(
                             name in vars(other) for other in cls.mro()
                             if not other.__module__.startswith('odoo.addons.account_exact')
                             and other.__name__ != cls.__name__
