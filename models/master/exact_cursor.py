@@ -1,13 +1,19 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 
-from ..base.exact_clock import past
+from ..base.exact_clock import CLOCKS_DIFFER, past
 from ..base.exact_note import told
 from .exact_sync_resource import MODIFIED, TIMESTAMP
 from .exact_sync_rows import left_out
 
 SKIPPED_EVERY = timedelta(days=1)
+# Without a change for so long, a resource is read so many times less often.
+QUIET, RESTS = timedelta(days=3), 4
+# Who was told of a change by Exact within this time is told of the next one, too: then a reading a
+# day sees what was not told.
+HINTS_COME, TOLD_EVERY = timedelta(days=7), timedelta(hours=23)
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 
 
@@ -77,6 +83,10 @@ class ExactCursor(models.Model):
     run_started_at = fields.Datetime(readonly=True)
     full_at = fields.Datetime(string="Last Complete Reading", readonly=True)
     has_changes = fields.Boolean(readonly=True)
+    changed_at = fields.Datetime(readonly=True, help="When a change came in the last time.")
+    hinted_at = fields.Datetime(
+        readonly=True, help="When Exact said the last time that something has changed.",
+    )
     failure_count = fields.Integer(readonly=True)
     failed_at = fields.Datetime(readonly=True, help="When reading it failed the last time.")
 
@@ -122,6 +132,28 @@ class ExactCursor(models.Model):
         # When a clock was ahead, so is all that was counted from it
         told_at = {'done': self.last_success_at, 'error': self.failed_at}.get(self.state)
         return self.next_at <= now or bool(told_at and not past(told_at, now))
+
+    @api.model
+    @api.private
+    def due_domain(self):
+        """What is due, as `_is_due` says it, to search by."""
+        now = fields.Datetime.now()
+        return Domain('next_at', '<=', now) | Domain.OR(
+            Domain('state', '=', state) & Domain(moment, '>', now + CLOCKS_DIFFER)
+            for state, moment in (('done', 'last_success_at'), ('error', 'failed_at'))
+        )
+
+    def _rhythm(self, resource):
+        """How soon a resource that was just read is read again: what had no change for days less
+        often, what Exact itself tells of once a day.
+        """
+        now = fields.Datetime.now()
+        if not resource.rests:
+            return resource.every
+        if self.hinted_at and self.hinted_at > now - HINTS_COME:
+            return max(resource.every, TOLD_EVERY)
+        is_quiet = self.changed_at and self.changed_at < now - QUIET
+        return resource.every * RESTS if is_quiet else resource.every
 
     @api.private
     def make_due(self):

@@ -11,6 +11,7 @@ from psycopg2 import IntegrityError, OperationalError
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import config
 
 from ..base.exact_note import note
@@ -139,7 +140,7 @@ class ExactDivision(models.Model):
                 cursor.state in ('waiting', 'done') and cursor.next_at > moment
                 and cursor.try_lock_for_update(allow_referencing=True)
             ):
-                cursor.next_at = moment
+                cursor.write({'next_at': moment, 'hinted_at': now})
                 self.env.ref('account_exact.ir_cron_sync').sudo()._trigger(moment)
 
     @api.private
@@ -157,9 +158,11 @@ class ExactDivision(models.Model):
         """Read whatever is due, of all divisions; one's failure is not another's."""
         deadline = self._sync_deadline()
         # Division by division below, each with its own company
-        divisions = self.sudo().search([('company_id', '!=', False)]).filtered(
-            lambda division: division._is_sync_possible(),
-        )
+        # One query, however many administrations there are: most of the time nothing is due.
+        due = self.env['exact.cursor'].due_domain() | Domain('has_changes', '=', True)
+        divisions = self.sudo().search(Domain([
+            ('company_id', '!=', False), ('connection_id.state', '=', 'connected'),
+        ]) & (Domain('cursor_ids', '=', False) | Domain('cursor_ids', 'any', due)))
         for number, division in enumerate(divisions):
             now = time.monotonic()
             if now >= deadline:
@@ -179,10 +182,6 @@ class ExactDivision(models.Model):
                 _logger.exception("Exact division %s: synchronisation failed", division.code)
                 division._sync_postpone(RETRY_AFTER[-1], note('error/sync_crashed'))
             self._sync_commit(divisions)
-
-    def _is_sync_possible(self):
-        """Whether Exact can be asked at all."""
-        return self.connection_id.state == 'connected'
 
     @api.model
     def _sync_deadline(self):

@@ -203,7 +203,7 @@ class ExactDivision(models.Model):
         was_complete = cursor.is_complete
         vals = {
             'state': 'done', 'note': False, 'last_success_at': now, 'is_complete': True,
-            'next_at': now + resource.every, 'failure_count': 0,
+            'failure_count': 0,
         }
         # Whose row had no key, nobody knows: it may be one that seems to be absent
         if resource.model and cursor.is_full and not cursor._has_nameless_rows():
@@ -216,7 +216,7 @@ class ExactDivision(models.Model):
                 resource.scope(fields.Date.context_today(self), self),
             ]))
             if absent:
-                vals['has_changes'] = True
+                vals |= {'has_changes': True, 'changed_at': now}
         if resource.model:
             vals['row_count'] = self.env[resource.model].search_count(
                 [('division_id', '=', self.id)],
@@ -226,6 +226,7 @@ class ExactDivision(models.Model):
         if resource.how == MODIFIED:
             vals['position'] = fields.Datetime.to_string(cursor.run_started_at - MODIFIED_OVERLAP)
         cursor.write({**vals, 'is_full': False, 'page_key': False})
+        cursor.next_at = now + cursor._rhythm(resource)
         if not was_complete:
             self.cursor_ids.filtered(
                 lambda c: resource.key in self.resource_of(c.resource).requires,

@@ -98,6 +98,7 @@ class Resource:
     :cvar select: properties that are read.
     :cvar how: TIMESTAMP, MODIFIED or WHOLE.
     :cvar every: how soon it is read again.
+    :cvar rests: what had no change for days is read less often.
     :cvar full_every: how soon everything is read again; None for never.
     :cvar entity_type: in `sync/Deleted`; None where deletions are not told there.
     :cvar topic: of the notifications about it; '' where Exact has none.
@@ -112,6 +113,7 @@ class Resource:
     select = ()
     how = WHOLE
     every = SIX_HOURLY
+    rests = True
     full_every = None
     entity_type = None
     topic = ''

@@ -46,6 +46,8 @@ class Deleted(Resource):
     select = ('Timestamp', 'ID', 'EntityKey', 'EntityType')
     how = TIMESTAMP
     every = HOURLY
+    # With it the journals are looked through: who edits an entry in Exact is seen within the hour.
+    rests = False
 
 
 class GlAccounts(Resource):

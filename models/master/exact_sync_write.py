@@ -65,8 +65,8 @@ class ExactDivision(models.Model):
             changed = self._sync_deleted(cursor, page)
         else:
             changed = self.upsert(resource, cursor, page, extra)
-        if changed and not cursor.has_changes:
-            cursor.has_changes = True
+        if changed:
+            cursor.write({'has_changes': True, 'changed_at': fields.Datetime.now()})
         cursor.write({
             **self._sync_place(resource, cursor, page),
             'last_page_at': fields.Datetime.now(),

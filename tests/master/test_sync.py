@@ -249,6 +249,66 @@ class TestSync(SyncCase):
         for row in rows:
             self.store.drop('Costcenters', DIVISION, row['_key'])
 
+    # === HOW OFTEN === #
+
+    def _next_after(self, key, **values):
+        """How soon a resource is read again, of which that is known."""
+        cursor = self._cursor(key)
+        cursor.write(values)
+        self._refresh(key)
+        return cursor.next_at - cursor.last_success_at
+
+    def test_what_had_no_change_for_days_is_read_less_often(self):
+        self._first_sync()
+        now, every = fields.Datetime.now(), RESOURCES['cost_center'].every
+        self.assertEqual(self._next_after('cost_center'), every)
+        long_ago = now - timedelta(days=4)
+        self.assertEqual(self._next_after('cost_center', changed_at=long_ago), every * 4)
+        # Exact tells of changes itself, by what it is notified of.
+        hinted = self._next_after('cost_center', changed_at=long_ago, hinted_at=now)
+        self.assertEqual(hinted, timedelta(hours=23))
+        self.assertEqual(
+            self._next_after('cost_center', hinted_at=now - timedelta(days=8)), every * 4,
+        )
+        # A change, and it is read as often as before.
+        row = self._put('cost_center', Code='QUIET')
+        self.assertEqual(self._next_after('cost_center'), every)
+        self.store.drop('Costcenters', DIVISION, row['_key'])
+        # With the deletions, the journals are looked through: never less often.
+        self.assertEqual(
+            self._next_after('deleted', changed_at=long_ago), RESOURCES['deleted'].every,
+        )
+
+    def test_a_notification_is_kept(self):
+        self._first_sync()
+        cursor = self._cursor('gl_account')
+        self.assertFalse(cursor.hinted_at)
+        self.division.wake_sync('GLAccounts', 'Update')
+        self.assertTrue(cursor.hinted_at)
+
+    def test_nothing_due_is_one_query_however_many_administrations(self):
+        self._first_sync()
+        others = self.env['exact.division'].union(*(
+            self.create_division(self.connection, self.env['res.company'].create({
+                'name': f"Mirror {number} B.V.", 'currency_id': self.env.ref('base.EUR').id,
+            }), DIVISION + number)
+            for number in range(1, 4)
+        ))
+        later = fields.Datetime.now() + timedelta(hours=1)
+        others._sync_cursors().write({'next_at': later, 'state': 'done', 'has_changes': False})
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(1):
+            self.env['exact.division']._cron_sync()
+        self.assertFalse(self._calls())
+        # What is due of one is read, nothing of the others.
+        others[1].cursor_ids.filtered(
+            lambda cursor: cursor.resource == 'cost_center',
+        ).next_at = fields.Datetime.now()
+        self.env.flush_all()
+        self._run()
+        self.assertEqual(len(self._calls()), 1)
+
     # === INTERRUPTIONS === #
 
     def _one_page(self, key):
