@@ -49,6 +49,7 @@ class Situation:
     :param blocking: what the findings say that are in the way.
     :param leads_on: the first of them has a button that leads to what is to be mended.
     :param first: what the first finding says, in the way or not.
+    :param behind: what is said of files that Exact has not as they are now.
     :param is_kept: Exact keeps the entry; only the opposite entry can take it back.
     :param may_keep_both: what seems to be one document may be two.
     :param fuse: why Exact is not asked for what this document needs.
@@ -75,6 +76,7 @@ class Situation:
     blocking: tuple = ()
     leads_on: bool = False
     first: Any = None
+    behind: Any = None
     is_kept: bool = False
     may_keep_both: bool = False
     # Its administration
@@ -183,7 +185,7 @@ def _said(facts):
             return 'blocked', reason
         case 'verified':
             # An undo that Exact refused leaves the entry as it is, and says so.
-            return 'verified', blocking
+            return 'verified', blocking or facts.behind
         case 'changed':
             # An update or undo that Exact refused says so, and what is left to do.
             return 'changed', _row([_row(facts.differences, ', '), blocking], '. ')
@@ -252,6 +254,7 @@ def _buttons(facts, bar):
     match bar:
         case 'verified':
             yield 'fix', facts.leads_on
+            yield 'update', is_posted and bool(facts.behind)
             yield 'reverse', may_reverse
             yield 'open', True
             yield 'undo', True

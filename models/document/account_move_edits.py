@@ -147,9 +147,9 @@ class AccountMove(models.Model):
         """Hook: what must be settled before these documents may go to Exact.
 
         Asked whenever documents are built: for the check, a dry run, a person who looks at one, a
-        change of an entry. Who settles it lets them go on with `exact.finding._release`; who finds
+        change of an entry. Who settles it lets them go on with `exact.finding.release`; who finds
         something to settle in documents that were checked already has them built once more with
-        `exact.export._build_anew`.
+        `exact.export.build_anew`.
 
         :return: {move: list of `Problem`}
         """

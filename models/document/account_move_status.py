@@ -34,7 +34,7 @@ class AccountMove(models.Model):
     def _compute_exact_message(self):
         # Most documents of a list have nothing to say.
         speaking = self.filtered(
-            lambda move: move.exact_has_blocking
+            lambda move: move.exact_has_blocking or len(self) == 1
             or move.exact_state in ('blocked', 'changed', 'waiting'),
         )
         silent = self - speaking
@@ -117,6 +117,7 @@ def _facts(export, state):
             blocking[:1].label_on_document(),
         ),
         'first': findings[:1].as_note(),
+        'behind': findings.filtered(lambda finding: finding.code == 'files_behind')[:1].as_note(),
         'is_kept': any(finding.code in REVERSED_CODES for finding in findings),
         'may_keep_both': export.may_keep_both,
         'division': division.display_name or '',

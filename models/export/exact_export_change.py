@@ -170,6 +170,9 @@ class ExactExportChange(models.AbstractModel):
             # Somebody else booked it: their entry is theirs to delete, and we never reverse it.
             self._unlink_entry(export)
             return
+        if export.state == 'uncertain':
+            # Whether there is an entry to take out is looked up first.
+            return
         if self.env['exact.export.reversal'].settle_reversal(
             export, client
         ) or self.is_being_taken_out(export):
@@ -248,19 +251,9 @@ class ExactExportChange(models.AbstractModel):
             if line.may_still_come():
                 export.next_try = line.look_again_at()
                 return
-        if self.env['exact.export.proof'].is_processed(export) and not lines:
-            export._set_findings([Problem('already_processed')])
-            self.give_up_action(export, 'update')
-            return
-        division = export.division_id
-        if (
-            export.state == 'sent'
-            and export.read_back
-            and not self.env['exact.export.proof'].read_entries(
-                client,
-                division,
-                {export.exact_guid},
-            )
+        division, proof = export.division_id, self.env['exact.export.proof']
+        if export.state == 'sent' and export.read_back and not proof.read_entries(
+            client, division, {export.exact_guid},
         ):
             # Something was changed or deleted in Exact since it was read.
             self.env['exact.export.journals'].gone(export)
@@ -270,6 +263,10 @@ class ExactExportChange(models.AbstractModel):
         if export.move_id.state == 'posted' and self._is_as_sent(export, one):
             # Only files changed: neither a closed period nor a processed entry stops them.
             self._still_equal(export)
+        elif proof.is_processed(export) and not lines:
+            export._set_findings([Problem('already_processed')])
+            self.give_up_action(export, 'update')
+            return
         elif not self._update_entry(export, client, builder, one):
             return
         self.env['exact.export.files'].bring_changed_files(
@@ -366,9 +363,12 @@ class ExactExportChange(models.AbstractModel):
 
         :param count: how many lines the entry has
         """
-        for operation in export.operations('post', LINE).to_look_up():
+        for operation in export.operations('post', LINE):
             is_there = int(operation.part.removeprefix(LINE)) < count
-            operation._go('found' if is_there else 'not_shown')
+            if operation.state == 'answered':
+                operation._go('proved' if is_there else 'not_shown')
+            elif operation.to_look_up():
+                operation._go('found' if is_there else 'not_shown')
 
     def _line_guids(self, export, client, booking):
         """Ids of the lines in Exact, in the order in which we sent them."""

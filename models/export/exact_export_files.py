@@ -378,7 +378,15 @@ class ExactExportFiles(models.AbstractModel):
         """Whether the files in Exact differ from those of the document. The printed page of a sale
         does not count: it is sent with its entry.
         """
-        if export.kind == 'sale' or export.is_linked or not export.division_id.send_documents:
+        if export.is_linked or not export.division_id.send_documents:
+            return False
+        if any(
+            (one.verb, one.state) in (('post', 'open'), ('upload', 'open'))
+            for one in self.files_operations(export)
+        ):
+            # Exact does not show what it took.
+            return True
+        if export.kind == 'sale':
             return False
         there = {
             (upload.title, upload.version) for name, upload in self._uploads(export).items()

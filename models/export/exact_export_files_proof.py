@@ -2,7 +2,10 @@
 minutes later, of 40 documents with two calls.
 """
 
-from odoo import api, models
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ...exact_api import odata, wire
@@ -13,6 +16,13 @@ from .exact_export import BOOKED_STATES, FILE
 from .exact_export_files import ATTACHMENTS, DOCUMENTS
 from .exact_export_read_back import READ_BATCH
 
+_logger = logging.getLogger(__name__)
+
+# What was asked for within this time, Exact has lost; before, somebody may have deleted it.
+RECENT = timedelta(days=1)
+# How long is waited where Exact shows nothing, or something breaks.
+SHOWN_NOTHING = timedelta(days=1)
+NOT_THERE = 'attempt/file_not_there'
 PROVE_FILES = Work(
     'prove_files',
     lambda row: SQL(
@@ -41,8 +51,21 @@ class ExactExportFiles(models.AbstractModel):
             } - {False, ''}
             there = self._ids_there(client, guids)
             self.env['exact.export'].commit_half()
-            for operation in batch:
-                self._settle(operation, operation.exact_guid in there)
+            if not there and len(guids) > 1:
+                # The connected user may make documents and see none: that proves nothing.
+                _logger.warning("Exact shows none of %s documents that it took", len(guids))
+                batch.next_try = fields.Datetime.now() + SHOWN_NOTHING
+            else:
+                self._each_by_itself(
+                    batch,
+                    lambda some, there=there: [
+                        self._settle(operation, operation.exact_guid in there)
+                        for operation in some
+                    ],
+                    lambda operation, _error: operation.write({
+                        'next_try': fields.Datetime.now() + SHOWN_NOTHING,
+                    }),
+                )
             if not self._commit():
                 return True
         return False
@@ -62,8 +85,8 @@ class ExactExportFiles(models.AbstractModel):
     def _settle(self, operation, is_there):
         """Note what Exact's books show of a document or a file.
 
-        What Exact said that it has and does not show is brought once more. What it said that it has
-        deleted and still shows, a person is told.
+        What Exact said that it has and does not show is brought once more, only once. What it
+        said that it has deleted and still shows, a person is told.
         """
         export = self.env['exact.export'].browse(operation.res_id).exists()
         is_deletion = operation.verb == 'delete'
@@ -79,20 +102,30 @@ class ExactExportFiles(models.AbstractModel):
             self._bring_again(export, operation)
 
     def _bring_again(self, export, operation):
-        """A document or a file is missing: an update of the entry, which is right, brings it."""
-        message = note('attempt/file_not_there', name=operation.title or export.name)
+        """A document or a file is missing: the next comparison of the document sees that, and
+        brings it if nothing else is to be decided.
+        """
+        message = note(NOT_THERE, name=operation.title or export.name)
+        was_brought = any(
+            isinstance(attempt.note, dict) and attempt.note.get('code') == NOT_THERE
+            for attempt in export.attempt_ids
+        )
+        is_recent = operation.asked_at and operation.asked_at > fields.Datetime.now() - RECENT
         if operation.part == 'document':
             # None of its files is there either.
             self.files_operations(export).filtered(lambda one: one.verb == 'upload')._go('ended')
             export.document_guid = False
+        if export.state not in BOOKED_STATES or export.is_linked:
+            return
+        if was_brought or not is_recent:
+            # Brought in vain, or so long ago that somebody may have deleted it: a person decides.
+            problem = Problem('files_behind', 'warns', {'message': message})
+            export._add_findings({export: [problem]})
+            return
         export.log_attempt('document', 'unknown', message)
-        is_outdated = self.env['exact.export.send'].is_outdated(export)
-        if export.state == 'verified' and not export.pending_action and not is_outdated:
-            export.write({'pending_action': 'update', 'next_try': False})
+        if not export.pending_action:
+            export.pending_action = 'recheck'
             export.trigger_worker()
-        elif export.state in BOOKED_STATES:
-            # With what else differs, a person decides.
-            export._add_findings({export: [Problem('files_behind', 'warns', {'message': message})]})
 
     def _tell_kept(self, export, operation):
         message = note('attempt/file_still_there')
@@ -110,7 +143,24 @@ class ExactOperation(models.Model):
     _due_idx = models.Index(index_of_work('division_id', (PROVE_FILES,)))
 
     def _prove_files(self, division, client):
-        return self.env['exact.export.files'].prove(self, client)
+        # Those that came behind are read along: it is the same call.
+        waiting = self.search([
+            ('division_id', '=', division.id), ('work', '=', PROVE_FILES.name),
+            ('shown_by', '<=', fields.Datetime.now()),
+        ], order='id')
+        return self.env['exact.export.files'].prove(self | waiting, client)
+
+
+class ExactExportQueue(models.Model):
+    _inherit = 'exact.export.queue'
+
+    def forget_future(self):
+        result = super().forget_future()
+        self.env['exact.operation'].search([
+            ('division_id', '=', self.division_id.id), ('work', '=', PROVE_FILES.name),
+            ('next_try', '>', fields.Datetime.now() + SHOWN_NOTHING),
+        ]).next_try = False
+        return result
 
 
 class ExactDivision(models.Model):

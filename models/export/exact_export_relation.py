@@ -114,10 +114,11 @@ class ExactExportRelations(models.AbstractModel):
             self._bring_bank_account(export, client, mapping)
             return mapping.relation_id
         values, omissions = export.division_id.relation_body(partner, kind)
+        wants_new = mapping.is_new or export.own_choices().create_relation
+        row = self._made_before(client, mapping.operation(*RELATION), wants_new=wants_new)
         operation = mapping.operation(*RELATION).to_look_up()
-        row = self._find_remote_relation(
-            export, client, partner, values, operation,
-            wants_new=mapping.is_new or export.own_choices().create_relation,
+        row = row or self._find_remote_relation(
+            export, client, partner, values, operation, wants_new=wants_new,
         )
         if row:
             export.finding_ids.filtered(lambda finding: finding.code == 'relation_new').unlink()
@@ -142,6 +143,23 @@ class ExactExportRelations(models.AbstractModel):
         relation = self._keep_relation(export, partner, {**values, 'ID': guid}, 'created')
         self._bring_bank_account(export, client, mapping)
         return relation
+
+    def _made_before(self, client, operation, *, wants_new):
+        """The relation that Exact made when it was asked, and that was not kept: its worker was
+        gone, or a person has parted it from the partner since.
+
+        :param bool wants_new: another one is to be made
+        :return: its row, None if there is none
+        """
+        if operation.state != 'answered':
+            return None
+        rows = [] if wants_new else client.get(
+            RELATION_RESOURCE, select=_SELECT,
+            filter=odata.eq('ID', odata.guid(operation.exact_guid)),
+        )
+        if not rows:
+            operation._go('not_shown')
+        return next(iter(rows), None)
 
     def _keep_relation(self, export, partner, row, reason=False):
         """Keep a relation that Exact has, whatever happens with this document.
@@ -316,13 +334,13 @@ class ExactExportRelations(models.AbstractModel):
             bank_account(wire.as_text(row[name]))
             for row in rows for name in ('BankAccount', 'IBAN')
         }
-        operation = mapping.operation(*BANK_ACCOUNT).to_look_up()
-        if number in there:
-            operation._go('found')
-        else:
-            if operation and operation.may_still_come():
+        operation = mapping.operation(*BANK_ACCOUNT)
+        if number not in there:
+            if operation.to_look_up() and operation.may_still_come():
                 raise OutcomeUnknown("the bank account may be there without being seen yet")
-            operation._go('not_shown')
+            if operation.state != 'open':
+                # Of an account that was brought before, it is over; this is another one.
+                operation._go('ended')
             body = {'Account': relation.exact_guid, 'BankAccount': number, 'Main': True}
             if bank.bank_bic:
                 body['BICCode'] = compact(bank.bank_bic)
@@ -335,6 +353,7 @@ class ExactExportRelations(models.AbstractModel):
                     export, mapping, " ".join(error.messages) or describe(error)
                 )
                 return
+        mapping.operation(*BANK_ACCOUNT).end()
         mapping.pending_account_id = False
         export.commit_half()
 

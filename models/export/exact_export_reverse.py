@@ -59,6 +59,17 @@ class ExactExportReversal(models.AbstractModel):
     @api.private
     def do_reverse(self, export, client):
         """Book the opposite in an open period, for entries that Exact no longer lets go."""
+        change = self.env['exact.export.change']
+        if change.is_being_taken_out(export):
+            # An entry that goes needs no opposite.
+            return
+        if export.reversal_guid and export.operation(*REVERSE).state == 'done':
+            # Exact has booked a reversal already, otherwise than it was sent: not once more.
+            export._set_findings([Problem(
+                'reversal_booked_otherwise', params={'number': export.reversal_number or "?"},
+            )])
+            change.give_up_action(export, 'reverse')
+            return
         if self.settle_reversal(export, client) or self._find_reversal(export, client):
             return
         division = export.division_id

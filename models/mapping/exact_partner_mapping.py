@@ -164,7 +164,7 @@ class ExactPartnerMapping(models.Model):
             mapping.write(values)
             if relation:
                 # sudo: what became of earlier calls is kept by the engine, whoever says who it is
-                mapping.sudo().operation('post', 'relation').to_look_up().end()
+                mapping.sudo().operation('post', 'relation').end()
             return mapping
         return self.with_context(tracking_disable=True).create({
             'division_id': division.id, 'partner_id': partner.id, **values,

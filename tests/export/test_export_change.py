@@ -8,10 +8,10 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.account_exact.exact_api import ExactClient
+from odoo.addons.account_exact.exact_api import ExactClient, odata
 from odoo.addons.account_exact.models.export.exact_export_step import MAX_ATTEMPTS
 
-from .test_export_faults import ENTRIES, ExactFaultCase, die
+from .test_export_faults import ENTRIES, ExactFaultCase, Killed, die
 from .test_export_once import ExactTypedMixin
 
 LINES = 'salesentry/SalesEntryLines'
@@ -83,6 +83,52 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         self.lost_reversal(export)
         self.later(export)
         self.assertEqual((export.state, self.amounts(move)), ('undone', [-121, 121]))
+
+    def test_a_relation_whose_worker_died_is_kept_by_the_next(self):
+        """Exact has answered, nobody has kept it, and by its name alone no search takes it."""
+        move = self.invoice(partner=self.env['res.partner'].create({'name': "Weesrelatie"}))
+        move.action_exact_export()
+        relations = type(self.env['exact.export.relations'])
+        with patch.object(relations, '_keep_relation', side_effect=Killed):
+            self.killed()
+        self.work()
+        self.assertBooked(move)
+        with self.division.client() as client:
+            cards = client.get(
+                'crm/Accounts', select=['ID'], filter=odata.eq('Name', "Weesrelatie"),
+            )
+        self.assertEqual(len(cards), 1)
+
+    def test_what_is_being_taken_out_is_not_reversed(self):
+        """An update that books anew has the entry deleted; meanwhile somebody asks for the
+        opposite: it would stand alone.
+        """
+        move = self.invoice()
+        export = self.export(move)
+        self.env['exact.operation'].sudo().create({
+            'division_id': self.division.id, 'res_model': export._name, 'res_id': export.id,
+            'verb': 'delete', 'part': 'entry', 'state': 'unknown', 'exact_guid': export.exact_guid,
+            'asked_at': fields.Datetime.now(),
+            'shown_by': fields.Datetime.now() + timedelta(minutes=3),
+        })
+        export.sudo().pending_action = 'reverse'
+        self.work()
+        self.assertEqual(self.amounts(move), [121])
+
+    def test_lines_that_were_answered_can_be_asked_for_again(self):
+        """A second update before the first was read back."""
+        move = self.invoice()
+        export = self.export(move)
+        change = self.env['exact.export.change'].sudo()
+        operations = self.env['exact.operation'].sudo().create([
+            {
+                'division_id': self.division.id, 'res_model': export._name, 'res_id': export.id,
+                'verb': 'post', 'part': f'line/{number}', 'state': 'answered',
+            } for number in (1, 2)
+        ])
+        export.invalidate_recordset(['operation_ids'])
+        change._settle_lines(export.sudo(), 2)
+        self.assertEqual(operations.mapped('state'), ['done', 'open'])
 
     def test_refused_reversal_leaves_no_doubt(self):
         move = self.invoice()

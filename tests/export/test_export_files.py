@@ -277,6 +277,15 @@ class TestExportFiles(FilesCase):
         self.work()
         self.assertEqual(list(self.files(bill)), ['scan.pdf'])
         self.assertFalse(export.pending_action)
+        # Known as processed, it takes them all the same.
+        export.sudo()._go('read_again')
+        self.work()
+        self.assertEqual(export.state, 'verified')
+        self.attach(bill, 'page 3.pdf', b'%PDF page 3')
+        self.work()
+        self.assertEqual(sorted(self.files(bill)), ['page 3.pdf', 'scan.pdf'])
+        self.assertEqual(export.state, 'verified')
+        self.assertNotIn('already_processed', export.finding_ids.mapped('code'))
 
     def test_a_first_file_that_comes_after_the_export(self):
         bill = self.bill()

@@ -4,12 +4,15 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.account_exact.exact_api import odata
 
 from .test_export_files import FILES, FilesCase
 
 DOCUMENTS = 'documents/Documents'
+# What Exact answers where it finds nothing.
+EMPTY = '{"d": {"results": []}}'
 
 
 @tagged('post_install', '-at_install')
@@ -106,11 +109,53 @@ class TestFilesProof(FilesCase):
         self.assertEqual(bill.exact_state, 'changed')
         self.later()
         self.assertEqual(bill.exact_state, 'changed')
-        self.assertIn('files_behind', bill.exact_export_id.finding_ids.mapped('code'))
+        self.assertFalse(self.files(bill))
         bill.action_exact_update()
         self.work()
         self.assertBooked(bill)
         self.assertEqual(self.files(bill), {'scan.pdf': b'content'})
+
+    def test_what_is_brought_in_vain_is_left_to_a_person(self):
+        """Whatever takes the files away in Exact: they are not brought for ever."""
+        [bill] = self.exported()
+        for _each in range(3):
+            self.lose_files(bill)
+            self.later()
+        uploads = self.requests('POST', FILES)
+        self.later()
+        self.assertEqual(self.requests('POST', FILES), uploads)
+        self.assertEqual(bill.exact_export_id.attempt_ids.filtered(
+            lambda attempt: "does not show it" in (attempt.message or ''),
+        ).mapped('outcome'), ['unknown'])
+        self.assertIn('files_behind', bill.exact_export_id.finding_ids.mapped('code'))
+        self.assertEqual(bill.exact_bar, 'verified')
+        self.assertIn('update', bill.exact_buttons)
+        self.assertIn("does not show it", bill.exact_message)
+        bill.action_exact_update()
+        self.work()
+        self.assertEqual(self.files(bill), {'scan.pdf': b'content'})
+        self.assertNotIn('update', bill.exact_buttons)
+
+    def test_who_sees_no_document_has_lost_none(self):
+        """The connected user may make documents, and sees none of them."""
+        bills = self.exported(3)
+        for resource in (DOCUMENTS, FILES):
+            self.simulator.faults.add(
+                'status', method='GET', resource=resource, status=200, body=EMPTY,
+            )
+        uploads = self.requests('POST', FILES)
+        with mute_logger('odoo.addons.account_exact.models.export.exact_export_files_proof'):
+            self.later()
+        self.assertEqual(self.requests('POST', FILES), uploads)
+        self.assertEqual({state for bill in bills for state in self.states(bill)}, {'answered'})
+
+    def test_a_linked_entry_gets_no_files(self):
+        [bill] = self.exported()
+        bill.exact_export_id.sudo().is_linked = True
+        self.lose_files(bill)
+        self.later()
+        self.assertFalse(self.files(bill))
+        self.assertFalse(bill.exact_export_id.pending_action)
 
     def test_a_document_that_only_seemed_deleted_is_told(self):
         [bill] = self.exported()

@@ -58,6 +58,9 @@ CASES = {
     'an undo that Exact refused': (
         situation('verified', blocking=(KEPT,), is_kept=True, leads_on=True),
         'verified', 'verified', KEPT, 'fix reverse open undo'),
+    'files that are not those of the document': (
+        situation('verified', behind="Missing."),
+        'verified', 'verified', "Missing.", 'update open undo'),
     'the same of a linked entry': (
         situation('verified', blocking=(KEPT,), is_kept=True, is_linked=True),
         'verified', 'verified', KEPT, 'open undo'),
