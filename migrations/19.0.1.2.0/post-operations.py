@@ -47,15 +47,17 @@ _DOCUMENTS = """
            create_date, create_date
       FROM exact_export AS one, LATERAL (SELECT to_jsonb(one) AS old) AS kept
      WHERE (document_guid IS NOT NULL OR jsonb_typeof(old -> 'document_step') = 'object')
-       AND state NOT IN ('undone', 'superseded', 'deleted')
+       -- Of what is withdrawn, the document is yet to be looked for.
+       AND (state NOT IN ('undone', 'superseded', 'deleted') OR pending_action = 'undo')
 """
+# Which files there are was kept before Exact was asked for the document, which came first.
 _FILES = """
     WITH file AS (
         SELECT division_id, id, create_date, step.key AS name, step.value
           FROM exact_export AS one, LATERAL (SELECT to_jsonb(one) AS old) AS kept,
                jsonb_each(CASE WHEN jsonb_typeof(old -> 'document_step') = 'object'
                                THEN old -> 'document_step' ELSE '{}' END) AS step
-         WHERE state NOT IN ('undone', 'superseded', 'deleted')
+         WHERE state NOT IN ('undone', 'superseded', 'deleted') AND document_guid IS NOT NULL
     )
     INSERT INTO exact_operation (
         division_id, res_model, res_id, verb, part, state, resource, answer, exact_guid, title,

@@ -7,6 +7,8 @@ from pathlib import Path
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from odoo.addons.account_exact.exact_api import odata
+
 from .test_export_faults import ENTRIES, ExactFaultCase
 
 # As the release before had them.
@@ -117,6 +119,50 @@ class TestOperationsUpgrade(ExactFaultCase):
             self.assertFalse(client.get(
                 'documents/DocumentAttachments', select=['ID', 'FileName'],
                 filter=f"ID eq guid'{guid}'",
+            ))
+
+    def without_document(self, fault):
+        """A document whose files wait for the document in Exact, which was asked for and did not
+        answer; as the release before left it.
+        """
+        self.division.send_documents = True
+        self.simulator.faults.add(fault, method='POST', resource='documents/Documents$')
+        move = self.invoice()
+        export = self.export(move)
+        self.assertEqual((export.state, export.document_guid), ('ready', False))
+        files, _problems = self.env['exact.export.files']._files(export)
+        step = json.dumps({name: {'version': version} for name, _raw, version in files})
+        self.before(export, document_step=SQL("%s::jsonb", step))
+        return move
+
+    def test_files_of_a_document_without_answer_were_not_asked_for(self):
+        self.old_columns()
+        moves = self.without_document('cut_after') | self.without_document('cut_before')
+        self.migrate()
+        self.age(moves.exact_export_id)
+        self.work()
+        for move in moves:
+            self.assertBooked(move)
+            with self.division.client() as client:
+                [document] = client.get(
+                    'documents/Documents', select=['ID'], filter=odata.eq('Subject', move.name),
+                )
+                [_file] = client.get(
+                    'documents/DocumentAttachments', select=['ID'],
+                    filter=odata.eq('Document', odata.guid(document['ID'])),
+                )
+
+    def test_document_without_answer_goes_with_what_was_withdrawn(self):
+        self.old_columns()
+        move = self.without_document('cut_after')
+        move.action_exact_undo()
+        self.migrate()
+        self.division.send_documents = False
+        self.work()
+        self.assertEqual(move.exact_export_id.state, 'undone')
+        with self.division.client() as client:
+            self.assertFalse(client.get(
+                'documents/Documents', select=['ID'], filter=odata.eq('Subject', move.name),
             ))
 
     def test_relations_that_exact_was_asked_for(self):
