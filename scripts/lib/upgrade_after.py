@@ -80,6 +80,15 @@ class After:
 
     # === LEFT ALONE === #
 
+    def start(self, host):
+        """Start the server; it has its scheduled actions from then on."""
+        log = host.folder / f'odoo-{host.number}.log'
+        host.start()
+        if not wait_for(
+            lambda: log.exists() and 'HTTP service' in log.read_text(encoding='utf-8'), 300, 0.5,
+        ):
+            raise SystemExit("Odoo did not start after the upgrade.")
+
     def unfinished(self):
         [[number]] = self.watcher.rows(f"SELECT count(*) FROM exact_export WHERE {UNFINISHED}")
         return number
@@ -248,8 +257,8 @@ class After:
     def run(self):
         host = Host(1, self.options.port, self.options)
         say(f"after the upgrade: {dict(self.states())}")
-        host.start()
         try:
+            self.start(host)
             finished = self.left_alone()
             say(f"left alone: {dict(self.states())}")
             with Registry(self.options.database).cursor() as cr:

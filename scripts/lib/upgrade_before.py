@@ -23,7 +23,7 @@ from odoo.modules.registry import Registry
 # for longer: what waits for hours is taken for a clock that was wrong.
 PARKED = timedelta(minutes=90)
 # How long Exact takes, where a worker is to be killed meanwhile.
-SECONDS = 8
+SECONDS = 15
 
 
 class Before:
