@@ -88,6 +88,20 @@ stage_kills() {
     STAGE_STATUS=$rc
 }
 
+# Left out where the clone does not go back to the release before.
+stage_upgrade() {
+    local started=$SECONDS rc=0 passed=0 failed=0 skipped=0
+    run_child "$CHECKOUT/scripts/upgrade_test" || rc=$?
+    case $rc in
+        0) passed=1 ;;
+        77) skipped=1 ;;
+        *) failed=1 ;;
+    esac
+    printf '%-8s %d passed, %d failed, 0 errors, %d skipped in %d s\n' "$1" "$passed" "$failed" "$skipped" $((SECONDS - started)) |
+        tee "$RUN/$1.line"
+    STAGE_STATUS=$failed
+}
+
 # Each seed is a test. More of them, and what each did: scripts/rehearse.
 stage_rehearse() {
     stage_database "$1"
