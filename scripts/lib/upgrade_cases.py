@@ -25,7 +25,8 @@ class Case(NamedTuple):
 
     name: str
     kind: int
-    #: what its export is then: its state, and what a person asked for
+    #: what its export is then: its state, and what a person asked for; ' or ' another, where
+    #: releases differ
     state: str
     #: what Exact has of it in the end: 'entry', 'nothing', or 'opposite' (the entry and its
     #: reversal)
@@ -197,8 +198,9 @@ SENT = (
 # Nobody works any more.
 LEFT_BOOKED = (
     Case("edited, not compared yet", SALE, 'verified, recheck', 'entry', edit),
-    Case("deleted in Exact", BILL, 'verified', 'nothing', delete_in_exact),
-    Case("deleted in Exact, undo", SALE, 'verified, undo', 'nothing', delete_and_undo),
+    Case("deleted in Exact", BILL, 'verified or sent', 'nothing', delete_in_exact),
+    Case("deleted in Exact, undo", SALE, 'verified, undo or sent, undo', 'nothing',
+         delete_and_undo),
 )
 LEFT = (
     *LEFT_BOOKED,
