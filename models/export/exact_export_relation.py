@@ -64,6 +64,12 @@ class ExactExportRelations(models.AbstractModel):
         known = export.relation_id
         if _relations_of(booking) - {'', known.exact_guid}:
             booking, known = self._make_relations(export, client, booking)
+        elif known and booking.kind == 'purchase':
+            # Of a relation that an earlier attempt has made, the bank account may be left.
+            self._bring_bank_account(export, client, self.env['exact.partner.mapping'].search([
+                ('division_id', '=', export.division_id.id), ('relation_id', '=', known.id),
+                ('pending_account_id', '!=', False),
+            ], limit=1))
         if known:
             self._fit_relation(export, client, known, booking.kind)
             if known != export.relation_id:

@@ -753,6 +753,19 @@ class TestWhoIsIt(RelationCase):
         self.assertBooked(move)
         self.assertEqual(self.bank_accounts(move), [number])
 
+    def test_bank_account_is_brought_though_the_bill_was_checked_anew(self):
+        number = self.iban()
+        move = self.bill(self.payee("Bank Checked Anew", number))
+        self.simulator.faults.add('cut_before', method='POST', resource='crm/BankAccounts')
+        self.export(move)
+        export = move.exact_export_id
+        self.assertEqual(export.state, 'ready')
+        # What Odoo itself writes on a document at times.
+        export.sudo().check_anew()
+        self.again(export)
+        self.assertBooked(move)
+        self.assertEqual(self.bank_accounts(move), [number])
+
     def test_bank_account_that_exact_refuses_stops_no_bill(self):
         move = self.bill(self.payee("Bank Refused", self.iban()))
         refusal = Rejected(messages=["Ongeldig: Bankrekening"], resource='crm/BankAccounts')
