@@ -160,6 +160,7 @@ class ExactExport(models.Model):
     entry_number = fields.Integer(string="Number in Exact", readonly=True, index='btree_not_null')
     entry_number_text = fields.Char(
         string="Entry Number", compute='_compute_entry_number_text', store=True,
+        index='btree_not_null',
     )
     invoice_number = fields.Integer(readonly=True)
     exact_guid = fields.Char(string="Exact ID", readonly=True, index='btree_not_null')
