@@ -55,7 +55,6 @@ class ExactExportFiles(models.AbstractModel):
         self._tell_files(export, problems)
         if not files and not export.document_guid:
             return ''
-        export.commit_half()
         is_new = not export.document_guid and self._create_document(export, client, booking)
         known = {} if is_new else self._known_attachments(export, client)
         self._tell_files(export, problems + self._bring_files(export, client, files, known))
@@ -98,6 +97,7 @@ class ExactExportFiles(models.AbstractModel):
         relation = self._document_relation(booking)
         operation = export.operation(*DOCUMENT).to_look_up()
         if operation:
+            export.commit_half()
             guid = self._find_remote_document(export, client, subject, relation)
             if guid:
                 operation._go('found', exact_guid=guid)
@@ -122,8 +122,8 @@ class ExactExportFiles(models.AbstractModel):
                 # 4.7), which a processed entry takes, too.
                 body['FinancialTransactionEntryID'] = export.exact_guid
             guid = wire.as_guid(export.ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
+        # Kept with the first file that Exact is asked for: until then the document is looked up.
         export.document_guid = guid
-        export.commit_half()
         return is_new
 
     def _known_attachments(self, export, client):
@@ -137,6 +137,7 @@ class ExactExportFiles(models.AbstractModel):
         }
         unanswered = [upload for upload in uploads.values() if upload.unanswered()]
         if unanswered or not uploads:
+            export.commit_half()
             rows = client.get(
                 ATTACHMENTS, select=['ID', 'FileName'],
                 filter=odata.eq('Document', odata.guid(export.document_guid)),
@@ -234,7 +235,6 @@ class ExactExportFiles(models.AbstractModel):
                 # not asked again for the same file.
                 problems.append(self._refused_file(title, "\n".join(error.messages)))
             uploads = self._uploads(export)
-            export.commit_half()
         return problems
 
     def _keep_upload(self, export, name, version, guid):
