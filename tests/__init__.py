@@ -25,6 +25,7 @@ from .export import (
     test_operations,
     test_operations_upgrade,
     test_export_files,
+    test_files_proof,
     test_export_lines,
     test_export_list,
     test_export_look,
