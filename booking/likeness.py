@@ -235,9 +235,4 @@ def _lacks_number(meant, other):
     if other.in_odoo and (unnamed or same_word) and (meant.is_receipt or other.is_receipt):
         # Receipts of one day look alike, and several of them are several purchases.
         return False
-    # Who typed an entry by hand may have put some words where the number belongs.
-    typed_word = (
-        not other.in_odoo and not other.is_ours
-        and is_number(meant.reference) and not is_number(other.reference)
-    )
-    return same_word or typed_word or not (meant.is_named and other.is_named)
+    return same_word or not (meant.is_named and other.is_named)
