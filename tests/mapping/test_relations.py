@@ -762,6 +762,8 @@ class TestWhoIsIt(RelationCase):
         self.assertEqual(export.state, 'ready')
         # What Odoo itself writes on a document at times.
         export.sudo().check_anew()
+        self.asked_long_ago(self.row(move.partner_id))
+        self.again(export)
         self.again(export)
         self.assertBooked(move)
         self.assertEqual(self.bank_accounts(move), [number])

@@ -162,10 +162,10 @@ class TestMasterData(TransactionCase):
                 'percentages': [[None, '2012-09-30', 19.0], ['2012-10-01', None, 21.0]],
             }
         )
-        self.assertEqual(code._plain().percentage_on(date(2012, 9, 30)), Decimal('0.19'))
-        self.assertEqual(code._plain().percentage_on(date(2012, 10, 1)), Decimal('0.21'))
+        self.assertEqual(code.as_facts().percentage_on(date(2012, 9, 30)), Decimal('0.19'))
+        self.assertEqual(code.as_facts().percentage_on(date(2012, 10, 1)), Decimal('0.21'))
         code.percentages = False
-        self.assertEqual(code._plain().percentage_on(date(2012, 9, 30)), Decimal('0.21'))
+        self.assertEqual(code.as_facts().percentage_on(date(2012, 9, 30)), Decimal('0.21'))
 
     def test_type_of_a_gl_account_is_a_word(self):
         account = self.env['exact.gl.account'].create(
