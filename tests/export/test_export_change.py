@@ -89,7 +89,7 @@ class TestExportChange(ExactTypedMixin, ExactFaultCase):
         move = self.invoice(partner=self.env['res.partner'].create({'name': "Weesrelatie"}))
         move.action_exact_export()
         relations = type(self.env['exact.export.relations'])
-        with patch.object(relations, '_keep_relation', side_effect=Killed):
+        with patch.object(relations, '_adopt_relation', side_effect=Killed):
             self.killed()
         self.work()
         self.assertBooked(move)
