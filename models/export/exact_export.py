@@ -241,7 +241,6 @@ class ExactExport(models.Model):
             name = export.name or export.move_id.name or ''
             export.display_name = f"{name} ({export.entry_number})" if export.entry_number else name
 
-
     # === BUSINESS METHODS === #
 
     def _go(self, event, **values):

@@ -239,7 +239,6 @@ class ExactExportChange(models.AbstractModel):
             # The entry is gone, so the undo is done.
             export._set_findings([Problem('document_kept', 'warns', {'message': kept})])
 
-
     def _do_update(self, export, client):
         """Bring the entry in line with the document, then its files."""
         if self.env['exact.export.reversal'].settle_reversal(

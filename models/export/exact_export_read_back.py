@@ -24,12 +24,12 @@ from ...exact_api import (
 from ..base.exact_clock import floor
 from ..base.exact_note import value as as_param
 from ..base.exact_problem import Problem
+from ..work.exact_operation import GUID_LENGTH
 from .exact_export import ENTRY
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
 # Characters of a GUID as text.
-GUID_LENGTH = 36
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
 # How long to wait after a question that failed, or an answer that was of no use.

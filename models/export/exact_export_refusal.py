@@ -303,7 +303,6 @@ class ExactExportRefusal(models.AbstractModel):
             ),
         )
 
-
     # === WHAT A REFUSAL TEACHES === #
 
     def _learn_closed_period(self, export, error):
