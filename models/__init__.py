@@ -29,7 +29,7 @@ from .connection import (
     exact_connection_copy,
     ir_config_parameter,
 )
-from .administration import exact_division, exact_call, exact_call_illness
+from .administration import exact_division, exact_call, exact_call_illness, exact_call_session
 from .work import exact_work_steps
 from .master import (
     exact_sync_resources,

@@ -1,20 +1,17 @@
-import logging
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, TRANSACTION_STATUS_IDLE
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ...exact_api import Forbidden, RateLimited, RateLimits, Unreachable
+from ...exact_api import RateLimited, RateLimits, Unreachable
 from ...exact_api.forecast import LENGTH
 from ...exact_api.illness import PAUSES, is_error
 from ...exact_api.limits import LONGEST, LONGEST_RETRY_AFTER
 from ..base.exact_clock import CLOCKS_DIFFER, aware, ceil, epoch, naive, utcnow
-from ..base.exact_sentences import DIVISION_REASONS
 from .exact_call_limits import (
     CALL_LIFE,
     FUSE_ERRORS,
@@ -23,8 +20,6 @@ from .exact_call_limits import (
     closed_until,
     left_of,
 )
-
-_logger = logging.getLogger(__name__)
 
 # So many in two hours, of which Exact's hour may be any part, and no hand closes the fuse again.
 MOST_ERRORS = 8
@@ -130,30 +125,45 @@ class ExactCall(models.Model):
             yield cr
 
     @api.model
-    def _reserve(self, division_id, resource, priority):
+    def _reserve(self, division_id, resource, priority, answered=()):
         """Take a call out of the budget, so that everybody sees it before it is made.
 
         :param str priority: a key of RESERVES
+        :param answered: arguments of `_record` for the call before, kept in the same transaction
         :return: ticket for `_record`
         :raise RateLimited: with the moment when it may be tried again; nothing is reserved then
         """
         ticket, now = uuid4().hex, naive(utcnow())
         with self._own_cursor() as cr:
-            for _attempt in range(3):
-                if self._take(cr, division_id, resource, priority, ticket, now):
-                    return ticket
-                rows = self._rows(cr, division_id, resource)
-                if '' in rows:
-                    refusal = self._refusal(rows, resource, priority, now)
-                    if refusal:
-                        raise refusal
-                    # Given free between the two queries
-                elif self._take_first(cr, division_id, ticket, now):
-                    return ticket
-            if not rows:
-                # A division that is not committed yet: nobody else can call it
-                return ticket
-            raise self._limited(now + SHORT_WAIT, 'minute')
+            if answered:
+                self._keep(cr, now, *answered)
+            refusal = self._reserved(cr, division_id, resource, priority, ticket, now)
+        if answered:
+            self._forget_meter()
+        if refusal:
+            raise refusal
+        return ticket
+
+    def _reserved(self, cr, division_id, resource, priority, ticket, now):
+        """Reserve a call.
+
+        :return: the error that says why and until when it is refused, None if it is not
+        """
+        for _attempt in range(3):
+            if self._take(cr, division_id, resource, priority, ticket, now):
+                return None
+            rows = self._rows(cr, division_id, resource)
+            if '' in rows:
+                refusal = self._refusal(rows, resource, priority, now)
+                if refusal:
+                    return refusal
+                # Given free between the two queries
+            elif self._take_first(cr, division_id, ticket, now):
+                return None
+        if not rows:
+            # A division that is not committed yet: nobody else can call it
+            return None
+        return self._limited(now + SHORT_WAIT, 'minute')
 
     @api.model
     def _take(self, cr, division_id, resource, priority, ticket, now):
@@ -267,7 +277,19 @@ class ExactCall(models.Model):
         :param str ticket: what `_reserve` gave for the call
         :param dict session: of `_note_health`
         """
-        now = naive(utcnow())
+        with self._own_cursor() as cr:
+            self._keep(cr, naive(utcnow()), division_id, call, ticket, session)
+        self._forget_meter()
+
+    def _forget_meter(self):
+        """The meter of the division is computed from rows that another cursor wrote."""
+        self.invalidate_model(flush=False)
+        self.env['exact.division'].invalidate_model(
+            ['call_ids', 'call_budget', 'day_share', 'minute_share', 'call_pauses'], flush=False,
+        )
+
+    @api.model
+    def _keep(self, cr, now, division_id, call, ticket=None, session=None):
         values = {
             'last_call': now, 'under_way': SQL("under_way"),
             **self._limit_values(call, now),
@@ -278,23 +300,17 @@ class ExactCall(models.Model):
         # Exact's own lock after too many errors may look like this (nobody has shown one)
         locked = call.status == 429 and call.limits == RateLimits()
         failed = is_error(call.status, call.error.messages if call.error else ())
-        with self._own_cursor() as cr:
-            cr.execute(SQL(
-                "UPDATE exact_call SET %s WHERE division_id = %s AND resource = ''",
-                SQL(', ').join(
-                    SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items()
-                ),
-                division_id,
-            ))
-            if failed or locked:
-                pause = naive(call.error.retry_at) if locked else None
-                self._count_error(cr, division_id, call.resource, now, pause)
-            self._note_health(cr, division_id, call, now, {} if session is None else session)
-        # The meter of the division is computed from rows that another cursor wrote
-        self.invalidate_model(flush=False)
-        self.env['exact.division'].invalidate_model(
-            ['call_ids', 'call_budget', 'day_share', 'minute_share', 'call_pauses'], flush=False,
-        )
+        cr.execute(SQL(
+            "UPDATE exact_call SET %s WHERE division_id = %s AND resource = ''",
+            SQL(', ').join(
+                SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items()
+            ),
+            division_id,
+        ))
+        if failed or locked:
+            pause = naive(call.error.retry_at) if locked else None
+            self._count_error(cr, division_id, call.resource, now, pause)
+        self._note_health(cr, division_id, call, now, {} if session is None else session)
 
     @api.model
     def _limit_values(self, call, now):
@@ -403,31 +419,3 @@ class ExactCall(models.Model):
             most=MOST_ERRORS + 1, paused_until=paused_until, hour_ago=now - FUSE_HOUR,
             two_hours_ago=now - 2 * FUSE_HOUR, soon=now + CLOCKS_DIFFER,
         ))
-
-    # === HOOKS OF THE CLIENT === #
-
-    @api.model
-    def _hooks(self, division, priority):
-        """Return the (before, after) hooks of an `ExactClient` for the division."""
-        budget_id = division._budget_divisions()[division].id
-        was_unreachable = division.unreachable_reason
-        ticket, session = None, {}
-
-        def before(method, resource):
-            nonlocal ticket
-            ticket = self._reserve(budget_id, resource, priority)
-
-        def after(call):
-            try:
-                self._record(budget_id, call, ticket, session)
-                if isinstance(call.error, Forbidden) and call.error.reason in DIVISION_REASONS:
-                    division._note_reachable(call.error.reason)
-                elif was_unreachable and call.error is None:
-                    division._note_reachable(False)
-            except psycopg2.Error as error:
-                # Bookkeeping about a call must never cost what the call brought
-                _logger.warning(
-                    "The call to division %s is not noted: %s", budget_id, type(error).__name__,
-                )
-
-        return before, after

@@ -1,5 +1,3 @@
-from contextlib import contextmanager
-
 from psycopg2.errors import SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -399,22 +397,6 @@ class ExactDivision(models.Model):
 
     def _start_sync(self):
         """Hook: the administration was linked to a company, its master data has to come in."""
-
-    @contextmanager
-    @api.private
-    def client(self, priority='entry'):
-        """Give a client for this administration, within its call budget.
-
-        :param str priority: what the calls are for, a key of `exact_call.RESERVES`: 'person'
-            (somebody waits), 'entry', 'payment', 'master', 'document' or 'look'
-        :return: a context manager that gives an `ExactClient`
-        """
-        self.ensure_one()
-        # sudo: people use the connection without seeing it, it may be another company's
-        self_sudo = self.sudo()
-        before, after = self_sudo.env['exact.call']._hooks(self_sudo, priority)
-        with self_sudo.connection_id.client(self.code, before=before, after=after) as client:
-            yield client
 
     @api.private
     def go_on(self):

@@ -25,10 +25,10 @@ class ExactConnection(models.Model):
             self._redirect_uri(), clock=utcnow,
         )
 
-    def _access_token(self, base_url=None):
+    def _access_token(self):
         """Return an access token that Exact takes now; see `exact.token`."""
         self.ensure_one()
-        return self.env['exact.token']._access_token(self, base_url)
+        return self.env['exact.token']._access_token(self)
 
     @contextmanager
     @api.private
@@ -41,17 +41,20 @@ class ExactConnection(models.Model):
         self.ensure_one()
         # The token is for this address, whatever becomes of the system parameter meanwhile
         base_url = self.api_url()
-        sent = None
+        sent = until = None
 
         def token():
-            nonlocal sent
-            sent = self._access_token(base_url)
+            nonlocal sent, until
+            if not until or utcnow() >= until:
+                sent, until = self.env['exact.token']._token_until(self, base_url)
             return sent
 
         def told(call):
+            nonlocal until
             if after:
                 after(call)
             if isinstance(call.error, NeedsReconnect):
+                until = None
                 self.env['exact.token']._note_refused(self, sent)
 
         with ExactClient(

@@ -46,6 +46,8 @@ SPARE_CALLS = 40
 # A refused access token stops all calls until the next one comes, so often at most: what that one
 # does not cure is not the token's fault, and stops nothing else.
 REFUSED_EVERY = timedelta(hours=1)
+# So long a client sends the token that it was given: a consent that was taken away ends it then.
+KEPT_FOR = timedelta(minutes=1)
 # Seconds before each try to store a pair though the database lost the cursor that held its row.
 RESCUE_PAUSES = (0, 1, 2, 4, 8)
 
@@ -76,19 +78,29 @@ class ExactToken(models.Model):
         :raise Unreachable: Exact cannot be reached now; nothing is lost
         :raise ExactError: Exact or another worker is busy with it; nothing is lost
         """
+        return self._token_until(connection, base_url)[0]
+
+    @api.model
+    def _token_until(self, connection, base_url=None):
+        """Return what `_access_token` does, and until when nobody has to ask for it again: None if
+        the next call asks anew.
+
+        :return: (access token, aware UTC or None)
+        """
         origin = connection._exact_origin() if base_url is None else origin_text(base_url)
         # The snapshot of the business transaction may be older than the last refresh: look afresh
         with self.env.registry.cursor() as cr:
             row = self._read_row(cr, connection.id)
         tokens, problem = self._open_row(row, origin)
         if tokens:
-            refresh_at = self._not_before(row, tokens)
-            if utcnow() < refresh_at:
-                return self._not_refused(row, tokens, refresh_at)
+            now, refresh_at = utcnow(), self._not_before(row, tokens)
+            if now < refresh_at:
+                token = self._not_refused(row, tokens, refresh_at)
+                return token, min(refresh_at, now + KEPT_FOR)
         if not problem:
             token, problem = self._refresh(connection, base_url or connection.api_url())
             if token:
-                return token
+                return token, None
         connection._note_reconnect(problem)
         raise NeedsReconnect(f"connection {connection.id}: {problem}", reason=problem)
 
