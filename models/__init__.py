@@ -53,6 +53,7 @@ from .mapping import (
 )
 from .export import (
     exact_export,
+    exact_export_latest,
     exact_export_propose,
     exact_export_actions,
     exact_export_line,

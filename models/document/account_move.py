@@ -81,20 +81,19 @@ class AccountMove(models.Model):
             return {}
         self.env['exact.finding'].flush_model(['export_id', 'severity'])
         self.env['exact.export'].flush_model([
-            'move_id', 'state', 'display_state', 'entry_number_text',
+            'move_id', 'is_latest', 'state', 'display_state', 'entry_number_text',
         ])
         return {
             move_id: LatestExport(*row)
             for move_id, *row in self.env.execute_query(SQL(
                 """
-                SELECT DISTINCT ON (export.move_id) export.move_id, export.id, export.display_state,
+                SELECT export.move_id, export.id, export.display_state,
                        CASE WHEN export.state NOT IN %s THEN export.entry_number_text END,
                        EXISTS (SELECT FROM exact_finding finding
                                 WHERE finding.export_id = export.id
                                   AND finding.severity = 'blocks')
                   FROM exact_export export
-                 WHERE export.move_id IN %s
-              ORDER BY export.move_id, export.id DESC
+                 WHERE export.is_latest AND export.move_id IN %s
                 """, ENDED_STATES, tuple(self.ids),
             ))
         }
@@ -156,24 +155,18 @@ class AccountMove(models.Model):
             return NotImplemented
         self._exact_check_insider()
         values = set(value)
-        export_model = self.env['exact.export'].sudo()
-        # The latest export of each document that has one.
-        alias = 'exact_export_latest'
-        latest = SQL(
-            """(
-                SELECT DISTINCT ON (move_id) move_id, display_state FROM exact_export
-                ORDER BY move_id, id DESC
-            )""",
-        )
-        export_model.flush_model(['move_id', 'display_state'])
+        self.env['exact.export'].flush_model(['move_id', 'is_latest', 'display_state'])
         domain = Domain.FALSE
         states = [name for name in values if name and name != 'not_exported']
         if states:
             domain |= Domain('id', 'in', SQL(
-                "(SELECT move_id FROM %s %s WHERE display_state IN %s)",
-                latest, SQL.identifier(alias), tuple(states),
+                "(SELECT move_id FROM exact_export WHERE is_latest AND display_state IN %s)",
+                tuple(states),
             ))
-        without = Domain('id', 'not in', SQL("(SELECT move_id FROM exact_export)"))
+        without = Domain.custom(to_sql=lambda _model, alias, _query: SQL(
+            "NOT EXISTS (SELECT FROM exact_export WHERE is_latest AND move_id = %s)",
+            SQL.identifier(alias, 'id'),
+        ))
         if 'not_exported' in values:
             domain |= without & Domain('state', '=', 'posted')
         if False in values:
@@ -191,12 +184,17 @@ class AccountMove(models.Model):
         return [('id', 'in', exports.move_id.ids)]
 
     def _field_to_sql(self, alias, field_expr, query=None):
-        if field_expr == 'exact_state':
+        if field_expr == 'exact_state' and query:
             self._exact_check_insider()
-            self.env['exact.export'].flush_model(['move_id', 'display_state'])
+            self.env['exact.export'].flush_model(['move_id', 'is_latest', 'display_state'])
+            latest = query.make_alias(alias, 'exact_export')
+            query.add_join('LEFT JOIN', latest, 'exact_export', SQL(
+                "%s AND %s = %s", SQL.identifier(latest, 'is_latest'),
+                SQL.identifier(latest, 'move_id'), SQL.identifier(alias, 'id'),
+            ))
             return SQL(
                 "COALESCE(%s, CASE WHEN %s = 'posted' THEN 'not_exported' END)",
-                self.env['exact.export'].state_sql(alias),
+                SQL.identifier(latest, 'display_state'),
                 self._field_to_sql(alias, 'state', query),
             )
         return super()._field_to_sql(alias, field_expr, query)

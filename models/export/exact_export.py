@@ -62,6 +62,8 @@ class ExactExport(models.Model):
     _description = "Exact Export"
     _inherit = ['mail.thread', 'exact.work.mixin', 'exact.operation.mixin']
     _order = 'id desc'
+    # Of the columns of the log only one tells anything: attempts tell the rest.
+    _log_access = False
 
     # === THE DOCUMENT === #
 
@@ -70,10 +72,10 @@ class ExactExport(models.Model):
         readonly=True,
     )
     division_id = fields.Many2one(
-        'exact.division', string="Administration", required=True, ondelete='restrict', index=True,
+        'exact.division', string="Administration", required=True, ondelete='restrict',
         readonly=True,
     )
-    company_id = fields.Many2one(related='division_id.company_id', store=True, index=True)
+    company_id = fields.Many2one(related='division_id.company_id', store=True)
     name = fields.Char(string="Reference", readonly=True)
     kind = fields.Selection(
         [
@@ -85,6 +87,9 @@ class ExactExport(models.Model):
     partner_id = fields.Many2one(related='move_id.commercial_partner_id', string="Partner")
     currency_id = fields.Many2one(related='move_id.currency_id')
     user_id = fields.Many2one('res.users', string="Requested By", readonly=True)
+    create_date = fields.Datetime(
+        string="Requested On", default=fields.Datetime.now, readonly=True,
+    )
     is_automatic = fields.Boolean(
         string="By Itself", readonly=True, help="Exported on posting, not by a person's button.",
     )
@@ -157,7 +162,7 @@ class ExactExport(models.Model):
 
     # === WHAT EXACT MADE OF IT === #
 
-    entry_number = fields.Integer(string="Number in Exact", readonly=True, index='btree_not_null')
+    entry_number = fields.Integer(string="Number in Exact", readonly=True)
     entry_number_text = fields.Char(
         string="Entry Number", compute='_compute_entry_number_text', store=True,
         index='btree_not_null',
@@ -348,21 +353,6 @@ class ExactExport(models.Model):
         """Payload and answer for people to read."""
         self.ensure_one()
         return json.dumps(json.loads(self.payload or '{}'), indent=2)
-
-    @api.model
-    @api.private
-    def state_sql(self, alias):
-        """SQL of what a document's latest export says, for search and grouping in one query.
-
-        :param str alias: alias of account_move in the query.
-        """
-        return SQL(
-            """(
-                SELECT export.display_state FROM exact_export export
-                WHERE export.move_id = %s ORDER BY export.id DESC LIMIT 1
-            )""",
-            SQL.identifier(alias, 'id'),
-        )
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_booked(self):

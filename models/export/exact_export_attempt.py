@@ -8,13 +8,14 @@ class ExactExportAttempt(models.Model):
 
     _name = 'exact.export.attempt'
     _description = "Exact Export Attempt"
+    _log_access = False
     _order = 'id desc'
 
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
     company_id = fields.Many2one(
-        related='export_id.company_id', store=True, precompute=True, index=True,
+        related='export_id.company_id', store=True, precompute=True,
     )
     date = fields.Datetime(default=fields.Datetime.now, required=True, readonly=True)
     action = fields.Selection(

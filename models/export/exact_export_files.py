@@ -53,12 +53,17 @@ class ExactExportFiles(models.AbstractModel):
             return export.document_guid
         files, problems = self._files(export)
         self._tell_files(export, problems)
-        if not files and not export.document_guid:
+        guid = export.document_guid or self._made_document(export)
+        if not files and not guid:
             return ''
-        is_new = not export.document_guid and self._create_document(export, client, booking)
-        known = {} if is_new else self._known_attachments(export, client)
-        self._tell_files(export, problems + self._bring_files(export, client, files, known))
-        return export.document_guid
+        is_new = False
+        if not guid:
+            guid, is_new = self._create_document(export, client, booking)
+        known = {} if is_new else self._known_attachments(export, client, guid)
+        self._tell_files(export, problems + self._bring_files(export, client, guid, files, known))
+        # Written with the entry: until then the operation knows it.
+        export.document_guid = guid
+        return guid
 
     @api.private
     def bring_changed_files(self, export, client, booking):
@@ -80,15 +85,21 @@ class ExactExportFiles(models.AbstractModel):
 
     def _tell_files(self, export, problems):
         """Replace what is said of the files of this document."""
-        self.env['exact.finding'].search([
-            ('export_id', '=', export.id), ('code', 'in', FILE_CODES),
-        ]).unlink()
+        export.finding_ids.filtered(lambda finding: finding.code in FILE_CODES).unlink()
         export._add_findings({export: problems})
+
+    def _made_document(self, export):
+        """The document that Exact made for these files, as its operation knows it.
+
+        :return: GUID, '' if there is none
+        """
+        made = export.operation(*DOCUMENT)
+        return (made.state in ('answered', 'done') and made.exact_guid) or ''
 
     def _create_document(self, export, client, booking):
         """Make the document in Exact that the files belong to, or find that of a lost answer.
 
-        :return: whether it is new
+        :return: (GUID, whether it is new)
         """
         division = export.division_id
         # Subject: what a person looks for in Exact; with the relation it is also our key.
@@ -122,13 +133,12 @@ class ExactExportFiles(models.AbstractModel):
                 # 4.7), which a processed entry takes, too.
                 body['FinancialTransactionEntryID'] = export.exact_guid
             guid = wire.as_guid(export.ask(client, *DOCUMENT, DOCUMENTS, body)['ID'])
-        # Kept with the first file that Exact is asked for: until then the document is looked up.
-        export.document_guid = guid
-        return is_new
+        return guid, is_new
 
-    def _known_attachments(self, export, client):
+    def _known_attachments(self, export, client, guid):
         """Files that the document has in Exact, by their names.
 
+        :param guid: of the document
         :return: {name: GUID}
         """
         uploads = self._uploads(export)
@@ -140,13 +150,13 @@ class ExactExportFiles(models.AbstractModel):
             export.commit_half()
             rows = client.get(
                 ATTACHMENTS, select=['ID', 'FileName'],
-                filter=odata.eq('Document', odata.guid(export.document_guid)),
+                filter=odata.eq('Document', odata.guid(guid)),
             )
             known |= {wire.as_text(row['FileName']): wire.as_guid(row['ID']) for row in rows}
         for upload in unanswered:
-            guid = known.get(upload.part.removeprefix(FILE))
-            if guid:
-                upload._go('found', exact_guid=guid)
+            found = known.get(upload.part.removeprefix(FILE))
+            if found:
+                upload._go('found', exact_guid=found)
             elif upload.may_still_come():
                 raise OutcomeUnknown("the file may be there without being seen yet")
             else:
@@ -185,9 +195,10 @@ class ExactExportFiles(models.AbstractModel):
             lambda operation: (operation.verb, operation.state) == ('delete', 'answered'),
         )
 
-    def _bring_files(self, export, client, files, known):
+    def _bring_files(self, export, client, guid, files, known):
         """Let the document in Exact have these files as they are now.
 
+        :param guid: of the document
         :param files: of `_files`
         :param known: {name: GUID} of what it has; what others have put there is theirs
         :return: problems with single files
@@ -218,7 +229,7 @@ class ExactExportFiles(models.AbstractModel):
             try:
                 export.ask(
                     client, 'upload', f'{FILE}{name}', ATTACHMENTS, {
-                        'Document': export.document_guid, 'FileName': name,
+                        'Document': guid, 'FileName': name,
                         'Attachment': self._encoded(raw),
                     }, title=title, version=version,
                 )
@@ -288,6 +299,9 @@ class ExactExportFiles(models.AbstractModel):
 
         :return: its GUID, '' if there is none
         """
+        guid = self._made_document(export)
+        if guid:
+            return guid
         relation = export.relation_id.exact_guid
         may_be_there = self.files_operations(export) or (
             export.attempt_count and export.division_id.send_documents

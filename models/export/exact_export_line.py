@@ -6,13 +6,14 @@ class ExactExportLine(models.Model):
 
     _name = 'exact.export.line'
     _description = "Exact Export Line"
+    _log_access = False
     _order = 'sequence, id'
 
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
     company_id = fields.Many2one(
-        related='export_id.company_id', store=True, precompute=True, index=True,
+        related='export_id.company_id', store=True, precompute=True,
     )
     currency_id = fields.Many2one(related='export_id.currency_id')
     sequence = fields.Integer(readonly=True)
@@ -41,11 +42,12 @@ class ExactExportEntryLine(models.Model):
 
     _name = 'exact.export.entry.line'
     _description = "Exact Export Entry Line"
+    _log_access = False
 
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
     company_id = fields.Many2one(
-        related='export_id.company_id', store=True, precompute=True, index=True,
+        related='export_id.company_id', store=True, precompute=True,
     )
     exact_guid = fields.Char(required=True, index=True, readonly=True)

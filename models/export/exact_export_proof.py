@@ -99,13 +99,14 @@ class ExactExportTerm(models.Model):
 
     _name = 'exact.export.term'
     _description = "Exact Export Open Item"
+    _log_access = False
     _order = 'export_id, due_date, id'
 
     export_id = fields.Many2one(
         'exact.export', required=True, ondelete='cascade', index=True, readonly=True,
     )
     company_id = fields.Many2one(
-        related='export_id.company_id', store=True, precompute=True, index=True,
+        related='export_id.company_id', store=True, precompute=True,
     )
     currency_id = fields.Many2one(related='export_id.currency_id')
     exact_guid = fields.Char(required=True, index=True, readonly=True)

@@ -46,12 +46,13 @@ _logger = logging.getLogger(__name__)
 SEND_BATCH = 200
 # Seconds after which another division has its turn.
 TURN = 60
-# What sending looks at, read with one query.
+# What sending looks at, read with one query each.
 _SENT_BY = [
     'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
-    'overrides', 'document_guid', 'document_written_at', 'pending_action',
-    'has_difference', 'fingerprint', 'next_try',
+    'overrides', 'document_guid', 'document_written_at', 'pending_action', 'division_id',
+    'has_difference', 'fingerprint', 'next_try', 'entry_number', 'name',
 ]
+_MADE_OF = ['state', 'write_date', 'move_type', 'name']
 # How long a document that must follow another is left alone while that one cannot go.
 HELD_BACK = timedelta(minutes=10)
 
@@ -198,7 +199,7 @@ class ExactExportSend(models.AbstractModel):
             # Another document of this turn has made it wait
             return False
         # A document whose export was uncertain may have been edited meanwhile.
-        export.move_id.fetch(['state', 'write_date'])
+        export.move_id.fetch(_MADE_OF)
         if export.move_id.state != 'posted':
             export.withdraw()
             self._commit()

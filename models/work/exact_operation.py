@@ -206,10 +206,9 @@ class ExactOperation(models.Model):
         :raise ExactError: as of the client
         """
         self.ensure_one()
-        # (Read now: after a commit it would be read anew.)
         verb, resource = self.verb, self.resource
         ask = getattr(client, METHODS[verb])
-        self.env['exact.work.mixin'].commit_half()
+        self.env['exact.work.mixin'].commit_half(keep=True)
         started = fields.Datetime.now()
         try:
             if verb == 'put':

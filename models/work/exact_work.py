@@ -77,9 +77,19 @@ class ExactWorkMixin(models.AbstractModel):
 
     @api.model
     @api.private
-    def commit_half(self):
-        """Commit what was written in the middle of a step, which goes on."""
+    def commit_half(self, *, keep=False):
+        """Commit what was written in the middle of a step, which goes on.
+
+        :param bool keep: what was read stays as it was read. For a step that asks Exact for one
+            thing after the other: what people write meanwhile, the next step sees.
+        """
+        transaction = self.env.transaction
+        if keep:
+            self.env.flush_all()
+            read = dict(transaction.field_data)
         self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
+        if keep:
+            transaction.field_data.update(read)
 
     @api.model
     def _work_kinds(self):

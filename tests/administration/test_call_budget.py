@@ -2,7 +2,7 @@ import random
 import threading
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import psycopg2
 
@@ -18,6 +18,7 @@ from odoo.addons.account_exact.models.administration import exact_call, exact_di
 from odoo.addons.account_exact.models.administration.exact_call import RESERVES, SHORT_WAIT
 from odoo.addons.account_exact.models.administration.exact_call_limits import CALL_LIFE, FUSE_ERRORS
 from odoo.addons.account_exact.models.base.exact_error_text import explain
+from odoo.addons.account_exact.models.connection import exact_connection_calls
 from odoo.addons.account_exact.tests.common import ExactConnectedCase, ExactTransactionCase
 from odoo.addons.account_exact.tests.export.test_export_faults import ENTRIES, ExactFaultCase
 
@@ -164,6 +165,19 @@ class BudgetCase(ExactTransactionCase):
         self.calls._record(
             self.division.id, answer(status, headers, clock(), **kwargs), ticket,
         )
+
+    def counting(self, name, model='exact.call'):
+        """Count the calls of a method, which does what it did."""
+        target = self.env.registry[model]
+        counted = Mock()
+        method = getattr(target, name)
+
+        def counted_method(record, *args, **kwargs):
+            counted(*args, **kwargs)
+            return method(record, *args, **kwargs)
+
+        self.enterContext(patch.object(target, name, counted_method))
+        return counted
 
     def attempt(self, function, *args, **kwargs):
         try:
@@ -518,6 +532,70 @@ class TestCallBudget(BudgetCase):
         self.assertGreater(self.division.minute_share, 0)
         self.assertFalse(self.limits().under_way)
 
+    def test_an_answer_is_kept_with_the_next_reservation(self):
+        """Until then the call counts as under way: for others as many are left as there are."""
+        recorded = self.counting('_record')
+        with self.division.client() as client:
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            first = self.limits()
+            self.assertEqual((len(first.under_way), first.day_remaining), (1, 0))
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            second = self.limits()
+            self.assertEqual((len(second.under_way), second.day_remaining), (1, 4999))
+            self.assertFalse(recorded.called)
+        self.assertEqual(recorded.call_count, 1)
+        last = self.limits()
+        self.assertEqual((last.under_way, last.day_remaining), ({}, 4998))
+
+    def test_a_refused_reservation_keeps_the_answer_before_it(self):
+        self.simulator.switches.update({'minute_limit': 3})
+        self.addCleanup(self.simulator.switches.update, {'minute_limit': 60})
+        with self.division.client() as client:
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            self.assertEqual(
+                self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1).scope, 'minute',
+            )
+            self.assertEqual((self.limits().under_way, self.limits().minute_remaining), ({}, 2))
+
+    def test_an_error_is_kept_at_once(self):
+        self.simulator.faults.add('status', resource='vat/VATCodes', status=400, times=1)
+        with self.division.client() as client:
+            self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
+            self.assertEqual(self.limits().under_way, {})
+            self.assertTrue(self.calls.search([
+                ('division_id', '=', self.division.id), ('resource', '=', 'vat/VATCodes'),
+                ('errors', '=', 1),
+            ]))
+
+    def test_a_client_asks_for_its_token_once(self):
+        asked = self.counting('_token_until', 'exact.token')
+        with self.division.client() as client:
+            for _call in range(3):
+                client.get('vat/VATCodes', select=['ID'], top=1)
+        self.assertEqual(asked.call_count, 1)
+
+    def test_a_refused_token_is_asked_for_anew(self):
+        asked = self.counting('_token_until', 'exact.token')
+        with self.division.client() as client:
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            self.simulator.faults.add('status', resource='vat/VATCodes', status=401, times=1)
+            self.attempt(client.get, 'vat/VATCodes', select=['ID'], top=1)
+        self.assertEqual(asked.call_count, 2)
+
+    def test_a_token_is_kept_for_a_minute(self):
+        clock = Clock()
+        clock.now = datetime.now(timezone.utc)
+        asked = self.counting('_token_until', 'exact.token')
+        self.enterContext(patch.object(exact_connection_calls, 'utcnow', clock))
+        with self.division.client() as client:
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            clock.advance(59)
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            self.assertEqual(asked.call_count, 1)
+            clock.advance(2)
+            client.get('vat/VATCodes', select=['ID'], top=1)
+            self.assertEqual(asked.call_count, 2)
+
     def test_the_simulators_clock_differs(self):
         self.simulator.clock.freeze(datetime.now(timezone.utc).replace(second=10))
         self.simulator.clock.advance(180)
@@ -545,7 +623,7 @@ class TestCallBudget(BudgetCase):
         )
         with (
             failing, self.division.client() as client,
-            mute_logger('odoo.addons.account_exact.models.administration.exact_call'),
+            mute_logger('odoo.addons.account_exact.models.administration.exact_call_session'),
         ):
             self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
 
