@@ -75,7 +75,7 @@ class ExactExport(models.Model):
         'exact.division', string="Administration", required=True, ondelete='restrict',
         readonly=True,
     )
-    company_id = fields.Many2one(related='division_id.company_id', store=True)
+    company_id = fields.Many2one(related='division_id.company_id', store=True, precompute=True)
     name = fields.Char(string="Reference", readonly=True)
     kind = fields.Selection(
         [
@@ -119,7 +119,7 @@ class ExactExport(models.Model):
             ('waiting', "Waiting"), ('blocked', "Blocked"), ('verified', "Verified"),
             ('changed', "Changed"), ('undone', "Undone"), ('deleted', "Deleted in Exact"),
         ],
-        string="Exact", compute='_compute_display_state', store=True,
+        string="Exact", compute='_compute_display_state', store=True, precompute=True,
     )
     has_difference = fields.Boolean(
         readonly=True, help="Exact's books differ from what was meant.",

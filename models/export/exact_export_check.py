@@ -86,6 +86,8 @@ class ExactExportCheck(models.AbstractModel):
             all_problems[export] = problems
             if before and before != export.fingerprint:
                 others_now |= export
+        # In one row: a search would write the part that it asks for alone, and the rest behind it.
+        exports.flush_recordset()
         exports._set_all_findings(all_problems)
         self.keep_lines(exports, built, ids)
         if others_now:

@@ -50,7 +50,7 @@ TURN = 60
 _SENT_BY = [
     'state', 'exact_guid', 'attempt_count', 'booking', 'kind', 'move_id', 'relation_id',
     'overrides', 'document_guid', 'document_written_at', 'pending_action', 'division_id',
-    'has_difference', 'fingerprint', 'next_try', 'entry_number', 'name',
+    'has_difference', 'fingerprint', 'next_try', 'entry_number', 'name', 'is_double',
 ]
 _MADE_OF = ['state', 'write_date', 'move_type', 'name']
 # How long a document that must follow another is left alone while that one cannot go.

@@ -51,6 +51,11 @@ def as_text(data):
     return json.dumps(data, default=str)
 
 
+def without_file(data):
+    """The properties of a record without the content of its file, which Odoo has already."""
+    return {name: value for name, value in data.items() if name != 'Attachment'}
+
+
 class ExactOperation(models.Model):
     """One thing that Exact is asked to change for a record, and what became of it.
 
@@ -244,7 +249,7 @@ class ExactOperation(models.Model):
                 self._failed('not_made' if before == 'open' else 'no_answer', error)
             raise
         made = {} if answer is None else {
-            'exact_guid': wire.as_guid(answer[key_name]), 'answer': as_text(answer),
+            'exact_guid': wire.as_guid(answer[key_name]), 'answer': as_text(without_file(answer)),
         }
         self._go('answered', known='asked', **made)
         return answer
@@ -336,7 +341,7 @@ class ExactOperationMixin(models.AbstractModel):
 
     @api.model
     def _request_text(self, body):
-        """What is kept of a request; files are in Odoo already."""
+        """What is kept of a request."""
         if body is None:
             return False
-        return as_text({name: value for name, value in body.items() if name != 'Attachment'})
+        return as_text(without_file(body))

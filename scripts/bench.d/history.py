@@ -88,13 +88,23 @@ def lists(env, company):
     )
     posted = [('move_type', '=', 'out_invoice'), ('state', '=', 'posted')]
     number = env['exact.export'].search([('state', '=', 'verified')], limit=1).entry_number
+
+    def filtered(*terms):
+        return lambda: moves.web_search_read(
+            [*posted, *terms], {'name': {}}, limit=80, count_limit=10_001,
+        )
+
+    def grouped(field):
+        return lambda: moves.web_read_group(posted, [field], ['__count'])
+
     return {
-        "filtered by the state in Exact": lambda: moves.web_search_read(
-            [*posted, ('exact_state', '=', 'verified')], {'name': {}}, limit=80, count_limit=10_001,
-        ),
-        "grouped by the state in Exact": lambda: moves.web_read_group(
-            posted, ['exact_state'], ['__count'],
-        ),
+        # What Odoo itself takes for the same
+        "filtered by Odoo's own payment state": filtered(('payment_state', '=', 'not_paid')),
+        "grouped by Odoo's own payment state": grouped('payment_state'),
+        "filtered by Verified": filtered(('exact_state', '=', 'verified')),
+        "filtered by Blocked": filtered(('exact_state', '=', 'blocked')),
+        "filtered by Not Exported": filtered(('exact_state', '=', 'not_exported')),
+        "grouped by the state in Exact": grouped('exact_state'),
         "searched by the number in Exact": lambda: moves.web_search_read(
             [('exact_entry_number', '=', str(number))], {'name': {}}, limit=80,
         ),
@@ -129,7 +139,7 @@ def main():
             short, short_server = measured[SHORT][name]
             figure(
                 f"{name}: {LONG:,} in history", f"{clock:.0f} ms ({clock / short:.1f} times)",
-                "under 1.5 times",
+                "under 1.5 times, or as Odoo's own",
                 f"scripts/bench history: {short:.0f} ms with {SHORT:,}; PostgreSQL {server:.0f} ms,"
                 f" {short_server:.0f} ms before; {load()}",
             )

@@ -68,6 +68,40 @@ class TestExportList(ExactExportCase):
             ('verified', str(second.entry_number)),
         )
 
+    def shown_as(self, move):
+        """The state by which lists find the document and count it, once each."""
+        domain, states = [('id', '=', move.id)], dict(move._fields['exact_state'].selection)
+        found = [
+            state for state in (*states, False)
+            if move.search([*domain, ('exact_state', '=', state)])
+        ]
+        groups = move._read_group(domain, ['exact_state'], ['__count'])
+        self.assertEqual([(found[0], 1)], groups)
+        [state] = found
+        return state
+
+    def test_lists_know_one_export_of_a_document(self):
+        move = self.document('out_invoice', [(10, self.tax_21)])
+        self.assertEqual(self.shown_as(move), 'not_exported')
+        self.export(move)
+        self.assertEqual(self.shown_as(move), 'verified')
+        move.action_exact_undo()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(self.shown_as(move), 'undone')
+        self.export(move)
+        self.assertEqual(self.shown_as(move), 'verified')
+        move.action_exact_undo()
+        self.run_cron('ir_cron_exact_export')
+        first, second = move.exact_export_ids.sudo().sorted('id')
+        self.assertEqual((first.is_latest, second.is_latest), (False, True))
+        first.display_state = 'deleted'  # to tell it from the other
+        second.unlink()
+        self.assertEqual(self.shown_as(move), 'deleted')
+        first.unlink()
+        self.assertEqual(self.shown_as(move), 'not_exported')
+        move.button_draft()
+        self.assertFalse(self.shown_as(move))
+
     def test_a_verified_document_tells_what_blocks(self):
         move = self.document('out_invoice', [(10, self.tax_21)])
         export = self.export(move)
