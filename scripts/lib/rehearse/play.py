@@ -256,7 +256,7 @@ class World:
         self.conflicts += 1
         with self.machine.run('person'), self.cursor() as cr:
             cr.execute(
-                "UPDATE exact_export SET write_uid = write_uid WHERE id IN ("
+                "UPDATE exact_export SET state = state WHERE id IN ("
                 " SELECT id FROM exact_export ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
             )
 
