@@ -20,7 +20,10 @@ _EXPORTS = """
                 ELSE 'over' END,
            old ->> 'payload', old ->> 'answer', exact_guid, asked, asked
       FROM exact_export AS one, LATERAL (SELECT to_jsonb(one) AS old) AS kept, LATERAL (
-           SELECT COALESCE((old ->> 'asked_at')::timestamp, sent_at, write_date) AS asked
+           SELECT COALESCE(
+               (old ->> 'asked_at')::timestamp, sent_at, (old ->> 'write_date')::timestamp,
+               create_date
+           ) AS asked
       ) AS moment
      WHERE old ->> 'payload' IS NOT NULL
 """

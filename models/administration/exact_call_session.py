@@ -1,6 +1,7 @@
 """The calls of one client within the budget of an administration: asked for before, kept after."""
 
 import logging
+import threading
 from contextlib import contextmanager
 
 import psycopg2
@@ -11,6 +12,18 @@ from ...exact_api import Forbidden
 from ..base.exact_sentences import DIVISION_REASONS
 
 _logger = logging.getLogger(__name__)
+
+
+class _Answered(threading.local):
+    """Good answers of this thread that are not kept yet: one of a budget at most, also where a
+    session begins within another one.
+    """
+
+    def __init__(self):
+        self.by_budget = {}
+
+
+_answered = _Answered()
 
 
 class CallSession:
@@ -27,7 +40,8 @@ class CallSession:
         self._calls = division.env['exact.call']
         self._budget_id = division._budget_divisions()[division].id
         self._was_unreachable = division.unreachable_reason
-        self._ticket, self._answered, self._health = None, (), {}
+        self._key = division.env.cr.dbname, self._budget_id
+        self._ticket, self._health = None, {}
 
     def __enter__(self):
         return self
@@ -40,9 +54,8 @@ class CallSession:
 
         :raise RateLimited: with the moment when it may be tried again
         """
-        answered, self._answered = self._answered, ()
         self._ticket = self._calls._reserve(
-            self._budget_id, resource, self._priority, answered,
+            self._budget_id, resource, self._priority, self._take(),
         )
 
     def after(self, call):
@@ -50,7 +63,7 @@ class CallSession:
 
         :param call: the `Call` of `exact_api`
         """
-        self._answered = self._budget_id, call, self._ticket, self._health
+        _answered.by_budget[self._key] = self._budget_id, call, self._ticket, self._health
         if call.error is not None:
             # An error stops calls of the kind, those of others too
             self._keep()
@@ -59,8 +72,12 @@ class CallSession:
         elif self._was_unreachable and call.error is None:
             self._note(self._division._note_reachable, False)
 
+    def _take(self):
+        """What is not kept yet, as arguments of `exact.call._record`; () if all is."""
+        return _answered.by_budget.pop(self._key, ())
+
     def _keep(self):
-        answered, self._answered = self._answered, ()
+        answered = self._take()
         if answered:
             self._note(self._calls._record, *answered)
 

@@ -27,7 +27,11 @@ class ExactExport(models.Model):
             before.is_latest = False
             # The database knows one at a time
             before.flush_recordset(['is_latest'])
-        return super().create(vals_list)
+        last = {vals['move_id']: position for position, vals in enumerate(vals_list)}
+        return super().create([
+            vals if last[vals['move_id']] == position else {**vals, 'is_latest': False}
+            for position, vals in enumerate(vals_list)
+        ])
 
     def unlink(self):
         moves = self.filtered('is_latest').move_id

@@ -547,6 +547,16 @@ class TestCallBudget(BudgetCase):
         last = self.limits()
         self.assertEqual((last.under_way, last.day_remaining), ({}, 4998))
 
+    def test_a_session_within_another_counts_no_call_twice(self):
+        with self.division.client() as outer:
+            outer.get('vat/VATCodes', select=['ID'], top=1)
+            with self.division.client('look') as inner:
+                inner.get('vat/VATCodes', select=['ID'], top=1)
+                outer.get('vat/VATCodes', select=['ID'], top=1)
+                limits = self.limits()
+                self.assertEqual((len(limits.under_way), limits.day_remaining), (1, 4998))
+            self.assertEqual((self.limits().under_way, self.limits().day_remaining), ({}, 4997))
+
     def test_a_refused_reservation_keeps_the_answer_before_it(self):
         self.simulator.switches.update({'minute_limit': 3})
         self.addCleanup(self.simulator.switches.update, {'minute_limit': 60})
@@ -622,8 +632,9 @@ class TestCallBudget(BudgetCase):
             self.env.registry['exact.call'], '_record', side_effect=psycopg2.OperationalError,
         )
         with (
-            failing, self.division.client() as client,
+            failing,
             mute_logger('odoo.addons.account_exact.models.administration.exact_call_session'),
+            self.division.client() as client,
         ):
             self.assertTrue(client.get('vat/VATCodes', select=['ID'], top=1))
 
