@@ -67,7 +67,12 @@ class ExactBusyCase(ExactLookCase):
     def next_minute(self):
         self.simulator.limits.reset()
         past = fields.Datetime.now() - timedelta(hours=1)
-        self.env['exact.call'].sudo().search([('minute_reset', '!=', False)]).minute_reset = past
+        self.env['exact.call'].sudo().search([('minute_reset', '!=', False)]).write({
+            'minute_reset': past,
+            # A turn that met the limit is rolled back, and in a test with it what connections of
+            # their own have kept: that the last call is no longer under way.
+            'under_way': {},
+        })
         queue = self.queue()
         queue.write({
             'look_at': queue.look_at and past, 'retry_at': queue.retry_at and past,
