@@ -229,17 +229,18 @@ class Engine(Bodies):
         return self.answer(call, 200, payload, items)
 
     def check_filter(self, endpoint, names, token):
+        allowed = endpoint.filter_only
         if endpoint.kind == 'sync':
             allowed = (
                 {'Timestamp', 'EntityType'} if endpoint.path == 'sync/Deleted' else {'Timestamp'}
             )
-            if names - allowed:
-                raise HttpError(
-                    400,
-                    'Filtering on these fields is not supported: '
-                    + ', '.join(sorted(names - allowed))
-                    + '.',
-                )
+        if allowed is not None and names - allowed:
+            raise HttpError(
+                400,
+                'Filtering on these fields is not supported: '
+                + ', '.join(sorted(names - allowed))
+                + '.',
+            )
         if (
             endpoint.filter_restricted
             and self.switches.mandatory_filter

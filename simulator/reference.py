@@ -26,6 +26,30 @@ LINE_TYPES = {
     'bulk/Cashflow/Payments': 22,
     'read/financial/PayablesList': 22,
 }
+#: the only properties that a filter may name where the vendor's page lists them (facts on payments)
+FILTER_ONLY = dict.fromkeys(
+    ('bulk/Cashflow/Receivables', 'bulk/Cashflow/Payments'),
+    frozenset(
+        (
+            'ID',
+            'Account',
+            'AccountBankAccountID',
+            'BankAccountID',
+            'Document',
+            'EndDate',
+            'EndToEndID',
+            'EntryDate',
+            'EntryID',
+            'GLAccount',
+            'InvoiceDate',
+            'InvoiceNumber',
+            'Source',
+            'Status',
+            'TransactionID',
+            'TransactionType',
+        )
+    ),
+)
 #: collection type -> endpoint of its members
 COLLECTIONS = {
     'SalesEntryLines': 'salesentry/SalesEntryLines',
@@ -70,6 +94,7 @@ class Endpoint:
         self.key = keys[0] if keys else 'ID'
         self.page = PAGE[self.kind]
         self.line_type = LINE_TYPES.get(path)
+        self.filter_only = FILTER_ONLY.get(path)
         self.filterable = {
             name for name, prop in self.properties.items() if prop.get('flt') or prop.get('pk')
         }

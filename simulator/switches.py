@@ -25,6 +25,80 @@ SWITCHES = {
             'either side'
         ),
     ),
+    'receivable_terms_sign': (
+        'payment_terms_sign',
+        ('payment_terms_sign', '+', '-'),
+        (
+            'AmountDC of an open invoice (LineType 20) in sync/Cashflow/PaymentTerms; or as '
+            'payment_terms_sign says (SW 1)'
+        ),
+    ),
+    'payable_terms_sign': (
+        '+',
+        ('+', '-'),
+        'AmountDC of an open bill (LineType 22) in sync/Cashflow/PaymentTerms (SW 2)',
+    ),
+    'partial_payment': (
+        'split',
+        ('split', 'reduce'),
+        (
+            'part of a term is matched: a second row with an ID and EntryID of its own, or one '
+            'row whose amount becomes less; when the rest is matched it keeps the last amount '
+            '(SW 3)'
+        ),
+    ),
+    'payment_rows': (
+        'yes',
+        ('yes', 'no'),
+        'rows of payments themselves (TransactionType 40) in sync/Cashflow/PaymentTerms (SW 4)',
+    ),
+    'payment_row_date': (
+        'InvoiceDate',
+        ('InvoiceDate', 'EntryDate'),
+        'which property of such a row is the date of the bank line; the other is null (SW 4)',
+    ),
+    'payment_row_amount': (
+        'money',
+        ('money', 'settled'),
+        (
+            'amount of such a row: the money that moved, or what it settles with discount, '
+            'write-off and exchange difference'
+        ),
+    ),
+    'status_sent_to_bank': (
+        'used',
+        ('used', 'left_out'),
+        'a payment run sent to the bank: Status 30 -> 40 -> 50, or 30 -> 50 (SW 5)',
+    ),
+    'credit_surcharge': (
+        'open_item',
+        ('open_item', 'total'),
+        (
+            'payment condition of type K: only the discount properties of the open item tell it, '
+            'or the surcharge is added to the total of the entry (SW 6)'
+        ),
+    ),
+    'vat_calculation': (
+        'E_after_discount',
+        ('E_after_discount', 'I_after_discount'),
+        (
+            'VATCalculation of a payment condition: which value means VAT over the net after '
+            'discount (for K: without surcharge); the other means over the full amount (SW 6)'
+        ),
+    ),
+    'condition_vat': (
+        'keeps_ours',
+        ('keeps_ours', 'recomputes'),
+        (
+            'VATAmountFC of a line under a payment condition of type B: kept, or computed anew '
+            'after VATCalculation (SW 7)'
+        ),
+    ),
+    'deleted_unsplit': (
+        True,
+        bool,
+        'sync/Deleted reports the row of a part that joins its term again (SW 8)',
+    ),
     'duplicate_purchase': (
         'refuse',
         ('refuse', 'accept'),

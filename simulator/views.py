@@ -1,6 +1,7 @@
 """What each endpoint shows: stored records, records joined from others, and computed lists."""
 
 from .store import stable_guid
+from .term_views import PAYMENT, TERM_VALUES, TermViews
 
 #: property -> (reference property, table, looked up by, value) for texts that Exact joins in
 JOINS = {
@@ -71,13 +72,6 @@ JOURNAL_TYPES = {
     23: 'Received return invoice',
     90: 'General journal',
 }
-#: amounts of a payment term whose sign is an open question -> where the record keeps them
-TERM_AMOUNTS = {
-    'AmountDC': '_open',
-    'AmountFC': '_open_fc',
-    'AmountDiscountDC': 'AmountDiscountDC',
-    'AmountDiscountFC': 'AmountDiscountFC',
-}
 #: table -> {property that nothing public says is filled: its switch}
 MUTED = {
     'TransactionLines': {
@@ -123,7 +117,7 @@ def journal_closed(store, division, journal, year, period):
     return store.get('_closed', division, f'{journal}/{year}/{period}') is not None
 
 
-class Views:
+class Views(TermViews):
     """Turns an endpoint into records and a record into the values that a client sees."""
 
     def __init__(self, store, switches, clock):
@@ -161,6 +155,8 @@ class Views:
             ]
         else:
             rows = self.store.all(endpoint.table, division)
+        if path == 'sync/Cashflow/PaymentTerms' and self.switches.payment_rows == 'no':
+            rows = [row for row in rows if row['TransactionType'] != PAYMENT]
         if endpoint.line_type:
             rows = [row for row in rows if row.get('LineType') == endpoint.line_type]
         return list(rows)
@@ -238,36 +234,6 @@ class Views:
         rows.sort(key=lambda row: (row['Journal'], row['Year'], row['Period']))
         return rows
 
-    def open_items(self, division, line_type):
-        rows = []
-        for term in self.store.all('PaymentTerms', division):
-            if term['LineType'] != line_type or term['Status'] == 50:
-                continue
-            account = self.store.get('Accounts', division, term.get('Account')) or {}
-            rows.append(
-                {
-                    '_key': term['ID'],
-                    'HID': term['HID'],
-                    'Id': term['ID'],
-                    'AccountId': term.get('Account'),
-                    'AccountCode': account.get('Code'),
-                    'AccountName': account.get('Name'),
-                    'Amount': -term['_open'],
-                    'AmountInTransit': 0.0,
-                    'ApprovalStatus': 1,
-                    'CurrencyCode': term.get('Currency'),
-                    'Description': term.get('Description'),
-                    'DueDate': term.get('DueDate'),
-                    'EntryNumber': term.get('EntryNumber'),
-                    'InvoiceDate': term.get('InvoiceDate'),
-                    'InvoiceNumber': term.get('InvoiceNumber'),
-                    'JournalCode': term.get('Journal'),
-                    'YourRef': term.get('YourRef'),
-                }
-            )
-        rows.sort(key=lambda row: row['HID'])
-        return rows
-
     def sync_timestamp(self, call):
         """The Timestamp from which a first run may start: highest one changed before
         ``modified``.
@@ -302,7 +268,9 @@ class Views:
             muted = self.muted(endpoint.table, row, name)
             if muted != 'filled':
                 return 0.0 if muted == 'zero' else None
-        if name in row and name not in TERM_AMOUNTS:
+        if endpoint.table == 'PaymentTerms' and endpoint.kind != 'read' and name in TERM_VALUES:
+            return self.term_value(endpoint, row, name)
+        if name in row:
             value = row[name]
             if value is not None or name not in JOINS:
                 return value
@@ -311,8 +279,6 @@ class Views:
             return division
         if endpoint.path in LINE_VIEWS:
             return self.line_view(call, endpoint, row, name)
-        if endpoint.table == 'PaymentTerms' and name in TERM_AMOUNTS:
-            return self.term_amount(endpoint, row, name)
         if name in row:
             return row[name]
         if name in JOINS:
@@ -362,18 +328,6 @@ class Views:
         if name in ('AmountVATFC', 'AmountVATBaseFC') and row.get('_generated'):
             return 'filled'
         return self.switches[MUTED[table][name]]
-
-    def term_amount(self, endpoint, row, name):
-        """Open (or matched) amount of a payment term; the sign is an open question (fact sheet
-        4.3).
-        """
-        amount = row.get(TERM_AMOUNTS[name])
-        if amount is None:
-            return None
-        if endpoint.kind == 'sync' and self.switches.payment_terms_sign == 'owes_positive':
-            # positive = open amount of an invoice on either side
-            return amount if row['LineType'] == 20 else -amount
-        return -amount
 
     def line_view(self, call, endpoint, row, name):
         """A line of sync/Financial/SalesEntries: the entry line with its header's properties."""
