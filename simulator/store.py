@@ -176,6 +176,7 @@ class Store:
         self._writes = {}
         self._commit_hooks = []
         self._changes = []
+        self._silent = False
         self._load()
 
     def _load(self):
@@ -301,6 +302,15 @@ class Store:
         """
         self._commit_hooks.append(hook)
 
+    @contextlib.contextmanager
+    def unannounced(self):
+        """Changes inside notify nobody."""
+        before, self._silent = self._silent, True
+        try:
+            yield
+        finally:
+            self._silent = before
+
     def put(self, kind, division, row, key=None):
         """Insert or change a record; it gets the next Timestamp. Returns the stored dict.
 
@@ -322,7 +332,8 @@ class Store:
             old = table.put(row)
             self._undo.append((table, key, old))
             self._writes[(kind, division, key)] = row
-            self._changes.append(('Update' if old else 'Create', kind, division, key))
+            if not self._silent:
+                self._changes.append(('Update' if old else 'Create', kind, division, key))
             return row
 
     def drop(self, kind, division, key):
@@ -333,7 +344,8 @@ class Store:
             if old is not None:
                 self._undo.append((table, key, old))
                 self._writes[(kind, division, key)] = None
-                self._changes.append(('Delete', kind, division, key))
+                if not self._silent:
+                    self._changes.append(('Delete', kind, division, key))
             return old
 
     def put_blob(self, key, content):

@@ -1,4 +1,4 @@
-"""What a client sees of payment terms: signs, dates and amounts that switches decide, open items."""
+"""What a client sees of payment terms: signs, dates and amounts by switch, and the open items."""
 
 #: TransactionType of a payment: bank and cash entries
 PAYMENT = 40

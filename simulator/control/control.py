@@ -17,12 +17,14 @@ from ..ledger import BY_HEADER
 from ..messages import BusinessError
 from ..oauth import is_loopback
 from .access import Access
+from .bank import Bank
 from .books import Books
 from .error import ControlError
+from .payment_runs import PaymentRuns
 from .payments import Payments
 
 
-class Control(Access, Books, Payments):
+class Control(Access, Books, Payments, Bank, PaymentRuns):
     def __init__(self, app):
         self.app, self.store = app, app.store
 

@@ -1,7 +1,5 @@
 """Payments that come in and are matched inside Exact."""
 
-from decimal import Decimal
-
 from .. import seed
 from ..ledger import exact, money, number
 from ..masters import ENTITY_TYPES, new_id
@@ -21,62 +19,15 @@ class Payments:
         """
         _kind, header = self.entry(division, entry)
         day = date or self.app.clock.today()
-        payment, now = new_id(), self.app.clock.wall()
-        terms = [
-            term
-            for term in self.store.by(
-                'PaymentTerms', division, 'TransactionEntryID', header['EntryID']
-            )
-            if term['Status'] != 50
-        ]
+        payment, call, ledger = new_id(), self.call(division), self.app.ledger
+        terms = ledger.open_terms(call, header['EntryID'])
         if not terms:
             raise ControlError('nothing is open')
+        open_fc = sum(exact(term['_open_fc']) for term in terms)
+        fc = open_fc if amount is None else min(money(amount), abs(open_fc)).copy_sign(open_fc)
+        part = {'match': payment, 'payment': payment, 'date': day, 'end': day, 'with': None}
         with self.store.transaction():
-            left = money(amount) if amount is not None else None
-            for term in sorted(terms, key=lambda row: row['DueDate']):
-                open_fc, open_dc = exact(term['_open_fc']), exact(term['_open'])
-                part = abs(open_fc) if left is None else min(left, abs(open_fc))
-                if part <= 0:
-                    continue
-                left = None if left is None else left - part
-                shared = {'LastPaymentDate': day, 'EndDate': day, 'Modified': now}
-                if part == abs(open_fc):
-                    self.store.put(
-                        'PaymentTerms',
-                        division,
-                        {**term, **shared, 'Status': 50, 'IsFullyPaid': True, '_payment': payment},
-                    )
-                    continue
-                part_fc = part if open_fc > 0 else -part
-                part_dc = (open_dc * part_fc / open_fc).quantize(Decimal('0.01'))
-                self.store.put(
-                    'PaymentTerms',
-                    division,
-                    {
-                        **{name: value for name, value in term.items() if name != '_key'},
-                        **shared,
-                        'ID': new_id(),
-                        'HID': self.store.next_number('PaymentTerms', division),
-                        'EntryID': payment,
-                        'Status': 50,
-                        'IsFullyPaid': True,
-                        '_open': number(part_dc),
-                        '_open_fc': number(part_fc),
-                        'Created': now,
-                        '_payment': payment,
-                    },
-                )
-                self.store.put(
-                    'PaymentTerms',
-                    division,
-                    {
-                        **term,
-                        'LastPaymentDate': day,
-                        'Modified': now,
-                        '_open': number(open_dc - part_dc),
-                        '_open_fc': number(open_fc - part_fc),
-                    },
-                )
+            ledger.settle(call, header['EntryID'], fc, part)
             self.book_payment(division, header, payment, day, amount)
         return {'EntryID': payment}
 
@@ -173,6 +124,7 @@ class Payments:
                     'Type': 40,
                     'LineNumber': position,
                     'LineType': 0,
+                    'OffsetID': party['ID'] if position else None,
                     'GLAccount': account,
                     'AmountDC': number(value),
                     'AmountFC': number(value),
@@ -184,50 +136,16 @@ class Payments:
                 },
             )
 
-    def do_undo_payment(self, payment, division=seed.MAIN):
-        """The match is taken back: terms are open again, split parts join the rest."""
-        with self.store.transaction():
-            for term in self.store.all('PaymentTerms', division):
-                if term.get('_payment') != payment:
-                    continue
-                rest = [
-                    other
-                    for other in self.store.by(
-                        'PaymentTerms', division, 'TransactionID', term['TransactionID']
-                    )
-                    if other['Status'] != 50
-                ]
-                if rest:
-                    self.store.put(
-                        'PaymentTerms',
-                        division,
-                        {
-                            **rest[0],
-                            '_open': number(exact(rest[0]['_open']) + exact(term['_open'])),
-                            '_open_fc': number(
-                                exact(rest[0]['_open_fc']) + exact(term['_open_fc'])
-                            ),
-                            'LastPaymentDate': None,
-                        },
-                    )
-                    self.store.drop('PaymentTerms', division, term['_key'])
-                    deleted_row(
-                        self.store, self.call(division), term['_key'], ENTITY_TYPES['PaymentTerms']
-                    )
-                else:
-                    self.store.put(
-                        'PaymentTerms',
-                        division,
-                        {
-                            **term,
-                            'Status': 20,
-                            'IsFullyPaid': False,
-                            'LastPaymentDate': None,
-                            '_payment': None,
-                        },
-                    )
-            for line in self.store.by('TransactionLines', division, 'EntryID', payment):
-                self.store.drop('TransactionLines', division, line['_key'])
-                deleted_row(
-                    self.store, self.call(division), line['_key'], ENTITY_TYPES['TransactionLines']
-                )
+    def undo_registered(self, call, payment):
+        """The match of :meth:`do_register_payment` is taken back."""
+        ledger = self.app.ledger
+        paid = {
+            term['TransactionEntryID']
+            for term in self.store.all('PaymentTerms', call.division)
+            if any(part.get('payment') == payment for part in ledger.parts(term))
+        }
+        for entry_id in paid:
+            ledger.unsettle(call, entry_id, payment)
+        for line in self.store.by('TransactionLines', call.division, 'EntryID', payment):
+            self.store.drop('TransactionLines', call.division, line['_key'])
+            deleted_row(self.store, call, line['_key'], ENTITY_TYPES['TransactionLines'])

@@ -7,5 +7,17 @@ positive) and the payment terms. After every change the last two are made anew f
 
 from .entries import Ledger, entry_rules
 from .kinds import BY_HEADER, BY_LINES, KINDS, exact, money, number
+from .matching import RUN_PROPERTIES, MatchError
 
-__all__ = ['BY_HEADER', 'BY_LINES', 'KINDS', 'Ledger', 'entry_rules', 'exact', 'money', 'number']
+__all__ = [
+    'BY_HEADER',
+    'BY_LINES',
+    'KINDS',
+    'RUN_PROPERTIES',
+    'Ledger',
+    'MatchError',
+    'entry_rules',
+    'exact',
+    'money',
+    'number',
+]

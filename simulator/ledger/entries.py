@@ -4,14 +4,19 @@ from ..errors import HttpError
 from ..masters import ENTITY_TYPES, new_id
 from ..messages import BusinessError, refuse
 from ..views import deleted_row
+from .bank import BankPayments
 from .heads import HeaderChecks
 from .kinds import BANK, CASH, KINDS
 from .lines import LineChecks
+from .matching import Matching
+from .payment_rows import PaymentRows
 from .postings import Postings
 from .terms import Terms
 
 
-class Ledger(HeaderChecks, LineChecks, Postings, Terms):
+class Ledger(
+    HeaderChecks, LineChecks, Postings, Terms, Matching, BankPayments, PaymentRows
+):
     """The rules of all kinds of entries over one store."""
 
     def __init__(self, store, switches, clock):
@@ -78,6 +83,9 @@ class Ledger(HeaderChecks, LineChecks, Postings, Terms):
     def update(self, call, kind, header, values):
         """PUT on a header: changed properties only, open entries only."""
         self.check_changeable(call, kind, header)
+        if header.get('_payment'):
+            # a matched bank entry has actions of its own
+            refuse('processed')
         values = dict(values)
         for name in ('EntryID', 'VATAmountFC'):
             values.pop(name, None)
@@ -118,6 +126,7 @@ class Ledger(HeaderChecks, LineChecks, Postings, Terms):
         """Remove an entry with all that follows from it; leaves rows in sync/Deleted."""
         if not force:
             self.check_changeable(call, kind, header)
+        self.release(call, header)
         for line in self.lines(call, kind, header):
             self.store.drop(kind.lines, call.division, line['_key'])
         for line in self.store.by('TransactionLines', call.division, 'EntryID', header['EntryID']):
@@ -177,6 +186,8 @@ class Ledger(HeaderChecks, LineChecks, Postings, Terms):
 
     def process(self, call, kind, header):
         """Entry 20 -> 50."""
+        if header.get('_payment'):
+            return
         self.rebuild(call, kind, {**header, 'Status': 50})
 
 

@@ -260,6 +260,7 @@ class Postings:
             gone.discard(row['ID'])
             before = self.store.get('TransactionLines', call.division, row['ID'])
             row.update(
+                OffsetID=before.get('OffsetID') if before else None,
                 Created=before['Created'] if before else now,
                 Modified=now,
                 Creator=header['Creator'],

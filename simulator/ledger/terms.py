@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from ..masters import ENTITY_TYPES, new_id
 from ..views import deleted_row
-from .kinds import ZERO, exact, money, number
+from .kinds import exact, money, number
 
 DISCOUNT_PROPERTIES = (
     'DiscountDueDate',
@@ -16,7 +16,7 @@ DISCOUNT_PROPERTIES = (
 
 
 class Terms:
-    """Needs ``store``, ``switches`` and ``clock``."""
+    """Needs ``store``, ``switches``, ``clock`` and what :class:`~.matching.Matching` has."""
 
     def payment_terms(self, call, kind, header, ledger_lines):
         """One open term per AR/AP line; matched terms stay what they are."""
@@ -37,10 +37,7 @@ class Terms:
                 self.drop_term(call, term)
         for transaction, (row, line_type) in wanted.items():
             mine = [term for term in existing if term['TransactionID'] == transaction]
-            matched = sum((exact(term['_open']) for term in mine if term['Status'] == 50), ZERO)
-            matched_fc = sum(
-                (exact(term['_open_fc']) for term in mine if term['Status'] == 50), ZERO
-            )
+            matched, matched_fc = self.matched(mine)
             amount, amount_fc = (
                 exact(row['AmountDC']) - matched,
                 exact(row['AmountFC']) - matched_fc,
@@ -80,7 +77,7 @@ class Terms:
                 'RateFC': header.get(kind.rate) or 1.0,
                 'Description': row.get('Description'),
                 'TransactionDueDate': row.get('DueDate') or row['Date'],
-                'EntryDate': row['Date'],
+                'EntryDate': base.get('_processed') or row['Date'],
                 'InvoiceDate': row['Date'],
                 'EntryNumber': header['EntryNumber'],
                 'InvoiceNumber': header.get('InvoiceNumber'),
@@ -98,7 +95,7 @@ class Terms:
                 'TransactionReportingYear': header[kind.year],
                 'TransactionStatus': header['Status'],
                 'TransactionType': header['Type'],
-                'YourRef': header.get('YourRef'),
+                'YourRef': base.get('YourRef') if base.get('_pays') else header.get('YourRef'),
                 'Document': header.get('Document'),
                 'ApprovalStatus': 1,
                 'Source': 1,
@@ -110,8 +107,9 @@ class Terms:
                     for term in open_terms:
                         self.store.put('PaymentTerms', call.division, {**term, **shared})
                     continue
+                base = {**base, '_parts': [p for term in open_terms for p in self.parts(term)]}
                 for term in open_terms[1:]:
-                    self.drop_term(call, term)
+                    self.drop_joined(call, term)
             self.store.put(
                 'PaymentTerms',
                 call.division,
