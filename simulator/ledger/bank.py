@@ -36,17 +36,10 @@ class BankPayments:
 
     def settlement_account(self, call, purpose):
         """ID of the G/L account for discounts or differences."""
-        codes, types = ACCOUNTS[purpose]
-        for code in codes:
-            found = self.store.one('GLAccounts', call.division, 'Code', code)
-            if found and not found.get('IsBlocked'):
-                return found['ID']
-        rows = sorted(self.store.all('GLAccounts', call.division), key=lambda row: row['Code'])
-        for wanted in types:
-            for row in rows:
-                if row['Type'] == wanted and not row.get('IsBlocked'):
-                    return row['ID']
-        raise MatchError(f'no G/L account for {purpose}')
+        found = self.account_among(call, *ACCOUNTS[purpose])
+        if found is None:
+            raise MatchError(f'no G/L account for {purpose}')
+        return found
 
     # === the entry === #
 

@@ -5,6 +5,7 @@ from ..masters import ENTITY_TYPES, new_id
 from ..messages import BusinessError, refuse
 from ..views import deleted_row
 from .bank import BankPayments
+from .conditions import Conditions
 from .heads import HeaderChecks
 from .kinds import BANK, CASH, KINDS
 from .lines import LineChecks
@@ -15,7 +16,7 @@ from .terms import Terms
 
 
 class Ledger(
-    HeaderChecks, LineChecks, Postings, Terms, Matching, BankPayments, PaymentRows
+    HeaderChecks, LineChecks, Conditions, Postings, Terms, Matching, BankPayments, PaymentRows
 ):
     """The rules of all kinds of entries over one store."""
 

@@ -59,6 +59,7 @@ class LineChecks:
         line['_vat_given'] = given
         self.amounts(
             line, code, percentage, header.get(kind.rate) or 1, kind, self.unit(call, header),
+            self.vat_factor(call, kind, header),
         )
         if kind.own_parties:
             line['EntryNumber'] = header['EntryNumber']
@@ -187,12 +188,15 @@ class LineChecks:
         currency = self.store.get('Currencies', call.division, header['Currency'])
         return exact(currency['AmountPrecision'])
 
-    def amounts(self, line, code, percentage, rate, kind, unit):
+    def amounts(self, line, code, percentage, rate, kind, unit, factor=None):
         """Net amount, VAT and base of a line in both currencies; per-line rounding, half away from
         zero.
+
+        :param factor: VAT is computed over this part of the net whatever is given (payment
+            condition), None: over all of it unless it is given
         """
         entered = exact(line['_entered'])
-        given = line.get('_vat_given')
+        given = line.get('_vat_given') if factor is None else None
         including = code is not None and code['Type'] == 'I'
         charged = bool(code and code.get('Charged'))
         if code is None or code['Type'] in ('B', 'N'):
@@ -204,7 +208,8 @@ class LineChecks:
             net = multiple(entered / (1 + percentage), unit)
             vat = money(entered) - net
         else:
-            net, vat = money(entered), multiple(entered * percentage, unit)
+            net = money(entered)
+            vat = multiple(entered * (1 if factor is None else factor) * percentage, unit)
         rate = exact(rate)
         line['_net'], line['_vat'], line['_charged'] = number(net), number(vat), charged
         line['_net_dc'], line['_vat_dc'] = number(money(net * rate)), number(money(vat * rate))

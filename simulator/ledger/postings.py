@@ -7,7 +7,7 @@ from .kinds import BANK, CASH, CENT, GENERAL, PURCHASES, SALES, ZERO, exact, mon
 
 
 class Postings:
-    """Needs ``store``, ``switches`` and ``clock``."""
+    """Needs ``store``, ``switches``, ``clock`` and what the other parts of a ledger have."""
 
     def rebuild(self, call, kind, header):
         """Totals, Type, transaction lines and payment terms from header and lines; stores the
@@ -18,8 +18,9 @@ class Postings:
             refuse('mandatory', kind.collection)
         explicit = header.get('_explicit')
         flip = -1 if explicit == kind.types[1] and not kind.own_parties else 1
-        net = sum((exact(line['_net']) for line in lines), ZERO)
-        vat = sum((exact(line['_vat']) for line in lines if not line['_charged']), ZERO)
+        booked = [*lines, *self.surcharge_lines(call, kind, header, lines)]
+        net = sum((exact(line['_net']) for line in booked), ZERO)
+        vat = sum((exact(line['_vat']) for line in booked if not line['_charged']), ZERO)
         total = net + vat
         if not kind.own_parties and total < 0:
             switches = self.switches
@@ -38,7 +39,7 @@ class Postings:
             header['Type'] = header.get('Type') or kind.types[0]
         if kind in (BANK, CASH):
             self.balances(call, kind, header, total)
-        ledger_lines = self.transaction_lines(call, kind, header, lines, flip, credit)
+        ledger_lines = self.transaction_lines(call, kind, header, booked, flip, credit)
         dc = ledger_lines[0]['AmountDC'] if not kind.own_parties else 0
         for line in lines:
             if not kind.own_parties and line.get('Type') != header['Type']:
@@ -49,7 +50,7 @@ class Postings:
             header['VATAmountFC'] = number(vat)
             header['AmountDC'] = number(exact(dc) * -kind.sign * flip)
             header['VATAmountDC'] = number(
-                sum((exact(line['_vat_dc']) for line in lines if not line['_charged']), ZERO)
+                sum((exact(line['_vat_dc']) for line in booked if not line['_charged']), ZERO)
             )
         header['Modified'], header['Modifier'] = self.clock.wall(), call.user['ID']
         row = self.store.put(kind.header, call.division, header)

@@ -137,6 +137,9 @@ class Terms:
             side = 1 if base >= 0 else -1
             base -= abs(exact(header['VATAmountFC'])) * side
         amount = money(base * exact(share))
+        if header.get('_surcharge'):
+            # the surcharge is in the total already: who pays in time leaves it out
+            amount = abs(exact(header['_surcharge'])).copy_sign(base)
         rate = exact(row.get('ExchangeRate') or 1)
         return {
             'DiscountDueDate': (
