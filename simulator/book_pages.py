@@ -4,6 +4,7 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from .ledger import BY_HEADER
+from .term_views import TERM_STATES
 
 PAGE = 50
 
@@ -125,6 +126,7 @@ class BookPages:
             code=header[kind.journal],
             debit=sum(row['AmountDC'] for row in ledger if row['AmountDC'] > 0),
             credit=-sum(row['AmountDC'] for row in ledger if row['AmountDC'] < 0),
+            **self.payments_of(number, kind, header, terms),
         )
 
     def documents(self, request, division):
@@ -209,7 +211,14 @@ class BookPages:
             }
             for row in rows
         ]
-        return self.render('terms.html', division=division, tab='terms', rows=page, pager=pager)
+        return self.render(
+            'terms.html',
+            division=division,
+            tab='terms',
+            rows=page,
+            pager=pager,
+            term_states=TERM_STATES,
+        )
 
     def party_name(self, number, identity):
         return (self.store.get('Accounts', number, identity) or {}).get('Name', '')

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from . import seed
 from .book_pages import PAGE, BookPages
 from .ledger import BY_HEADER
+from .payment_pages import PaymentPages
 from .reference import load_endpoints
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -32,7 +33,7 @@ def amount(value):
     return f'{value or 0:,.2f}'
 
 
-class Pages(BookPages):
+class Pages(BookPages, PaymentPages):
     def __init__(self, app):
         self.app, self.store = app, app.store
         self.templates = jinja2.Environment(
@@ -106,6 +107,8 @@ class Pages(BookPages):
     # === books === #
 
     def serve(self, request):
+        if request.method == 'POST' and request.path.startswith('/books/'):
+            return self.act(request)
         if request.method not in ('GET', 'HEAD'):
             return Response('Method Not Allowed', 405, mimetype='text/plain')
         parts = [part for part in request.path.split('/') if part]

@@ -17,6 +17,8 @@ MONEY = {
     'TransactionAmountFC': '_transaction_money_fc',
 }
 TERM_VALUES = {*TERM_AMOUNTS, *MONEY, 'InvoiceDate', 'EntryDate', 'EndDate'}
+#: Status -> how pages name it
+TERM_STATES = {20: 'open', 30: 'selected', 40: 'sent to the bank', 50: 'matched'}
 #: Status of what is in a payment run: selected, sent to the bank
 IN_TRANSIT = (30, 40)
 

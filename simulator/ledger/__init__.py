@@ -6,10 +6,11 @@ positive) and the payment terms. After every change the last two are made anew f
 """
 
 from .entries import Ledger, entry_rules
-from .kinds import BY_HEADER, BY_LINES, KINDS, exact, money, number
+from .kinds import BANK, BY_HEADER, BY_LINES, KINDS, exact, money, number
 from .matching import RUN_PROPERTIES, MatchError
 
 __all__ = [
+    'BANK',
     'BY_HEADER',
     'BY_LINES',
     'KINDS',
