@@ -63,6 +63,7 @@ class Payments:
                         'ID': new_id(),
                         'HID': self.store.next_number('PaymentTerms', division),
                         'Created': now,
+                        '_parts': [],
                     }
                 )
                 self.store.put(
