@@ -65,6 +65,15 @@ SWITCHES = {
             'write-off and exchange difference'
         ),
     ),
+    'offset_of_invoice': (
+        'none',
+        ('none', 'payment'),
+        (
+            'OffsetID of the AR/AP line of an invoice in TransactionLines: none, or the line of '
+            'the payment that it is matched with, if that is only one; the line of the payment '
+            'has that of the invoice either way'
+        ),
+    ),
     'status_sent_to_bank': (
         'used',
         ('used', 'left_out'),

@@ -158,21 +158,23 @@ class BankPayments:
         if not terms:
             raise MatchError(f"nothing is open of {spec['entry']}")
         identity = new_id()
+        taken = {share['line'] for share in line['_shares']}
+        own_line = new_id() if line['ID'] in taken else line['ID']
         part = {
             'match': identity,
             'payment': header['EntryID'],
             'date': line['Date'],
             'end': line['Date'],
             'with': header['EntryID'],
+            'line': own_line,
         }
         dc = self.settle(call, spec['entry'], spec['fc'], part, only=spec.get('term'))
-        taken = {share['line'] for share in line['_shares']}
         share = {
             'id': identity,
             'act': act,
             'entry': spec['entry'],
             'transaction': terms[0]['TransactionID'],
-            'line': new_id() if line['ID'] in taken else line['ID'],
+            'line': own_line,
             'fc': number(spec['fc']),
             'dc': number(dc),
             'exchange': number(spec.get('exchange') or ZERO),

@@ -3,7 +3,8 @@
 A matched part is a dict in ``_parts`` of a term's record: ``match`` (its own id), ``payment``
 (EntryID of the bank entry, None where no money moved), ``date`` of the bank line, ``end`` and
 ``end_invoices`` (highest invoice date of what it is matched with, payments counted or not),
-``with`` (EntryID of the other side), ``fc`` and ``dc`` (debit positive).
+``with`` (EntryID of the other side), ``line`` (the ledger line there), ``is_pair`` (no payment that
+the clerk booked with it), ``fc`` and ``dc`` (debit positive).
 """
 
 from ..masters import ENTITY_TYPES, new_id
@@ -209,6 +210,7 @@ class Matching:
                     told[name] = max([own, *(part.get(kept) or own for part in parts)])
             if any(term.get(name) != value for name, value in told.items()):
                 self.put_term(call, term, **told)
+        self.tell_offset(call, entry_id)
 
     # === two entries, no money === #
 
@@ -257,6 +259,8 @@ class Matching:
             'end': day,
             'end_invoices': None if is_payment else day,
             'with': other['TransactionEntryID'],
+            'line': other['TransactionID'],
+            'is_pair': True,
         }
 
     def unmatch_pair(self, call, one_id, two_id):
@@ -275,32 +279,41 @@ class Matching:
         return bool(matches)
 
     def tell_pair(self, call, one_id, two_id):
-        """OffsetID of the credit note (or payment) is the line that it is matched with, if that
-        is only one; a payment's row has the YourRef of the one invoice that it is matched with.
-        """
+        """The row of a payment has the YourRef of the one invoice that it is matched with."""
         for entry_id in (one_id, two_id):
             terms = self.terms_of(call, entry_id)
             others = {
                 part['with'] for term in terms for part in self.parts(term) if part.get('with')
             }
-            transaction = terms[0]['TransactionID']
-            line = self.store.get('TransactionLines', call.division, transaction)
-            offset = None
-            if len(others) == 1:
-                [other] = others
-                found = self.terms_of(call, other)
-                offset = found[0]['TransactionID'] if found else None
-            if line and exact(line['AmountDC']) * (1 if terms[0]['LineType'] == 20 else -1) < 0:
-                with self.store.unannounced():
-                    self.store.put(
-                        'TransactionLines',
-                        call.division,
-                        {**line, 'OffsetID': offset, 'Modified': self.clock.wall()},
-                    )
             for term in list(terms):
                 if term['TransactionType'] == PAYMENT:
                     paid = sorted(others) if term['Status'] == 50 or len(terms) == 1 else []
                     self.put_term(call, term, _pays=paid, YourRef=self.your_ref(call, paid))
+
+    def tell_offset(self, call, entry_id):
+        """OffsetID of an entry's AR/AP line: the line that it is matched with, if that is only
+        one. By switch that of a credit note (or of a payment that an app posted) only, or that of
+        whatever is matched.
+        """
+        terms = self.terms_of(call, entry_id)
+        if not terms:
+            return
+        line = self.store.get('TransactionLines', call.division, terms[0]['TransactionID'])
+        if line is None:
+            return
+        parts = [part for term in terms for part in self.parts(term)]
+        if self.switches.offset_of_invoice == 'none':
+            is_credit = exact(line['AmountDC']) * (1 if terms[0]['LineType'] == 20 else -1) < 0
+            parts = [part for part in parts if part.get('is_pair') and is_credit]
+        lines = {part.get('line') for part in parts}
+        offset = lines.pop() if len(lines) == 1 else None
+        if line.get('OffsetID') != offset:
+            with self.store.unannounced():
+                self.store.put(
+                    'TransactionLines',
+                    call.division,
+                    {**line, 'OffsetID': offset, 'Modified': self.clock.wall()},
+                )
 
     def your_ref(self, call, entry_ids):
         """YourRef of the one entry that a payment is matched with, else None (documented)."""

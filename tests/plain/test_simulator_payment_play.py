@@ -1,12 +1,12 @@
-"""Payments in any order: whatever clerks do, the open terms are the balance of the relation's account,
-and taking everything back leaves what was there before.
+"""Payments in any order: whatever clerks do, the open terms are the balance of the
+relations' account, and taking everything back leaves what was there before.
 """
 
 import random
 
 import pytest
 from simulator_client import MAIN, created, running
-from simulator_payments import terms
+from test_simulator_bank import terms
 
 from simulator.control import ControlError
 
@@ -28,7 +28,7 @@ class Clerk:
     """Somebody who does things to a few entries at random."""
 
     def __init__(self, server, client, seed):
-        self.server, self.random = server, random.Random(seed)  # noqa: S311 - a test
+        self.server, self.random = server, random.Random(seed)
         usd = {'Currency': 'USD', 'Rate': 0.9137}
         self.sales = [
             created(client.sale(self.amount(), EntryDate='2026-11-01'))['EntryID'] for _ in range(3)

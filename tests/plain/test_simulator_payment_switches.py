@@ -3,7 +3,7 @@
 import pytest
 import requests
 from simulator_client import MAIN, created, message, switched
-from simulator_payments import booked, day, deleted, feed, ledger, pay, states, terms
+from test_simulator_bank import booked, day, deleted, feed, ledger, pay, states, terms
 
 from simulator.control import ControlError
 
@@ -129,6 +129,26 @@ def test_deletion_of_an_unsplit_term(client, server, reported):
         server.control.run('unmatch', {'payment': payment['EntryID']})
     assert (deleted(client, stamp).get(part['ID']) == 10) == reported
     assert states(client, invoice['EntryID']) == [(20, -1210)]
+
+
+@pytest.mark.parametrize('of_invoice', ['none', 'payment'])
+def test_offset_of_an_invoice(client, server, of_invoice):
+    with switched(server, offset_of_invoice=of_invoice):
+        invoice, credit = sale(client), sale(client, -100)
+
+        def offset(entry):
+            return ledger(client, entry['EntryID'])[0]['OffsetID']
+
+        payment = pay(server, invoice, 500)
+        line = ledger(client, payment['EntryID'])[1]
+        assert offset(invoice) == (line['ID'] if of_invoice == 'payment' else None)
+        assert line['OffsetID'] == ledger(client, invoice['EntryID'])[0]['ID']
+        server.control.run('match', {'entry': invoice['EntryID'], 'with_entry': credit['EntryID']})
+        assert offset(invoice) is None
+        assert offset(credit) == line['OffsetID']
+        server.control.run('unmatch', {'payment': payment['EntryID']})
+        credit_line = ledger(client, credit['EntryID'])[0]['ID']
+        assert offset(invoice) == (credit_line if of_invoice == 'payment' else None)
 
 
 # === filters of bulk === #
@@ -374,58 +394,3 @@ def test_all_that_is_open_is_what_the_ledger_says(client, server):
         opened = sum(row['_open'] for row in rows if row['LineType'] == side)
         assert round(balance, 2) == round(opened, 2)
     assert len({row['Timestamp'] for row in feed(client)}) == len(feed(client))
-
-
-# === pages === #
-
-
-def test_paying_with_the_mouse(client, server):
-    invoice = sale(client, YourRef='PAGE')
-    page = f"{server.url}/books/{MAIN}/entries/{invoice['EntryID']}"
-    text = requests.get(page, timeout=10).text
-    assert 'value="1210.00"' in text and f"{invoice['EntryID']}/pay" in text
-    form = {'amount': '500', 'date': '2026-11-03'}
-    answer = requests.post(f'{page}/pay', data=form, timeout=10, allow_redirects=False)
-    assert (answer.status_code, answer.headers['Location']) == (
-        303,
-        f"/books/{MAIN}/entries/{invoice['EntryID']}",
-    )
-    assert states(client, invoice['EntryID']) == [(20, -710), (50, -500)]
-    text = requests.get(page, timeout=10).text
-    assert 'value="710.00"' in text and f"{invoice['EntryID']}/undo" in text
-    [row] = [row for row in feed(client) if row['YourRef'] == 'PAGE' and row['Status'] == 50
-             and row['TransactionType'] == 40]
-    payment = f"{server.url}/books/{MAIN}/entries/{row['TransactionEntryID']}"
-    assert 'Undo this payment' in requests.get(payment, timeout=10).text
-    assert requests.get(f'{server.url}/books/{MAIN}/terms', timeout=10).status_code == 200
-    assert requests.get(f'{server.url}/books/{MAIN}/entries?kind=bank', timeout=10).ok
-    answer = requests.post(f'{payment}/undo', timeout=10, allow_redirects=False)
-    assert (answer.status_code, answer.headers['Location']) == (303, f'/books/{MAIN}/entries')
-    assert states(client, invoice['EntryID']) == [(20, -1210)]
-    requests.post(f'{page}/pay', data={'amount': '1210,00'}, timeout=10)
-    [payment_row] = terms(client, invoice['EntryID'])
-    assert payment_row['Status'] == 50
-    assert 'class="primary">Pay' not in requests.get(page, timeout=10).text
-
-
-@pytest.mark.parametrize('form', [{'amount': 'x'}, {'amount': '-5'}, {'date': '1850-01-01'}])
-def test_a_wrong_form_is_told(client, server, form):
-    invoice = sale(client)
-    page = f"{server.url}/books/{MAIN}/entries/{invoice['EntryID']}/pay"
-    assert requests.post(page, data=form, timeout=10).status_code == 400
-    assert states(client, invoice['EntryID']) == [(20, -1210)]
-
-
-def test_forms_of_other_sites_are_refused(client, server):
-    invoice = sale(client)
-    page = f"{server.url}/books/{MAIN}/entries/{invoice['EntryID']}"
-    for origin in ('https://elsewhere.example', 'null'):
-        answer = requests.post(f'{page}/pay', headers={'Origin': origin}, timeout=10)
-        assert answer.status_code == 403
-    assert requests.get(f'{page}/pay', timeout=10).status_code == 404
-    assert requests.post(page, timeout=10).status_code == 404
-    assert requests.post(f'{server.url}/calls', timeout=10).status_code == 405
-    assert states(client, invoice['EntryID']) == [(20, -1210)]
-    answer = requests.post(f'{page}/pay', headers={'Origin': server.url}, timeout=10)
-    assert answer.status_code == 200
-    assert states(client, invoice['EntryID']) == [(50, -1210)]
