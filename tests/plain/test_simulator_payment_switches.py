@@ -82,6 +82,47 @@ def test_your_ref_of_exactly_one_invoice(client, server):
     assert states(client, two['EntryID']) == [(20, -605)]
 
 
+CASES = {
+    'in part': ({'amount': 500}, 710, [500], []),
+    'discount': ({'amount': 1190, 'discount': 20}, 0, [1190], []),
+    'overpaid': ({'amount': 1300}, 0, [1210], [90]),
+    'not matched': ({'amount': 1210, 'matched': []}, 1210, [], [1210]),
+}
+
+
+@PAIRS
+@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('rows', ['yes', 'no'])
+@pytest.mark.parametrize('date', ['InvoiceDate', 'EntryDate'])
+@pytest.mark.parametrize('bill', [False, True], ids=['sale', 'bill'])
+def test_cases_whatever_the_switches(client, server, bill, date, rows, case, mode):
+    line, left, matched, unmatched = CASES[case]
+    with switched(server, payment_rows=rows, payment_row_date=date, partial_payment=mode):
+        name = f'{case} {date[0]} {rows} {mode} {bill:d}'
+        entry = bill_of(client, name) if bill else sale(client, YourRef=name)
+        payment = pay(server, entry, **line)
+        opened = [abs(amount) for status, amount in states(client, entry['EntryID']) if status < 50]
+        assert opened == [left] * bool(left)
+        found = terms(client, payment['EntryID'])
+        wanted = [(20, amount) for amount in unmatched] + [(50, amount) for amount in matched]
+        if mode == 'reduce':
+            wanted = wanted[:1]
+        if rows == 'no':
+            wanted = []
+        assert [(row['Status'], abs(row['AmountDC'])) for row in found] == wanted
+        for row in found:
+            assert day(row[date]) == '2026-11-03'
+            assert [row['InvoiceDate'], row['EntryDate']].count(None) == 1
+            is_told = row['Status'] == 50 or (mode == 'reduce' and matched)
+            assert row['YourRef'] == (name if is_told else None)
+        for row in terms(client, entry['EntryID']):
+            paid = None if bill or not matched else '2026-11-03'
+            assert day(row['LastPaymentDate']) == paid
+        ledger(client, payment['EntryID'])
+        server.control.run('undo_payment', {'payment': payment['EntryID']})
+        assert [status for status, _amount in states(client, entry['EntryID'])] == [20]
+
+
 @pytest.mark.parametrize('condition', ['keeps_ours', 'recomputes'])
 @pytest.mark.parametrize('meaning', ['E_after_discount', 'I_after_discount'])
 def test_vat_of_a_discount(client, server, condition, meaning):
