@@ -43,5 +43,8 @@
         'views/document/account_move_views.xml',
         'views/document/report_invoice.xml',
     ],
+    'assets': {
+        'web.assets_backend': ['account_exact/static/src/**/*'],
+    },
     'application': True,
 }

@@ -107,4 +107,11 @@ from .document import (
     account_move_files,
     account_move_line,
 )
+from .payment import (
+    exact_payment_reading,
+    exact_settlement,
+    exact_payment,
+    exact_payment_text,
+    account_move_payment,
+)
 from .administration import ir_cron, res_company

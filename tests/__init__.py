@@ -42,3 +42,4 @@ from .export import (
     test_known_before,
 )
 from .document import test_cents, test_closed_periods, test_einvoice, test_vat_dates
+from .payment import test_payment_cases, test_payments

@@ -32,7 +32,9 @@ _logger = logging.getLogger(__name__)
 _TERMS = 'sync/Cashflow/PaymentTerms'
 _TERM_FIELDS = (
     'Timestamp', 'ID', 'TransactionEntryID', 'DueDate', 'AmountFC', 'PaymentCondition',
-    'DiscountDueDate', 'PaymentReference',
+    'DiscountDueDate', 'PaymentReference', 'TransactionID', 'TransactionAmountFC', 'Status',
+    'LastPaymentDate', 'Modified', 'CashflowTransactionBatchCode', 'PaymentBatchNumber',
+    'ReceivableBatchNumber',
 )
 _LINE_FIELDS = ('EntryID', 'GLAccount', 'AmountFC', 'From', 'To')
 # Properties of the header that decide about due dates and payment.
@@ -70,6 +72,15 @@ def _term_values(row):
             'payment_condition': wire.as_text(row.get('PaymentCondition')),
             'discount_date': wire.as_date(row.get('DiscountDueDate')) or False,
             'payment_reference': wire.as_text(row.get('PaymentReference')),
+            'transaction_guid': wire.as_guid(row.get('TransactionID')),
+            'total': float(abs(wire.as_decimal(row.get('TransactionAmountFC')) or 0)),
+            'status': wire.as_int(row.get('Status')) or 0,
+            'paid_on': wire.as_date(row.get('LastPaymentDate')) or False,
+            'changed_on': wire.as_date(row.get('Modified')) or False,
+            'batch': wire.as_text(row.get('CashflowTransactionBatchCode')) or str(
+                wire.as_int(row.get('PaymentBatchNumber'))
+                or wire.as_int(row.get('ReceivableBatchNumber')) or '',
+            ),
         }
     except MalformedAnswer as error:
         _logger.info("Exact: a row of %s is not what it should be: %s", _TERMS, error)
@@ -118,6 +129,12 @@ class ExactExportTerm(models.Model):
     payment_condition = fields.Char(readonly=True)
     discount_date = fields.Date(string="Discount Until", readonly=True)
     payment_reference = fields.Char(readonly=True)
+    transaction_guid = fields.Char(readonly=True, help="The document's line in Exact's ledger.")
+    total = fields.Monetary(readonly=True, help="Of the whole document, without its sign.")
+    status = fields.Integer(readonly=True, help="As Exact counts: 20 open to 50 matched.")
+    paid_on = fields.Date(readonly=True)
+    changed_on = fields.Date(readonly=True)
+    batch = fields.Char(readonly=True, help="The payment run that it was chosen for.")
 
     _export_guid_uniq = models.UniqueIndex(
         '(export_id, exact_guid)', "This open item is here already.",
@@ -206,17 +223,9 @@ class ExactExportProof(models.AbstractModel):
         if not any(self._needs_terms(export) for export in exports):
             return
         try:
-            position = queue._terms_from(
-                client, min(exports.filtered('sent_at').mapped('sent_at')),
+            self.read_terms(
+                division, client, min(exports.filtered('sent_at').mapped('sent_at')),
             )
-            for rows in client.pages(
-                _TERMS, select=_TERM_FIELDS,
-                filter=odata.gt('Timestamp', odata.timestamp(position)),
-            ):
-                self._keep_open_items(division, rows)
-                position = max([position, *filter(None, map(_timestamp, rows))])
-                queue.write({'terms_position': str(position), 'terms_read_at': now})
-                self.env['exact.export'].commit_half()
             queue.terms_next_at = False
         except (Forbidden, NotFound, Rejected, MalformedAnswer) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
@@ -228,6 +237,29 @@ class ExactExportProof(models.AbstractModel):
                 raise
             queue.terms_next_at = ceil(error.retry_at)
         self.env['exact.export'].commit_half()
+
+    @api.private
+    def read_terms(self, division, client, since):
+        """Read the open items that changed since the last reading, page by committed page.
+
+        :param since: naive moment from which all is to be read if there was no reading yet
+        :raise ExactError: as of the client
+        """
+        queue = self.env['exact.export.queue'].of(division)
+        position = queue._terms_from(client, since)
+        for rows in client.pages(
+            _TERMS, select=_TERM_FIELDS, filter=odata.gt('Timestamp', odata.timestamp(position)),
+        ):
+            self._keep_open_items(division, rows)
+            position = max([position, *filter(None, map(_timestamp, rows))])
+            queue.write({
+                'terms_position': str(position), 'terms_read_at': fields.Datetime.now(),
+            })
+            self.env['exact.export'].commit_half()
+
+    @api.private
+    def terms_changed(self, exports):
+        """Hook: Exact told anew what is open of these exports."""
 
     def _needs_terms(self, export):
         return bool(
@@ -269,8 +301,10 @@ class ExactExportProof(models.AbstractModel):
             self._look_again_if(
                 export, before[export] and before[export] != self._shown_terms(export),
             )
+        self.terms_changed(exports)
 
-    def _own_terms(self, export):
+    @api.private
+    def own_terms(self, export):
         """The open items of the entry that the export has now."""
         return export.term_ids.filtered(lambda term: term.entry_guid == export.exact_guid)
 
@@ -279,7 +313,7 @@ class ExactExportProof(models.AbstractModel):
         export.ensure_one()
         return {
             (term.due_date, term.payment_condition, term.discount_date, term.payment_reference)
-            for term in self._own_terms(export)
+            for term in self.own_terms(export)
         }
 
     def _look_again_if(self, export, changed):
@@ -304,7 +338,7 @@ class ExactExportProof(models.AbstractModel):
             read = entries.get(export.exact_guid)
             if read is None:
                 continue
-            terms = tuple(term._plain() for term in self._own_terms(export))
+            terms = tuple(term._plain() for term in self.own_terms(export))
             result[export.exact_guid] = replace(
                 read, terms=terms or None, periods=periods.get(export.exact_guid),
             )
@@ -364,7 +398,10 @@ class ExactDivision(models.Model):
         result = super().on_deleted(entity_type, guids)
         if entity_type == PAYMENT_TERMS:
             # Of a payment that was undone, and of an entry that was booked anew.
-            self.env['exact.export.term'].search([
+            terms = self.env['exact.export.term'].search([
                 ('exact_guid', 'in', guids), ('export_id.division_id', '=', self.id),
-            ]).unlink()
+            ])
+            exports = terms.export_id
+            terms.unlink()
+            self.env['exact.export.proof'].terms_changed(exports)
         return result

@@ -85,6 +85,10 @@ MODELS = {
     'exact.finding': ENGINE,
     'exact.finding.group': ENGINE,
     'exact.accepted.difference': ENGINE,
+    # Payments
+    'exact.payment.reading': ENGINE,
+    'exact.settlement': ENGINE,
+    'exact.payment': ENGINE,
     # Wizards
     'exact.export.document.wizard': OWN,
     'exact.export.document.wizard.line': OWN,
@@ -120,6 +124,7 @@ METHODS = {
         'action_hold': MANAGERS,
         'action_release': MANAGERS,
         'action_refresh': INVOICERS,
+        'action_ask_payments': INVOICERS,
         'action_reset_fuse': MANAGERS,
         'action_accept_suggestions': MANAGERS | OF_ANOTHER_COMPANY,  # finds none of ours
         'action_look_for_new': MANAGERS,
@@ -175,6 +180,8 @@ METHODS = {
         'action_exact_undo_wizard': INVOICERS,
         'action_exact_adjust': INVOICERS,
         'action_exact_refresh': ANYBODY,  # only lets the screen look again
+        'action_exact_refresh_payment': INVOICERS,
+        'exact_payment_opened': READERS,
     },
 }
 
@@ -239,6 +246,8 @@ class TestSecurity(ExactExportCase):
                 'division_id': cls.division.id,
                 'exact_guid': '00000000-0000-4000-8000-000000000001',
             }),
+            ('exact.payment.reading', {'division_id': cls.division.id}),
+            ('exact.settlement', {'export_id': cls.exported.id}),
             ('exact.token.refresh', {'connection_id': cls.connection.id}),
             ('exact.accepted.difference', {
                 'division_id': cls.division.id, 'move_id': cls.move.id, 'differences': [],
@@ -249,6 +258,10 @@ class TestSecurity(ExactExportCase):
             owner = next(iter(values))
             if not cls.env[model].sudo().search_count([(owner, '=', values[owner])]):
                 cls.env[model].sudo().create(values)
+        cls.env['exact.payment'].sudo().create({
+            'settlement_id': cls.env['exact.settlement'].sudo().search([], limit=1).id,
+            'key': "x", 'kind': 'payment',
+        })
         analytic_plan = cls.env['account.analytic.plan'].create({'name': "Plan"})
         cls.env['exact.analytic.mapping'].create({
             'division_id': cls.division.id,
@@ -320,6 +333,10 @@ class TestSecurity(ExactExportCase):
             return records.search([('division_id', '=', self.division.id)], limit=1)
         if 'export_id' in records._fields:
             return records.search([('export_id.division_id', '=', self.division.id)], limit=1)
+        if 'settlement_id' in records._fields:
+            return records.search([
+                ('settlement_id.division_id', '=', self.division.id),
+            ], limit=1)
         return records.search([('connection_id', '=', self.connection.id)], limit=1)
 
     def call(self, login, record, method, *args):

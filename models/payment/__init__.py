@@ -1,0 +1,1 @@
+"""Payments of Exact: what is open there, and its mirror in Odoo."""
