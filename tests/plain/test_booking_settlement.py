@@ -202,6 +202,11 @@ def test_differences_of_several_documents_are_told_apart():
 def test_what_exact_does_not_tell_to_be_gone():
     result = decided([term('1210.00'), term('1000.00', 50, paid_on=NOV_3)])
     assert (result.state, result.parts) == ('open', ())
+    [part] = decided([
+        term('710.00'), term('500.00', 50, guid='b', paid_on=NOV_10),
+        term('1000.00', 50, paid_on=NOV_3),
+    ]).parts
+    assert (part.key, part.date, part.amount) == ('rest', NOV_10, Decimal('500.00'))
 
 
 def test_steps():
