@@ -29,7 +29,6 @@ from .exact_export import ENTRY
 
 # Entries read back with one call; keeps the address of the call below 4 kB.
 READ_BATCH = 40
-# Characters of a GUID as text.
 # How long an entry that Exact says it has booked may be missing in its ledger.
 PATIENCE = timedelta(minutes=10)
 # How long to wait after a question that failed, or an answer that was of no use.
