@@ -12,7 +12,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from ...booking import File, free_name
-from ...exact_api import Forbidden, NotFound, OutcomeUnknown, Rejected, odata, wire
+from ...exact_api import ExactError, Forbidden, NotFound, OutcomeUnknown, Rejected, odata, wire
 from ..base.exact_error_text import DIVISION_REASONS, describe
 from ..base.exact_problem import Problem
 from .exact_export import DOCUMENT, FILE, FILE_CODES
@@ -48,19 +48,25 @@ class ExactExportFiles(models.AbstractModel):
             if export.operation(*DOCUMENT).unanswered() and not export.document_guid:
                 export.commit_half()
                 export.document_guid = self.lost_document(export, client)
+            export.document_guid = self.document_of(export) or False
             return export.document_guid or ''
         if self._has_printed_page(export):
             return export.document_guid
         files, problems = self._files(export)
         self._tell_files(export, problems)
-        guid = export.document_guid or self._made_document(export)
+        guid = self.document_of(export)
         if not files and not guid:
             return ''
         is_new = False
         if not guid:
             guid, is_new = self._create_document(export, client, booking)
-        known = {} if is_new else self._known_attachments(export, client, guid)
-        self._tell_files(export, problems + self._bring_files(export, client, guid, files, known))
+        try:
+            known = {} if is_new else self._known_attachments(export, client, guid)
+            problems += self._bring_files(export, client, guid, files, known)
+        except (ExactError, UserError):
+            export.document_guid = guid
+            raise
+        self._tell_files(export, problems)
         # Written with the entry: until then the operation knows it.
         export.document_guid = guid
         return guid
@@ -88,13 +94,17 @@ class ExactExportFiles(models.AbstractModel):
         export.finding_ids.filtered(lambda finding: finding.code in FILE_CODES).unlink()
         export._add_findings({export: problems})
 
-    def _made_document(self, export):
-        """The document that Exact made for these files, as its operation knows it.
+    @api.private
+    def document_of(self, export):
+        """The document in Exact that holds the files of this export. Its operation knows it before
+        the export does.
 
         :return: GUID, '' if there is none
         """
         made = export.operation(*DOCUMENT)
-        return (made.state in ('answered', 'done') and made.exact_guid) or ''
+        return export.document_guid or (
+            made.state in ('answered', 'done') and made.exact_guid
+        ) or ''
 
     def _create_document(self, export, client, booking):
         """Make the document in Exact that the files belong to, or find that of a lost answer.
@@ -299,7 +309,7 @@ class ExactExportFiles(models.AbstractModel):
 
         :return: its GUID, '' if there is none
         """
-        guid = self._made_document(export)
+        guid = self.document_of(export)
         if guid:
             return guid
         relation = export.relation_id.exact_guid

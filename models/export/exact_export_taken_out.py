@@ -102,7 +102,7 @@ class ExactExportChange(models.AbstractModel):
         export.finding_ids.filtered(lambda finding: finding.severity == 'blocks').unlink()
         export._go(
             'taken_out_to_book_anew', exact_guid=False, entry_number=0,
-            document_guid=kept and export.document_guid,
+            document_guid=kept and files.document_of(export),
             # There is nothing to reverse any more: it is taken out instead.
             pending_action=self._next_action(export, 'update') and 'undo',
             difference_ids=False, has_difference=False, next_try=False,
@@ -115,10 +115,11 @@ class ExactExportChange(models.AbstractModel):
 
         :return: why Exact keeps it, '' if it does not
         """
-        if not export.document_guid:
+        guid = self.env['exact.export.files'].document_of(export)
+        if not guid:
             return ''
         try:
-            export.ask(client, 'delete', 'document', DOCUMENTS, key=export.document_guid)
+            export.ask(client, 'delete', 'document', DOCUMENTS, key=guid)
         except (Rejected, Forbidden) as error:
             if getattr(error, 'reason', None) in DIVISION_REASONS:
                 raise

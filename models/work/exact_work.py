@@ -89,6 +89,8 @@ class ExactWorkMixin(models.AbstractModel):
             read = dict(transaction.field_data)
         self.env['ir.cron'].with_context(ir_cron_progress_id=False)._commit_progress()
         if keep:
+            # (What a hook of the commit has read is read once more.)
+            transaction.invalidate_field_data()
             transaction.field_data.update(read)
 
     @api.model

@@ -99,6 +99,33 @@ class TestExportFiles(FilesCase):
         self.assertEqual(self.files(bill), contents)
         self.assertEqual(self.told(bill), {})
 
+    def documents(self):
+        return [
+            row for row in self.simulator.store.all('Documents', self.division.code)
+            if row['Subject'].startswith('BILL')
+        ]
+
+    def test_a_document_whose_file_did_not_come_is_known(self):
+        bill = self.bill()
+        self.attach(bill, 'scan.pdf', b'%PDF')
+        self.simulator.faults.add('status', method='POST', resource=FILES, status=403, times=1)
+        bill.action_exact_export()
+        self.work()
+        self.assertFalse(bill.exact_export_id.exact_guid)
+        self.assertTrue(bill.exact_export_id.document_guid)
+
+    def test_a_document_that_only_its_operation_knows_goes_with_its_entry(self):
+        bill, before = self.bill(), len(self.documents())
+        self.attach(bill, 'scan.pdf', b'%PDF')
+        self.export(bill)
+        self.assertBooked(bill)
+        self.assertEqual(len(self.documents()), before + 1)
+        bill.exact_export_id.sudo().document_guid = False
+        bill.action_exact_undo()
+        self.work()
+        self.assertEqual(bill.exact_export_id.state, 'undone')
+        self.assertEqual(len(self.documents()), before)
+
     def test_what_cannot_travel_is_named_and_stays_named(self):
         bill = self.bill()
         self.attach(bill, 'scan.pdf', b'%PDF')
