@@ -11,6 +11,7 @@ lines whose `OffsetID` is the document's own line. The signs of terms are not se
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import combinations
 from typing import NamedTuple
 
 ZERO = Decimal(0)
@@ -228,8 +229,9 @@ def _parts(paid, terms, lines, side, currency):
     """
     parts = [_part(line, side, currency) for line in sorted(lines, key=_order)]
     told = [part for part in parts if part.kind != EXCHANGE_DIFFERENCE]
-    if len(told) == 1 and told[0].amount is None:
-        # The only one, in another currency: what the term says of the document's own.
+    if len(told) == 1 and (told[0].amount is None or told[0].kind == DOCUMENT):
+        # The only one, in another currency, or the line of a whole document of which a part was
+        # matched: how much, the term says.
         parts = [part._replace(amount=paid) if part is told[0] else part for part in parts]
         told = [part for part in parts if part.kind != EXCHANGE_DIFFERENCE]
     if all(part.amount is not None for part in told) and all(line.is_clear for line in lines):
@@ -278,6 +280,29 @@ def _part(line, side, currency):
     )
 
 
+# Of more parts that are to be made at once, nobody has registered just some.
+FEW = 10
+
+
+def payable_parts(parts: Iterable[Settled], payable: Decimal) -> set[str]:
+    """Which of these parts fit into what is open here and not in Exact: as much of it as they can
+    be. The others somebody has registered by hand.
+
+    :return: their keys
+    """
+    parts = list(parts)
+    if sum((part.amount for part in parts), ZERO) <= payable:
+        return {part.key for part in parts}
+    if len(parts) > FEW:
+        return set()
+    fitting = [
+        some for size in range(len(parts) + 1) for some in combinations(parts, size)
+        if sum((part.amount for part in some), ZERO) <= payable
+    ]
+    best = max(fitting, key=lambda some: sum((part.amount for part in some), ZERO), default=())
+    return {part.key for part in best}
+
+
 class Steps(NamedTuple):
     """How to come from what was made to what Exact has. What differs is removed and made anew."""
 
@@ -289,9 +314,15 @@ class Steps(NamedTuple):
 
 
 def steps(wanted: Iterable[Settled], made: Mapping[str, Settled]) -> Steps:
-    """:param made: {key: what stands in Odoo for it}"""
+    """:param made: {key: what stands in Odoo for it}; what only names it may differ"""
     wanted = {part.key: part for part in wanted}
+    same = {
+        key for key, part in made.items()
+        if key in wanted and wanted[key] == part._replace(
+            entry=wanted[key].entry, number=wanted[key].number,
+        )
+    }
     return Steps(
-        tuple(key for key, part in made.items() if wanted.get(key) != part),
-        tuple(part for key, part in wanted.items() if made.get(key) != part),
+        tuple(key for key in made if key not in same),
+        tuple(part for key, part in wanted.items() if key not in same),
     )

@@ -66,7 +66,7 @@ class AccountMove(models.Model):
             )
             move.exact_payment_sentence = settlement and told(self.env, settlement.situation())
             move.exact_payment_trouble = settlement and settlement.message
-            move.exact_payment_differs = bool(settlement and settlement.trouble)
+            move.exact_payment_differs = bool(settlement and settlement.differs)
 
     @api.model
     def _exact_with_settlement(self, domain):
@@ -96,7 +96,7 @@ class AccountMove(models.Model):
     def _search_exact_payment_differs(self, operator, value):
         if operator != 'in':
             return NotImplemented
-        differs = self._exact_with_settlement(Domain('trouble', '!=', False))
+        differs = self._exact_with_settlement(Domain('differs', '=', True))
         return differs if True in value else ~differs
 
     def exact_payment_opened(self):
@@ -119,4 +119,9 @@ class AccountMove(models.Model):
         if not divisions_sudo:
             raise UserError(self.env._("None of these documents is in Exact."))
         divisions_sudo.ask_payments()
+        # What could not be made here may be possible now
+        self.env['exact.settlement'].sudo().search([
+            ('export_id', 'in', self.sudo().exact_export_id.ids),
+            '|', ('trouble', '!=', False), ('differs', '=', True),
+        ]).follow_anew()
         return True

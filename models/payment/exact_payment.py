@@ -3,10 +3,11 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from odoo import Command, fields, models
+from odoo import Command, api, fields, models
 
 from ...booking import settlement as plain
 from ..base.exact_note import day, money, note, told
+from ..export.exact_export import BOOKED_STATES
 
 OPEN_ACCOUNTS = ('asset_receivable', 'liability_payable')
 
@@ -65,10 +66,11 @@ class ExactPayment(models.Model):
 
     # === MAKING === #
 
-    def _make(self, settlement, part):
+    def _make(self, settlement, part, *, by_hand):
         """Make in Odoo what settled a part of a document in Exact.
 
         :param part: `booking.settlement.Settled`
+        :param bool by_hand: somebody has registered it in Odoo
         :return: a note of why that cannot be, False if it was made
         """
         if part.kind == plain.EXCHANGE_DIFFERENCE:
@@ -83,8 +85,10 @@ class ExactPayment(models.Model):
             return self._match(settlement, part)
         if part.amount < 0:
             return note('payment/unknown', amount=amount)
-        lines = self._open_lines(move)
-        if abs(sum(lines.mapped('amount_residual_currency'))) < float(part.amount) - 0.005:
+        lines, journal = self.open_lines(move), settlement.division_id.payment_journal_id
+        if not journal.active or not journal.default_account_id:
+            return note('payment/no_journal', amount=amount)
+        if by_hand:
             # What somebody registered or reconciled by hand is never touched.
             return note('payment/by_hand', amount=amount, date=day(part.date))
         date = self._open_day(settlement, part.date or fields.Date.context_today(self))
@@ -97,7 +101,9 @@ class ExactPayment(models.Model):
         ]
         if any(is_needed and not settlement.division_id[name] for is_needed, name in needed):
             return note('payment/no_account', amount=amount)
-        if part.money != part.amount and move.currency_id != move.company_currency_id:
+        if move.currency_id != move.company_currency_id and (
+            part.money != part.amount or part.amount_dc is None
+        ):
             # Nothing tells the difference in Odoo's own currency, and no rate is asked.
             return note('payment/unknown', amount=amount)
         if is_plain and part.money > 0:
@@ -106,7 +112,7 @@ class ExactPayment(models.Model):
         else:
             made = self._write_off(settlement, part, date)
             values = {'entry_id': made.id}
-        (lines + self._open_lines(made)).reconcile()
+        (lines + self.open_lines(made)).reconcile()
         self._keep(settlement, part, **values)
         return False
 
@@ -120,7 +126,10 @@ class ExactPayment(models.Model):
             **values,
         })
 
-    def _open_lines(self, move):
+    @api.model
+    @api.private
+    def open_lines(self, move):
+        """What of a document or an entry stands on its partner's account and is not reconciled."""
         return move.line_ids.filtered(
             lambda line: line.account_id.account_type in OPEN_ACCOUNTS and not line.reconciled,
         )
@@ -216,18 +225,52 @@ class ExactPayment(models.Model):
 
     def _match(self, settlement, part):
         """Reconcile the document with another one that Exact matched with it."""
+        move, amount = settlement.move_id, money(part.amount, settlement.currency_id.name)
         other = self.env['exact.export'].search([
             ('division_id', '=', settlement.division_id.id), ('exact_guid', '=', part.entry),
+            ('state', 'in', BOOKED_STATES),
         ], limit=1).move_id
         if not other:
-            return note(
-                'payment/unknown_document', number=part.number,
-                amount=money(part.amount, settlement.currency_id.name),
-            )
-        lines, others = self._open_lines(settlement.move_id), self._open_lines(other)
-        if lines and others:
-            (lines + others).reconcile()
+            return note('payment/unknown_document', number=part.number, amount=amount)
+        lines, others = self.open_lines(move), self.open_lines(other)
+        if self._matched(move, other):
+            # By the other document, or by a person
+            self._keep(settlement, part, entry_id=other.id)
+            return False
+        both = min(abs(sum(some.mapped('amount_residual_currency'))) for some in (lines, others))
+        if (
+            other.state != 'posted' or len((lines | others).account_id) != 1
+            or abs(both - float(part.amount)) >= 0.005
+        ):
+            return note('payment/match_by_hand', document=other.name, amount=amount)
+        (lines + others).reconcile()
         self._keep(settlement, part, entry_id=other.id)
+        return False
+
+    def _matched(self, move, other):
+        """What reconciles two entries with each other."""
+        lines = move.line_ids
+        return (lines.matched_debit_ids | lines.matched_credit_ids).filtered(
+            lambda partial: {partial.debit_move_id.move_id, partial.credit_move_id.move_id}
+            == {move, other},
+        )
+
+    def _match_again(self):
+        """Match with its document what Odoo parted from it, as where the document was edited.
+
+        :return: a note if somebody has cancelled it, else False
+        """
+        self.ensure_one()
+        move, made = self.settlement_id.move_id, self.payment_id.move_id or self.entry_id
+        if self.kind in (plain.EXCHANGE_DIFFERENCE, plain.DOCUMENT) or move.state != 'posted':
+            return False
+        if made.state != 'posted':
+            return note('payment/cancelled_here', date=day(self.date), amount=money(
+                f'{self.amount:.2f}', self.currency_id.name,
+            ))
+        lines, others = self.open_lines(move), self.open_lines(made)
+        if lines and others and len((lines | others).account_id) == 1:
+            (lines + others).reconcile()
         return False
 
     # === TAKING BACK === #
@@ -241,9 +284,9 @@ class ExactPayment(models.Model):
         move, trouble = self.settlement_id.move_id, False
         made = self.payment_id.move_id or self.entry_id
         if self.kind == plain.DOCUMENT:
-            self._part_lines(move, made)
+            self._matched(move, made).unlink()
         elif made and made.state == 'posted':
-            self._part_lines(move, made)
+            self._matched(move, made).unlink()
             if self.settlement_id.company_id._get_violated_lock_dates(
                 made.date, False, made.journal_id,
             ):
@@ -260,11 +303,3 @@ class ExactPayment(models.Model):
             )))
         self.unlink()
         return trouble
-
-    def _part_lines(self, move, made):
-        """Take the match between two entries away, and no other."""
-        lines = move.line_ids
-        (lines.matched_debit_ids | lines.matched_credit_ids).filtered(
-            lambda partial: {partial.debit_move_id.move_id, partial.credit_move_id.move_id}
-            == {move, made},
-        ).unlink()

@@ -15,6 +15,11 @@ READ_PAYMENTS = Work(
     'read_payments', lambda row: SQL("%s", row('is_on')), is_told=False,
     model='exact.payment.reading', step='_read', order=20, priority='payment',
 )
+# What of an administration decides about its payments.
+PLANNED_BY = {
+    'payments', 'payments_every', 'company_id', 'payment_lock', 'payment_journal_id',
+    'payment_discount_account_id', 'payment_difference_account_id',
+}
 # A person who opens one document after the other asks Exact once.
 ASKED_AT_MOST = timedelta(minutes=5)
 # Bookings of documents that are this old are not read for the first time.
@@ -48,7 +53,7 @@ class ExactPaymentReading(models.Model):
     def _read(self, division, client):
         """Read what changed of what is open, and plan the next reading."""
         self.ensure_one()
-        self.env['exact.export.proof'].read_terms(division, client, self._since())
+        self.env['exact.export.proof'].read_terms(division, client, self.since())
         now = fields.Datetime.now()
         self.write({
             'read_at': now, 'next_try': now + timedelta(minutes=int(division.payments_every)),
@@ -56,15 +61,22 @@ class ExactPaymentReading(models.Model):
         self.env['ir.cron']._commit_progress(1)
         return False
 
-    def _since(self):
-        """From when on payments are read the first time: no document of ours is older."""
-        [(oldest,)] = self.env['exact.export']._read_group(
-            [
-                ('division_id', '=', self.division_id.id), ('state', 'in', BOOKED_STATES),
-                ('sent_at', '!=', False),
-            ],
-            aggregates=['sent_at:min'],
-        )
+    @api.private
+    def since(self):
+        """From when on payments are read the first time: no document of ours is older, nor one that
+        was typed in Exact and linked.
+
+        :return: naive UTC
+        """
+        self.env['exact.export'].flush_model(['division_id', 'state', 'sent_at', 'move_id'])
+        self.env['account.move'].flush_model(['date'])
+        [(oldest,)] = self.env.execute_query(SQL(
+            """
+            SELECT MIN(LEAST(export.sent_at, move.date))
+              FROM exact_export export JOIN account_move move ON move.id = export.move_id
+             WHERE export.division_id = %s AND export.state IN %s
+            """, self.division_id.id, BOOKED_STATES,
+        ))
         now = fields.Datetime.now()
         return max(oldest or now, now - HISTORY)
 
@@ -136,7 +148,7 @@ class ExactDivision(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if {'payments', 'payments_every', 'company_id'} & vals.keys():
+        if not PLANNED_BY.isdisjoint(vals):
             self._plan_payments()
         return result
 
@@ -148,14 +160,21 @@ class ExactDivision(models.Model):
                 ('division_id', '=', division_sudo.id),
             ])
             is_on = division_sudo.payments == 'mirror'
+            settlements = division_sudo.env['exact.settlement'].search([
+                ('division_id', '=', division_sudo.id),
+            ])
+            if not is_on:
+                settlements.filtered('is_due').is_due = False
             if is_on and not reading:
                 reading = reading.create({'division_id': division_sudo.id})
-            if is_on and not reading.is_on:
+            if is_on:
                 division_sudo._make_payment_journal()
+            if is_on and not reading.is_on:
                 # What is known of documents that were booked before says nothing of payments.
                 division_sudo.env['exact.export.queue'].of(division_sudo).terms_position = False
             reading.write({'is_on': is_on, 'next_try': False})
             if is_on:
+                settlements.filtered('trouble').follow_anew()
                 division_sudo.env['exact.export'].enqueue(division_sudo)
 
     def _make_payment_journal(self):
@@ -163,10 +182,16 @@ class ExactDivision(models.Model):
         paid then, not in payment.
         """
         self.ensure_one()
-        if not self.payment_journal_id:
-            self.payment_journal_id = self.env['account.journal'].create({
+        if self.payment_journal_id.company_id != self.company_id:
+            values = {'payment_journal_id': self.env['account.journal'].create({
                 'name': "Exact", 'type': 'bank', 'company_id': self.company_id.id,
-            })
+            }).id}
+            if self.payment_journal_id:
+                # It was linked to another company, whose accounts these are.
+                values |= {
+                    'payment_discount_account_id': False, 'payment_difference_account_id': False,
+                }
+            self.write(values)
         journal = self.payment_journal_id
         for method in (
             journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids

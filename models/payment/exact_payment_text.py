@@ -24,8 +24,8 @@ PAYMENTS = {
         "here by hand.",
     ),
     'by_hand': _lt(
-        "Exact has %(amount)s as paid on %(date)s, but less is open in Odoo: somebody registered "
-        "it here. Odoo's own payment stays as it is.",
+        "Exact has %(amount)s as paid on %(date)s, and somebody registered a payment in Odoo: that "
+        "stays as it is.",
     ),
     'locked': _lt(
         "Exact has %(amount)s as paid on %(date)s, which is locked in Odoo. Open the period, or "
@@ -42,7 +42,19 @@ PAYMENTS = {
         "Exact took a payment back whose entry of %(date)s is locked in Odoo. The document is open "
         "again; the money stays as credit of the partner.",
     ),
-    'broken': _lt("Odoo could not follow the payment (%(reason)s). It is tried again in an hour."),
+    'match_by_hand': _lt(
+        "Exact matched %(amount)s with %(document)s, which cannot be matched so here. Reconcile "
+        "the two by hand.",
+    ),
+    'cancelled_here': _lt(
+        "Exact has a payment of %(amount)s of %(date)s, which somebody cancelled in Odoo. Confirm "
+        "it again, or undo it in Exact.",
+    ),
+    'no_journal': _lt(
+        "Exact has %(amount)s of it as paid. The administration has no journal for payments, or an "
+        "archived one, or one without an account: choose another.",
+    ),
+    'broken': _lt("Odoo could not follow the payment: %(reason)s. Mend it, and ask Exact again."),
     'taken_back': _lt("Exact no longer has the payment of %(amount)s of %(date)s."),
 }
 

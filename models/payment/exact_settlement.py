@@ -6,12 +6,12 @@ what is gone is taken back. Whatever comes twice, late or half changes nothing.
 
 import logging
 from contextlib import contextmanager
-from datetime import timedelta
 from decimal import Decimal
 
 from psycopg2 import OperationalError
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ...booking import settlement as plain
@@ -28,15 +28,17 @@ _LINE_FIELDS = (
     'ID', 'EntryID', 'EntryNumber', 'OffsetID', 'Type', 'Date', 'AmountFC', 'AmountDC', 'Currency',
     'PaymentDiscountAmount', 'Account', 'InvoiceNumber', 'YourRef',
 )
+CENT = Decimal('0.01')
 SETTLE = Work(
     'settle', lambda row: SQL("%s", row('is_due')), is_told=False, model='exact.settlement',
     step='_settle', order=30, priority='payment',
 )
 # Exact's status of a term that nobody has paid or chosen for payment.
 OPEN = 20
-# What cannot be made in Odoo now may be possible later: a lock date moves, a person decides.
-TRY_AGAIN = timedelta(days=1)
-BROKEN = timedelta(hours=1)
+
+
+def _cents(value):
+    return (wire.as_decimal(value) or Decimal(0)).quantize(Decimal('0.01'))
 
 
 def _about(row):
@@ -51,18 +53,16 @@ def _matched_line(row):
     """The plain line of a row of TransactionLines."""
     return plain.MatchedLine(
         wire.as_guid(row['ID']), wire.as_guid(row['EntryID']), wire.as_int(row['Type']),
-        wire.as_date(row['Date']), wire.as_decimal(row['AmountFC']) or Decimal(0),
-        wire.as_decimal(row['AmountDC']) or Decimal(0), wire.as_text(row['Currency']),
-        abs(wire.as_decimal(row['PaymentDiscountAmount']) or Decimal(0)),
+        wire.as_date(row['Date']), _cents(row['AmountFC']), _cents(row['AmountDC']),
+        wire.as_text(row['Currency']), abs(_cents(row['PaymentDiscountAmount'])),
         str(wire.as_int(row['EntryNumber']) or ''), _about(row),
     )
 
 
 def _difference(row):
     return plain.Difference(
-        wire.as_guid(row['EntryID']), wire.as_int(row['Type']),
-        wire.as_decimal(row['AmountFC']) or Decimal(0),
-        wire.as_decimal(row['AmountDC']) or Decimal(0), _about(row),
+        wire.as_guid(row['EntryID']), wire.as_int(row['Type']), _cents(row['AmountFC']),
+        _cents(row['AmountDC']), _about(row),
     )
 
 
@@ -99,6 +99,7 @@ class ExactSettlement(models.Model):
         [('selected', "Selected for Payment"), ('sent', "Sent to the Bank")], readonly=True,
     )
     batch = fields.Char(string="Payment Run", readonly=True)
+    differs = fields.Boolean(readonly=True, help="Odoo has another amount open than Exact.")
     trouble = fields.Json(
         readonly=True, help="Why Odoo does not have the same, to be told: see exact_note.",
     )
@@ -125,7 +126,11 @@ class ExactSettlement(models.Model):
         """Exact told what is open of these exports: they are settled anew if anything is paid or
         was.
         """
-        exports = exports.filtered(lambda export: export.division_id.payments == 'mirror')
+        exports = exports.filtered(
+            lambda export: export.division_id.payments == 'mirror'
+            # What paid an entry goes with it, whatever is switched off since.
+            or export.state in ENDED_STATES,
+        )
         known = self.search([('export_id', 'in', exports.ids)])
         proof = self.env['exact.export.proof']
         known |= self.create([
@@ -135,7 +140,14 @@ class ExactSettlement(models.Model):
                 for term in proof.own_terms(export)
             )
         ])
-        known.write({'is_due': True, 'next_try': False})
+        known.follow_anew()
+
+    @api.private
+    def follow_anew(self):
+        """Have these documents compared with Exact once more."""
+        if self:
+            self.write({'is_due': True, 'next_try': False})
+            self.env['exact.export'].enqueue(self.division_id)
 
     # === SETTLING === #
 
@@ -154,7 +166,8 @@ class ExactSettlement(models.Model):
     def _tell(self):
         """Let the forms that show these documents read them anew; ids alone are told."""
         self.env['bus.bus']._sendone(
-            'broadcast', 'account_exact/payment', {'move_ids': self.move_id.ids},
+            self.env.ref('account.group_account_invoice'), 'account_exact/payment',
+            {'move_ids': self.move_id.ids},
         )
 
     def _terms(self):
@@ -249,20 +262,28 @@ class ExactSettlement(models.Model):
         except OperationalError:
             raise
         except Exception as error:
+            # It is not tried again by itself: each time costs calls, and fails in the same way.
             _logger.exception("Exact: the payment of export %s failed", self.export_id.id)
+            reason = str(error) if isinstance(error, UserError) else type(error).__name__
             self.write({
-                'next_try': fields.Datetime.now() + BROKEN,
-                'trouble': note('payment/broken', reason=type(error).__name__),
+                'is_due': False, 'differs': True, 'trouble': note('payment/broken', reason=reason),
             })
 
     def _follow(self, lines):
         """Make Odoo say of this document what Exact does."""
         self.ensure_one()
         terms = self._plain_terms()
-        if not terms or self.export_id.state not in BOOKED_STATES:
+        if self.export_id.state not in BOOKED_STATES:
             # The entry is gone, and with it what paid it.
-            self._carry_out(())
-            self.write({'is_due': False, 'state': False, 'run': False, 'batch': False})
+            self.write({
+                'trouble': self._carry_out((), Decimal(0)), 'is_due': False, 'differs': False,
+                'state': False, 'run': False, 'batch': False, 'paid_on': False,
+                'open_amount': 0, 'paid_amount': 0,
+            })
+            return
+        if not terms:
+            # They are deleted before those in their place are read.
+            self.is_due = False
             return
         move = self.move_id
         decided = plain.settlement(
@@ -271,21 +292,26 @@ class ExactSettlement(models.Model):
             side=1 if move.move_type in ('out_invoice', 'in_refund', 'out_receipt') else -1,
             currency=move.currency_id.name,
         )
-        trouble = self._carry_out(decided.parts)
+        trouble = self._carry_out(decided.parts, decided.open)
         self.write({
-            'is_due': bool(trouble),
-            'next_try': bool(trouble) and fields.Datetime.now() + TRY_AGAIN,
-            'trouble': trouble,
+            'is_due': False, 'trouble': trouble,
+            'differs': abs(self._open_in_odoo() - decided.open) >= CENT,
             'state': decided.state, 'open_amount': float(decided.open),
             'paid_amount': float(decided.paid),
             'paid_on': max((part.date for part in decided.parts if part.date), default=False),
             'run': decided.run or False, 'batch': decided.batch or False,
         })
 
-    def _carry_out(self, parts):
+    def _open_in_odoo(self):
+        lines = self.env['exact.payment'].open_lines(self.move_id)
+        return Decimal(f"{abs(sum(lines.mapped('amount_residual_currency'))):.2f}")
+
+    def _carry_out(self, parts, rest):
         """Take back what Exact does not have any more, and make what it has.
 
         :param parts: of `booking.settlement.Settlement`
+        :param Decimal rest: what is open in Exact: no less is left open here, or what somebody
+            registered by hand would be paid twice
         :return: a note of why something could not be made, False if all could
         """
         made = {payment.key: payment for payment in self.payment_ids}
@@ -293,8 +319,13 @@ class ExactSettlement(models.Model):
         trouble = False
         for key in steps.remove:
             trouble = made[key]._take_back() or trouble
+        for payment in self.payment_ids:
+            trouble = payment._match_again() or trouble
+        payable = plain.payable_parts(steps.create, self._open_in_odoo() - rest)
         for part in steps.create:
-            trouble = self.env['exact.payment']._make(self, part) or trouble
+            trouble = self.env['exact.payment']._make(
+                self, part, by_hand=part.key not in payable,
+            ) or trouble
         return trouble
 
     @api.private
@@ -328,8 +359,29 @@ class ExactExport(models.Model):
         return result
 
 
+class AccountMove(models.Model):
+    _inherit = 'account.move'
+
+    def _exact_after_post(self):
+        """What was paid of a document that was edited is matched with it again."""
+        result = super()._exact_after_post()
+        # sudo: as in the method that is extended
+        self.env['exact.settlement'].sudo().search([
+            ('move_id', 'in', self.ids), ('division_id.payments', '=', 'mirror'),
+        ]).follow_anew()
+        return result
+
+
 class ExactExportProof(models.AbstractModel):
     _inherit = 'exact.export.proof'
+
+    @api.private
+    def read_terms(self, division, client, since):
+        if division.payments == 'mirror':
+            # Where reading begins, it begins with what was booked first.
+            reading = self.env['exact.payment.reading'].search([('division_id', '=', division.id)])
+            since = min(since, reading.since()) if reading else since
+        return super().read_terms(division, client, since)
 
     @api.private
     def terms_changed(self, exports):

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo import Command
 from odoo.tests import tagged
 
@@ -150,6 +152,38 @@ class PaymentCases:
         self.control('unmatch', entry=self.entry(move), with_entry=self.entry(credit))
         self.read_payments()
         self.assertEqual((move.amount_residual, credit.amount_residual), (1210, 1210))
+
+    def test_another_currency_that_the_ledger_does_not_tell(self):
+        """No amount is computed from a rate, and none of another currency is taken for ours."""
+        usd = self.env.ref('base.USD')
+        usd.active = True
+        self.env['res.currency.rate'].create({
+            'currency_id': usd.id, 'name': '2026-01-01', 'rate': 1.1, 'company_id': self.company.id,
+        })
+        move = self.document(
+            'out_invoice', [(1100, self.env['account.tax'])], currency_id=usd.id,
+        )
+        self.export(move)
+        self.bank({'entry': self.entry(move), 'amount': 1100, 'amount_dc': 985, 'exchange': 15})
+        with patch.object(type(self.env['exact.settlement']), '_read_lines', lambda *_args: {}):
+            self.read_payments()
+        self.assertEqual((move.payment_state, self.payments(move)), ('not_paid', []))
+        self.assertTrue(move.exact_payment_differs)
+        move.action_exact_refresh_payment()
+        self.run_cron('ir_cron_exact_export')
+        self.assertPaid(move)
+
+    def test_credit_note_of_another_amount(self):
+        """Exact matched a part of it: Odoo would match more."""
+        move, credit = self.invoice(), self.document('out_refund', [(1000, self.tax_21)])
+        self.export(credit)
+        self.control(
+            'match', entry=self.entry(move), with_entry=self.entry(credit), amount=600,
+        )
+        self.read_payments()
+        self.assertEqual((move.amount_residual, credit.amount_residual), (1210, 1210))
+        self.assertTrue(move.exact_payment_differs)
+        self.assertIn("by hand", move.exact_payment_trouble)
 
     def test_edited(self):
         move = self.invoice()

@@ -151,7 +151,7 @@ class TestPayments(ExactPaymentCase):
             self.read_payments()
         self.assertEqual((broken.payment_state, move.payment_state), ('not_paid', 'paid'))
         self.assertIn("ValueError", broken.exact_payment_trouble)
-        self.settlement(broken).next_try = False
+        broken.action_exact_refresh_payment()
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(broken.payment_state, 'paid')
 
@@ -177,8 +177,82 @@ class TestPayments(ExactPaymentCase):
         self.pay(move)
         self.read_payments()
         self.assertEqual((move.payment_state, self.payments(move)), (state, []))
-        self.assertTrue(move.exact_payment_differs)
+        self.assertFalse(move.exact_payment_differs, "both say that it is paid")
         self.assertIn("11/03/2026", move.exact_payment_trouble)
+
+    def register(self, move, amount, date='2026-11-04'):
+        """A person registers a payment in Odoo."""
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=move.ids,
+        ).create({'payment_date': date, 'amount': amount})._create_payments()
+
+    def test_a_part_that_somebody_registered_is_not_paid_twice(self):
+        move = self.invoice()
+        self.register(move, 500)
+        self.assertEqual(move.amount_residual, 710)
+        self.pay(move, 500)
+        self.read_payments()
+        self.assertEqual((move.amount_residual, self.payments(move)), (710, []))
+        self.assertFalse(move.exact_payment_differs)
+        self.assertIn("somebody registered", move.exact_payment_trouble)
+        self.pay(move, date='2026-11-10')
+        self.read_payments()
+        self.assertEqual(move.amount_residual, 0)
+        self.assertEqual(self.payments(move), [('2026-11-10', 710)])
+
+    def test_somebody_registered_more(self):
+        move = self.invoice()
+        self.register(move, 1000)
+        self.pay(move, 500)
+        self.read_payments()
+        self.assertEqual((move.amount_residual, self.payments(move)), (210, []))
+        self.assertTrue(move.exact_payment_differs)
+
+    def test_the_mirror_is_cancelled_here(self):
+        move = self.invoice()
+        self.pay(move)
+        self.read_payments()
+        [payment] = self.settlement(move).payment_ids.payment_id
+        payment.action_cancel()
+        self.assertEqual(move.payment_state, 'not_paid')
+        self.reading().read_at = False
+        self.settlement(move).follow_anew()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual((move.payment_state, payment.state), ('not_paid', 'canceled'))
+        self.assertTrue(move.exact_payment_differs)
+        self.assertIn("somebody cancelled", move.exact_payment_trouble)
+        payment.action_draft()
+        payment.action_post()
+        move.action_exact_refresh_payment()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(move.payment_state, 'paid')
+        self.assertFalse(move.exact_payment_trouble)
+
+    def test_the_document_is_edited_after_its_payment(self):
+        move = self.invoice()
+        self.pay(move, 500)
+        self.read_payments()
+        move.button_draft()
+        move.invoice_line_ids.price_unit = 2000
+        move.action_post()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual((move.amount_total, move.amount_residual), (2420, 1920))
+        self.assertEqual(self.payments(move), [('2026-11-03', 500)])
+        self.assertTrue(move.exact_payment_differs)
+
+    def test_an_archived_journal(self):
+        move = self.invoice()
+        self.division.payment_journal_id.active = False
+        self.pay(move)
+        self.read_payments()
+        self.assertEqual(move.payment_state, 'not_paid')
+        self.assertIn("journal", move.exact_payment_trouble)
+        calls = self.calls_of(lambda: self.run_cron('ir_cron_exact_export'))
+        self.assertEqual(calls, [], "it is not tried by itself")
+        self.division.payment_journal_id.active = True
+        move.action_exact_refresh_payment()
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(move.payment_state, 'paid')
 
     def test_a_locked_day(self):
         move = self.invoice()
@@ -188,8 +262,7 @@ class TestPayments(ExactPaymentCase):
         self.assertEqual((move.payment_state, self.payments(move)), ('not_paid', []))
         self.assertIn("locked", move.exact_payment_trouble)
         self.division.payment_lock = 'next'
-        self.settlement(move).write({'is_due': True, 'next_try': False})
-        self.read_payments()
+        self.run_cron('ir_cron_exact_export')
         self.assertEqual(self.payments(move), [('2026-11-01', 1210)])
         [payment] = self.settlement(move).payment_ids.payment_id
         self.assertEqual(payment.move_id.date, payment.date)
@@ -207,6 +280,17 @@ class TestPayments(ExactPaymentCase):
         self.division.payments = 'mirror'
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(move.payment_state, 'paid')
+
+    def test_switched_off_while_something_is_due(self):
+        move = self.invoice()
+        self.pay(move)
+        self.read_payments()
+        self.settlement(move).follow_anew()
+        self.division.payments = 'off'
+        self.assertEqual(self.calls_of(lambda: self.run_cron('ir_cron_exact_export')), [])
+        move.exact_export_id.sudo()._go('gone_from_exact')
+        self.run_cron('ir_cron_exact_export')
+        self.assertEqual(move.payment_state, 'not_paid', "what paid an entry goes with it")
 
     def test_lists(self):
         paid, partly, unpaid = self.invoice(), self.invoice(200), self.invoice(300)

@@ -17,6 +17,7 @@ from booking.settlement import (
     PaidTerm,
     Settled,
     is_touched,
+    payable_parts,
     settlement,
     steps,
     with_differences,
@@ -215,7 +216,26 @@ def test_steps():
     other = Settled('b', PAYMENT, NOV_10, Decimal('710.00'))
     assert steps([first, other], {}) == ((), (first, other))
     assert not steps([other, first], {'a': first, 'b': other})
+    assert not steps([first._replace(number='1')], {'a': first})
     assert steps([later], {'a': first, 'b': other}) == (('a', 'b'), (later,))
+
+
+def test_what_somebody_has_registered_is_not_made():
+    first = Settled('a', PAYMENT, NOV_3, Decimal('500.00'))
+    second = Settled('b', PAYMENT, NOV_10, Decimal('710.00'))
+    assert payable_parts([first, second], Decimal('1210.00')) == {'a', 'b'}
+    assert payable_parts([first, second], Decimal('710.00')) == {'b'}
+    assert payable_parts([first, second], Decimal('500.00')) == {'a'}
+    assert payable_parts([first, second], Decimal('499.99')) == set()
+    assert payable_parts([first, second], Decimal('-1.00')) == set()
+    many = [first._replace(key=str(number)) for number in range(11)]
+    assert payable_parts(many, Decimal('5499.99')) == set()
+    assert len(payable_parts(many, Decimal('5500.00'))) == 11
+
+
+def test_of_a_document_a_part_was_matched():
+    result = decided([term('610.00'), term('600.00', 50)], [line('-1210.00', kind=21)])
+    assert shown(result) == [(DOCUMENT, NOV_3, Decimal('600.00'), 0)]
 
 
 cents = st.integers(min_value=1, max_value=500_000).map(lambda number: Decimal(number) / 100)
