@@ -61,13 +61,13 @@ class Term(NamedTuple):
 
     :param instalments: how many due dates it has.
     :param days: None where no number of days says it (a fixed day of the month).
-    :param ends_month: whether the days count from the end of a month.
+    :param end_of_months: ends of months that pass before the days count.
     :param discount: (fraction, days), None without.
     """
 
     instalments: int = 1
     days: int | None = 0
-    ends_month: bool = False
+    end_of_months: int = 0
     discount: tuple[Decimal, int] | None = None
 
 
@@ -82,7 +82,7 @@ def misfits(term: Term, condition: Condition) -> tuple[str, ...]:
         'surcharge': condition.is_surcharge and bool(condition.discount_percentage),
         'discount': term.discount != condition.discount,
         'days': term.instalments == 1 and (
-            term.days != condition.days or term.ends_month != bool(condition.end_of_months)
+            (term.days, term.end_of_months) != (condition.days, condition.end_of_months)
         ),
     }
     return tuple(name for name in MISFITS if found[name])

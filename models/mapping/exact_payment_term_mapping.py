@@ -61,7 +61,7 @@ class ExactPaymentTermMapping(models.Model):
         return Term(
             instalments=max(len(due), 1),
             days=line.nb_days if line.delay_type in _END_OF_MONTHS else None,
-            ends_month=line.delay_type != 'days_after',
+            end_of_months=_END_OF_MONTHS.get(line.delay_type, 0),
             discount=(
                 Decimal(f'{term.discount_percentage:.4f}').normalize() / 100, term.discount_days,
             ) if term.early_discount else None,

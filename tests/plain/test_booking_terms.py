@@ -51,9 +51,11 @@ def found(booking, entry):
     (Term(days=30), Condition(30), ()),
     (Term(days=30), Condition(60), ('days',)),
     (Term(days=0), Condition(0, end_of_months=1), ('days',)),
-    (Term(days=0, ends_month=True), Condition(0, end_of_months=1), ()),
+    (Term(days=0, end_of_months=1), Condition(0, end_of_months=1), ()),
+    (Term(days=0, end_of_months=2), Condition(0, end_of_months=1), ('days',)),
+    (Term(days=0, end_of_months=2), Condition(0, end_of_months=2), ()),
     # A fixed day of the month has no equal.
-    (Term(days=None, ends_month=True), Condition(0, end_of_months=1), ('days',)),
+    (Term(days=None, end_of_months=1), Condition(0, end_of_months=1), ('days',)),
     # 30 % now, the rest in 60 days: no condition has two due dates.
     (Term(instalments=2, days=0), Condition(60), ('instalments',)),
     (Term(days=30, discount=TWO_PERCENT), Condition(30, 0, 7, D('0.02')), ()),
