@@ -109,8 +109,8 @@ from .document import (
 )
 from .payment import (
     exact_payment_reading,
-    exact_settlement,
     exact_payment,
+    exact_settlement,
     exact_payment_text,
     account_move_payment,
 )

@@ -155,50 +155,50 @@ class ExactPayment(models.Model):
         )))
 
     def _lines(self, settlement, part):
-        """Values of the lines of the entry: the partner's account against money and what was none.
-
-        :return: (1 if money comes in, -1 if it goes out; commands)
+        """Commands for the lines of the entry: the partner's account against money and what was
+        none.
         """
         division, move = settlement.division_id, settlement.move_id
         [account] = move.line_ids.account_id.filtered(
             lambda account: account.account_type in OPEN_ACCOUNTS,
         )[:1]
-        sign = 1 if sum(move.line_ids.filtered(
-            lambda line: line.account_id == account,
-        ).mapped('balance')) > 0 else -1
+        side = settlement.side()
         is_foreign = move.currency_id != move.company_currency_id and part.amount_dc is not None
         no_money = division.payment_difference_account_id
         is_plain = part.kind in (plain.PAYMENT, plain.UNKNOWN)
         rows = [
-            (account, -sign, part.amount),
+            (account, -part.amount),
             (
-                division.payment_journal_id.default_account_id if is_plain else no_money, sign,
+                division.payment_journal_id.default_account_id if is_plain else no_money,
                 part.money,
             ),
-            (division.payment_discount_account_id, sign, part.discount),
-            (no_money, sign, part.write_off),
+            (division.payment_discount_account_id, part.discount),
+            (no_money, part.write_off),
         ]
-        return sign, [
+        return [
             Command.create({
                 'account_id': one.id, 'partner_id': move.commercial_partner_id.id,
                 'name': self._memo(settlement, part), 'currency_id': move.currency_id.id,
                 'amount_currency': float(side * amount),
-                'balance': float(side * (abs(part.amount_dc) if is_foreign else amount)),
+                # Of a foreign one there are two lines, each of the whole amount.
+                'balance': float(side * (
+                    abs(part.amount_dc).copy_sign(amount) if is_foreign else amount
+                )),
             })
-            for one, side, amount in rows if amount
+            for one, amount in rows if amount
         ]
 
     def _pay(self, settlement, part, date):
         """A payment of Odoo for a payment of Exact."""
         division, move = settlement.division_id, settlement.move_id
         journal = division.payment_journal_id
-        sign, lines = self._lines(settlement, part)
+        comes_in = settlement.side() > 0
         methods = (
-            journal.inbound_payment_method_line_ids if sign > 0
+            journal.inbound_payment_method_line_ids if comes_in
             else journal.outbound_payment_method_line_ids
         )
         payment = self.env['account.payment'].create({
-            'payment_type': 'inbound' if sign > 0 else 'outbound',
+            'payment_type': 'inbound' if comes_in else 'outbound',
             'partner_type': 'customer' if move.is_sale_document(include_receipts=True)
             else 'supplier',
             'partner_id': move.commercial_partner_id.id, 'date': date,
@@ -206,7 +206,8 @@ class ExactPayment(models.Model):
             'currency_id': move.currency_id.id, 'journal_id': journal.id,
             'payment_method_line_id': methods[:1].id,
             'outstanding_account_id': journal.default_account_id.id,
-            'memo': self._memo(settlement, part), 'line_ids': lines,
+            'memo': self._memo(settlement, part),
+            'line_ids': self._lines(settlement, part),
         })
         payment.action_post()
         return payment
@@ -214,11 +215,11 @@ class ExactPayment(models.Model):
     def _write_off(self, settlement, part, date):
         """A journal entry for what was settled without money."""
         division = settlement.division_id
-        _sign, lines = self._lines(settlement, part)
         entry = self.env['account.move'].create({
             'move_type': 'entry', 'journal_id': division.payment_journal_id.id, 'date': date,
             'ref': self._memo(settlement, part), 'currency_id': settlement.move_id.currency_id.id,
-            'partner_id': settlement.move_id.commercial_partner_id.id, 'line_ids': lines,
+            'partner_id': settlement.move_id.commercial_partner_id.id,
+            'line_ids': self._lines(settlement, part),
         })
         entry.action_post()
         return entry

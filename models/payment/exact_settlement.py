@@ -20,6 +20,7 @@ from ..base.exact_note import day, money, note, told
 from ..export.exact_export import BOOKED_STATES, ENDED_STATES
 from ..export.exact_export_read_back import READ_BATCH
 from ..work.exact_work import Work, index_of_work
+from .exact_payment import OPEN_ACCOUNTS
 
 _logger = logging.getLogger(__name__)
 
@@ -289,7 +290,7 @@ class ExactSettlement(models.Model):
         decided = plain.settlement(
             terms,
             [line for guid in {term.transaction for term in terms} for line in lines.get(guid, ())],
-            side=1 if move.move_type in ('out_invoice', 'in_refund', 'out_receipt') else -1,
+            side=self.side(),
             currency=move.currency_id.name,
         )
         trouble = self._carry_out(decided.parts, decided.open)
@@ -301,6 +302,17 @@ class ExactSettlement(models.Model):
             'paid_on': max((part.date for part in decided.parts if part.date), default=False),
             'run': decided.run or False, 'batch': decided.batch or False,
         })
+
+    @api.private
+    def side(self):
+        """1 if the document is a debit on its partner's account, so that money comes in for it;
+        else -1.
+        """
+        self.ensure_one()
+        lines = self.move_id.line_ids.filtered(
+            lambda line: line.account_id.account_type in OPEN_ACCOUNTS,
+        )
+        return 1 if sum(lines.mapped('balance')) > 0 else -1
 
     def _open_in_odoo(self):
         lines = self.env['exact.payment'].open_lines(self.move_id)

@@ -37,6 +37,19 @@ class PaymentCases:
         self.assertFalse(move.exact_payment_trouble)
         self.assertEqual(move.exact_payment_state, 'paid')
 
+    def invoice_in_dollars(self):
+        """An exported invoice of USD 1,100.00, booked as EUR 1,000.00."""
+        usd = self.env.ref('base.USD')
+        usd.active = True
+        self.env['res.currency.rate'].create({
+            'currency_id': usd.id, 'name': '2026-01-01', 'rate': 1.1, 'company_id': self.company.id,
+        })
+        move = self.document(
+            'out_invoice', [(1100, self.env['account.tax'])], currency_id=usd.id,
+        )
+        self.export(move)
+        return move
+
     def test_in_parts(self):
         move = self.invoice()
         self.bank({'entry': self.entry(move), 'amount': 500})
@@ -115,15 +128,7 @@ class PaymentCases:
         self.assertFalse(self.settlement(move).payment_ids)
 
     def test_another_currency(self):
-        usd = self.env.ref('base.USD')
-        usd.active = True
-        self.env['res.currency.rate'].create({
-            'currency_id': usd.id, 'name': '2026-01-01', 'rate': 1.1, 'company_id': self.company.id,
-        })
-        move = self.document(
-            'out_invoice', [(1100, self.env['account.tax'])], currency_id=usd.id,
-        )
-        self.export(move)
+        move = self.invoice_in_dollars()
         self.assertEqual(move.amount_total_signed, 1000)
         self.bank({
             'entry': self.entry(move), 'amount': 1100, 'amount_dc': 985, 'exchange': 15,
@@ -155,15 +160,7 @@ class PaymentCases:
 
     def test_another_currency_that_the_ledger_does_not_tell(self):
         """No amount is computed from a rate, and none of another currency is taken for ours."""
-        usd = self.env.ref('base.USD')
-        usd.active = True
-        self.env['res.currency.rate'].create({
-            'currency_id': usd.id, 'name': '2026-01-01', 'rate': 1.1, 'company_id': self.company.id,
-        })
-        move = self.document(
-            'out_invoice', [(1100, self.env['account.tax'])], currency_id=usd.id,
-        )
-        self.export(move)
+        move = self.invoice_in_dollars()
         self.bank({'entry': self.entry(move), 'amount': 1100, 'amount_dc': 985, 'exchange': 15})
         with patch.object(type(self.env['exact.settlement']), '_read_lines', lambda *_args: {}):
             self.read_payments()
