@@ -118,10 +118,10 @@ class AccountMove(models.Model):
         divisions_sudo = self.sudo().exact_export_id.division_id
         if not divisions_sudo:
             raise UserError(self.env._("None of these documents is in Exact."))
-        divisions_sudo.ask_payments()
+        told = divisions_sudo.ask_payments()
         # What could not be made here may be possible now
         self.env['exact.settlement'].sudo().search([
             ('export_id', 'in', self.sudo().exact_export_id.ids),
             '|', ('trouble', '!=', False), ('differs', '=', True),
         ]).follow_anew()
-        return True
+        return told

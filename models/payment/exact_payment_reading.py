@@ -202,13 +202,13 @@ class ExactDivision(models.Model):
         """Ask Exact for payments now."""
         self.env['exact.export'].browse().check_may_act()
         self.check_access('read')
-        self.ask_payments()
-        return True
+        return self.ask_payments()
 
     @api.private
     def ask_payments(self):
         """Ask Exact for payments, unless that was done minutes ago.
 
+        :return: a notification that says which
         :raise UserError: they do not come from Exact
         """
         off = self.filtered(lambda division: division.payments != 'mirror')
@@ -219,6 +219,15 @@ class ExactDivision(models.Model):
                 off[:1].display_name,
             ))
         # sudo: readings are the engine's
-        self.env['exact.payment.reading'].sudo().search([
+        asked = self.env['exact.payment.reading'].sudo().search([
             ('division_id', 'in', self.ids),
         ]).hasten()
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'info',
+                'message': self.env._("Exact is being asked; the answer comes by itself.") if asked
+                else self.env._("Exact was asked less than five minutes ago."),
+            },
+        }

@@ -246,7 +246,7 @@ class TestPayments(ExactPaymentCase):
         self.pay(move)
         self.read_payments()
         self.assertEqual(move.payment_state, 'not_paid')
-        self.assertIn("journal", move.exact_payment_trouble)
+        self.assertIn("choose another", move.exact_payment_trouble)
         calls = self.calls_of(lambda: self.run_cron('ir_cron_exact_export'))
         self.assertEqual(calls, [], "it is not tried by itself")
         self.division.payment_journal_id.active = True
@@ -312,10 +312,12 @@ class TestPayments(ExactPaymentCase):
         move = self.invoice()
         self.read_payments()
         self.pay(move)
-        move.action_exact_refresh_payment()
+        told = move.action_exact_refresh_payment()
+        self.assertIn("less than five minutes", told['params']['message'])
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(move.payment_state, 'not_paid', "asked just now")
         self.reading().read_at = '2026-01-01 00:00:00'
-        move.action_exact_refresh_payment()
+        told = move.action_exact_refresh_payment()
+        self.assertIn("is being asked", told['params']['message'])
         self.run_cron('ir_cron_exact_export')
         self.assertEqual(move.payment_state, 'paid')
